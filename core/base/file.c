@@ -1,0 +1,115 @@
+/* file.c - reading and replacing small files */
+#include "base/file.h"
+
+#include "base/macros.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void
+fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void
+string_free(char **s)
+{
+	mem_free(*s);
+}
+
+bool
+file_read(struct buf *b, const char *path, struct error *err)
+{
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_errno(err, "%s", path);
+	for (;;) {
+		size_t want = MIN((size_t)4096, b->max - b->len);
+		char spare, *to = want ? buf_room(b, want) : &spare;
+		ssize_t n = read(fd, to, want ? want : 1);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, "%s", path);
+		if (n == 0)
+			return true;
+		if (want == 0)
+			return error_set(err, ERROR_LIMIT, "%s: larger than "
+					 "%zu bytes", path, b->max);
+		buf_added(b, (size_t)n);
+	}
+}
+
+static bool
+write_all(int fd, struct span s)
+{
+	while (s.n > 0) {
+		ssize_t n = write(fd, s.p, s.n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		s = span_from(s, (size_t)n);
+	}
+	return true;
+}
+
+bool
+file_sync_folder(const char *path, struct error *err)
+{
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return error_errno(err, "%s", path);
+	return true;
+}
+
+bool
+file_replace(const char *path, struct span bytes, unsigned mode,
+	     struct error *err)
+{
+	AUTO(string_free) char *tmp = mem_printf("%s.new", path);
+	AUTO(string_free) char *copy = mem_strdup(path);
+	AUTO(fd_close) int fd = -1;
+
+	unlink(tmp);	/* left by one that was cut off */
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0)
+		return error_errno(err, "%s", tmp);
+	if (!write_all(fd, bytes) || fsync(fd) < 0 || rename(tmp, path) < 0) {
+		error_errno(err, "%s", path);
+		unlink(tmp);
+		return false;
+	}
+	return file_sync_folder(dirname(copy), err);
+}
+
+bool
+file_make_folder(const char *path, unsigned mode, struct error *err)
+{
+	AUTO(string_free) char *copy = mem_strdup(path);
+
+	for (char *at = copy + 1; *at != '\0'; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(copy, mode | 0111) < 0 && errno != EEXIST)
+			return error_errno(err, "%s", copy);
+		*at = '/';
+	}
+	if (mkdir(copy, mode) < 0 && errno != EEXIST)
+		return error_errno(err, "%s", copy);
+	return true;
+}

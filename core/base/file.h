@@ -1,0 +1,20 @@
+/* file.h - small files, read and written whole; all of these block */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Appends the file's bytes to b; fails when it is larger than b's maximum. */
+bool file_read(struct buf *b, const char *path, struct error *err);
+
+/* Writes a new file beside path, syncs it, renames it over path and syncs the
+ * folder: path holds either the old bytes or the new ones, whatever happens. */
+bool file_replace(const char *path, struct span bytes, unsigned mode,
+		  struct error *err);
+
+/* Makes the folder, and its parents, unless they are there. */
+bool file_make_folder(const char *path, unsigned mode, struct error *err);
+bool file_sync_folder(const char *path, struct error *err);
+
+#endif

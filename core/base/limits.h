@@ -1,0 +1,37 @@
+/* limits.h - every bound that is not configured, with its reason
+ *
+ * What an administrator may want to change is in `limits:' instead.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+enum {
+	LIMIT_PATH = 256,		/* RFC 5321 4.5.3.1.3, with brackets */
+	LIMIT_LOCAL_PART = 128,		/* 64 by RFC 5321; devices send more */
+	LIMIT_DOMAIN = 255,		/* RFC 5321 4.5.3.1.2 */
+	LIMIT_COMMAND = 12288,		/* RFC 4954 section 4: with AUTH */
+	LIMIT_REPLY_LINE = 1024,	/* RFC 5321 says 512; big ones exist */
+	LIMIT_REPLY = 16 * 1024,	/* all lines of one reply together */
+	LIMIT_BAD_COMMANDS = 20,	/* then the session ends with 421 */
+	LIMIT_HEADER = 256 * 1024,	/* the header section that we look at */
+	LIMIT_RECEIVED = 50,		/* hops until we call it a loop */
+	LIMIT_ENVID = 100,		/* RFC 3461 section 4.4 */
+	LIMIT_ORCPT = 500,		/* RFC 3461 section 4.2 */
+	LIMIT_ROUTES_PER_MESSAGE = 64,	/* items that one message can make */
+	LIMIT_PREFIX = 64 * 1024,	/* header fields that we put in front */
+	LIMIT_INLINE_BODY = 64 * 1024,	/* larger bodies are files */
+	LIMIT_CHUNK = 128 * 1024,	/* one read or write of a large body */
+	LIMIT_CONF_FILE = 1024 * 1024,	/* one YAML file */
+	LIMIT_CONF_DEPTH = 16,		/* nesting in it */
+	LIMIT_CONF_NODES = 100 * 1000,	/* nodes in it, aliases counted out */
+	LIMIT_CONF_ERRORS = 50,		/* shown in one run */
+	LIMIT_ROUTES = 1000,		/* route files */
+	LIMIT_PATTERN = 1000,		/* bytes of one match pattern */
+	LIMIT_LOG_LINE = 8 * 1024,	/* the rest is cut */
+	LIMIT_LOG_QUEUE = 4 * 1024 * 1024, /* waiting for the log's reader */
+	LIMIT_CONTROL_BODY = 64 * 1024,	/* one request to the control socket */
+	LIMIT_PAGE = 1000,		/* rows in one answer of the API */
+	LIMIT_OUTCOME_TEXT = 400,	/* what is kept of a remote's words */
+};
+
+#endif

@@ -1,0 +1,47 @@
+/* node.h - a YAML document as a tree whose every node knows its place
+ *
+ * Read once, then dead data.  A tree owns its file's text (for showing the
+ * line under a caret); nodes, keys and scalars are borrowed from it.
+ */
+#ifndef CONF_NODE_H
+#define CONF_NODE_H
+
+#include "base/span.h"
+
+struct diags;
+struct tree;
+
+enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
+
+struct mark {
+	const struct tree *tree;
+	unsigned line, column;		/* from 1 */
+	unsigned width;			/* bytes to underline, at least 1 */
+};
+
+struct node {
+	enum node_kind kind;
+	struct mark mark;		/* of the value */
+	struct mark key_mark;		/* of its key, in a map */
+	struct span key;		/* in a map; "" in a list */
+	struct span scalar;		/* NODE_SCALAR; "" for null */
+	bool quoted;			/* the scalar stood in quotes */
+	struct node *first, *next;	/* children; next sibling */
+	size_t count;			/* children */
+};
+
+/* Reads and parses one file (or text, named for messages).  What is wrong
+ * (unreadable, not YAML, several documents, a key twice, too deep, aliases
+ * that explode) goes to d; NULL then.  An empty file gives an empty map. */
+struct tree *tree_read(const char *path, struct diags *d);
+struct tree *tree_parse(const char *name, struct span text, struct diags *d);
+void tree_free(struct tree **t);
+
+const struct node *tree_root(const struct tree *t);
+const char *tree_path(const struct tree *t);
+struct span tree_line(const struct tree *t, unsigned line);	/* no line end */
+
+/* The child of a map called key, or NULL. */
+const struct node *node_get(const struct node *map, const char *key);
+
+#endif

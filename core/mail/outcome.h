@@ -1,0 +1,73 @@
+/* outcome.h - what happened to one recipient in one attempt
+ *
+ * An outcome is made where something happened (SMTP client engine, backend),
+ * travels with the recipient, and is judged by dispatch/verdict.c alone.  It
+ * is a plain value that owns its text; pass it by pointer.
+ */
+#ifndef MAIL_OUTCOME_H
+#define MAIL_OUTCOME_H
+
+#include "mail/reply.h"
+#include "base/limits.h"
+
+/* Where an attempt was when it ended.  Rows in outcome.c give the words:
+ * "while sending RCPT TO". */
+enum phase {
+	PHASE_NONE,		/* before anything: the backend itself */
+	PHASE_RESOLVE,		/* looking up the host */
+	PHASE_CONNECT,
+	PHASE_GREETING,
+	PHASE_EHLO,
+	PHASE_STARTTLS,
+	PHASE_AUTH,
+	PHASE_MAIL,
+	PHASE_RCPT,
+	PHASE_DATA,
+	PHASE_BODY,
+	PHASE_DOT,		/* waiting for the answer to the final dot */
+	PHASE_QUIT,
+	PHASE_COUNT,
+};
+
+enum outcome_kind {
+	OUTCOME_REPLY,		/* a server answered: code, enhanced, text */
+	OUTCOME_NETWORK,	/* no answer: refused, timed out, cut off */
+	OUTCOME_DNS,		/* a lookup without an answer */
+	OUTCOME_LOCAL,		/* our own side: module, body, deadline */
+	OUTCOME_UNSUPPORTED,	/* the next hop lacks what the message needs
+				 * (SMTPUTF8, SIZE): permanent, enhanced says */
+};
+
+struct outcome {
+	enum outcome_kind kind;
+	enum phase phase;
+	int code;			/* 0: there was no reply */
+	struct enhanced enhanced;	/* derived when none was given */
+	char text[LIMIT_OUTCOME_TEXT];	/* one line, printable */
+	char host[256];			/* "mx1.example.org[192.0.2.1]:25" */
+	char tls[96];			/* "TLS1.3 AES-256-GCM", "" : plain */
+	bool dsn_passed_on;		/* the next hop took over RFC 3461 */
+	/* milliseconds spent, for the log line: connecting and greeting,
+	 * handshake and commands up to DATA, body and final answer */
+	int64_t connect_ms, setup_ms, transfer_ms;
+};
+
+const char *phase_words(enum phase p);	/* "waiting for the greeting" */
+const char *phase_name(enum phase p);	/* "greeting" */
+
+/* Fills *o from a reply that came in this phase. */
+void outcome_reply(struct outcome *o, enum phase p, const struct smtp_reply *r);
+/* Fills *o for anything without a reply. */
+void outcome_set(struct outcome *o, enum outcome_kind kind, enum phase p,
+		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* "550 5.1.1 no such user (while sending RCPT TO)" into buf; returns buf. */
+const char *outcome_text(const struct outcome *o, char *buf, size_t size);
+
+static inline bool
+outcome_delivered(const struct outcome *o)
+{
+	return o->kind == OUTCOME_REPLY && o->code >= 200 && o->code < 300;
+}
+
+#endif

@@ -1,0 +1,259 @@
+/* test-base.c - buffers, spans, ids, mailboxes, timers, tickets, workers */
+#include "unit.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/loop.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "base/ticket.h"
+#include "base/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void
+buffers_hold_their_maximum(void **state)
+{
+	AUTO(buf_fini) struct buf b = BUF_MAX(10);
+
+	(void)state;
+	assert_true(buf_add_str(&b, "0123456789"));
+	assert_false(buf_add_char(&b, 'x'));
+	assert_int_equal(b.len, 10);
+	buf_drop(&b, 4);
+	assert_true(buf_addf(&b, "%d", 1234));
+	assert_false(buf_addf(&b, "%d", 5));
+	assert_string_equal(buf_str(&b), "4567891234");
+	assert_null(buf_room(&b, SIZE_MAX));
+}
+
+static void
+spans_split_and_parse(void **state)
+{
+	static const struct { const char *text; uint64_t max; bool ok; uint64_t want; } rows[] = {
+		{ "0", 10, true, 0 }, { "10", 10, true, 10 },
+		{ "11", 10, false, 0 }, { "", 10, false, 0 },
+		{ "-1", 10, false, 0 }, { "1x", 10, false, 0 },
+		{ "18446744073709551615", UINT64_MAX, true, UINT64_MAX },
+		{ "18446744073709551616", UINT64_MAX, false, 0 },
+		{ "9", 5, false, 0 },
+	};
+	struct span rest = SPAN("a,,b"), part;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint64_t v = 0;
+
+		CHECK_ROW(i, span_u64(span_of(rows[i].text), rows[i].max, &v)
+			  == rows[i].ok && v == rows[i].want);
+	}
+	assert_true(span_split(&rest, ',', &part) && span_eq(part, SPAN("a")));
+	assert_true(span_split(&rest, ',', &part) && part.n == 0);
+	assert_true(span_split(&rest, ',', &part) && span_eq(part, SPAN("b")));
+	assert_false(span_split(&rest, ',', &part));
+	assert_true(span_eq_nocase(SPAN("Foo.TEST"), SPAN("fOO.test")));
+	assert_true(span_eq(span_trim(SPAN(" \tx ")), SPAN("x")));
+}
+
+static void
+ids_are_ten_letters_and_sort(void **state)
+{
+	char a[11], b[11];
+	uint64_t back;
+
+	(void)state;
+	encode_id(41, a);
+	encode_id(1234567890123456u & ((1ull << 50) - 1), b);
+	assert_int_equal(strlen(a), ID_TEXT);
+	assert_true(strcmp(a, b) < 0);
+	assert_true(decode_id(span_of(a), &back));
+	assert_int_equal(back, 41);
+	assert_true(decode_id(SPAN("000000oil1"), &back));
+	assert_false(decode_id(SPAN("00000000U0"), &back));
+	assert_false(decode_id(SPAN("000"), &back));
+}
+
+static void
+json_is_always_valid(void **state)
+{
+	static const struct { struct span in; const char *want; } rows[] = {
+		{ { "a\"b\\\n", 5 }, "\"a\\\"b\\\\\\n\"" },
+		{ { "\x01\x7f", 2 }, "\"\\u0001\\u007f\"" },
+		{ { "\xc3\xa4", 2 }, "\"\xc3\xa4\"" },
+		{ { "\xc3", 1 }, "\"\xef\xbf\xbd\"" },
+		{ { "\xed\xa0\x80", 3 },
+		  "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
+		{ { "\0", 1 }, "\"\\u0000\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(buf_fini) struct buf b = BUF_MAX(100);
+
+		CHECK_ROW(i, encode_json(&b, rows[i].in));
+		CHECK_ROW(i, strcmp(buf_str(&b), rows[i].want) == 0);
+	}
+}
+
+static void
+printable_text_cannot_drive_a_terminal(void **state)
+{
+	AUTO(buf_fini) struct buf b = BUF_MAX(100);
+
+	(void)state;
+	assert_true(encode_printable(&b, SPAN("a\x1b[2J\r\n\xc2\x9bz\xc3\xa4"), 90));
+	assert_string_equal(buf_str(&b), "a\\x1b[2J\\r\\n\\xc2\\x9bz\xc3\xa4");
+	buf_clear(&b);
+	assert_true(encode_printable(&b, SPAN("0123456789"), 4));
+	assert_string_equal(buf_str(&b), "0123...");
+}
+
+static void
+tickets_outlive_their_objects(void **state)
+{
+	struct tickets *t = tickets_new();
+	int a, b;
+	uint64_t first = ticket_open(t, &a), second;
+
+	(void)state;
+	assert_ptr_equal(ticket_find(t, first), &a);
+	ticket_close(t, first);
+	assert_null(ticket_find(t, first));
+	second = ticket_open(t, &b);
+	assert_null(ticket_find(t, first));
+	assert_ptr_equal(ticket_find(t, second), &b);
+	assert_null(ticket_find(t, 0));
+	assert_null(ticket_find(t, ~0ull));
+	ticket_close(t, first);
+	assert_ptr_equal(ticket_find(t, second), &b);
+	tickets_free(&t);
+}
+
+struct play {
+	struct loop *loop;
+	struct task task;
+	struct timer timer;
+	int worked, done, fired;
+};
+
+static void
+play_work(struct task *t)
+{
+	container_of(t, struct play, task)->worked++;
+}
+
+static void
+play_done(struct task *t)
+{
+	struct play *p = container_of(t, struct play, task);
+
+	p->done++;
+	timer_start(&p->timer, 1);
+}
+
+static void
+play_fire(struct timer *t)
+{
+	struct play *p = container_of(t, struct play, timer);
+
+	p->fired++;
+	loop_stop(p->loop);
+}
+
+static void
+work_goes_out_and_comes_home(void **state)
+{
+	struct play p = { .loop = loop_new("test") };
+	struct workers *w = workers_new("test", 2);
+
+	(void)state;
+	timer_init(&p.timer, p.loop, play_fire);
+	p.task = (struct task){ .work = play_work, .done = play_done,
+				.home = loop_mailbox(p.loop) };
+	workers_submit(w, &p.task);
+	loop_run(p.loop);
+	assert_int_equal(p.worked, 1);
+	assert_int_equal(p.done, 1);
+	assert_int_equal(p.fired, 1);
+	workers_free(&w);
+	loop_free(&p.loop);
+}
+
+static void
+files_are_replaced_whole(void **state)
+{
+	char folder[] = "/tmp/postern-base-XXXXXX";
+	AUTO(buf_fini) struct buf b = BUF_MAX(8);
+	struct error err;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	char *deep = mem_printf("%s/a/b", folder);
+	char *path = mem_printf("%s/f", deep);
+	assert_true(file_make_folder(deep, 0700, &err));
+	assert_true(file_replace(path, SPAN("one"), 0600, &err));
+	assert_true(file_replace(path, SPAN("two"), 0600, &err));
+	assert_true(file_read(&b, path, &err));
+	assert_string_equal(buf_str(&b), "two");
+	assert_true(file_replace(path, SPAN("123456789"), 0600, &err));
+	buf_clear(&b);
+	assert_false(file_read(&b, path, &err));
+	assert_int_equal(err.kind, ERROR_LIMIT);
+	unlink(path);
+	rmdir(deep);
+	char *parent = mem_printf("%s/a", folder);
+	rmdir(parent);
+	rmdir(folder);
+	mem_free(parent), mem_free(path), mem_free(deep);
+}
+
+static void
+arenas_serve_small_and_large(void **state)
+{
+	struct arena *a = arena_new();
+	char *big = arena_alloc(a, 5000), *small = arena_strdup(a, "x");
+
+	(void)state;
+	memset(big, 'b', 5000);
+	assert_string_equal(small, "x");
+	assert_string_equal(arena_printf(a, "%d-%s", 7, "y"), "7-y");
+	arena_free(&a);
+	assert_null(a);
+}
+
+static void
+errors_gather_context(void **state)
+{
+	struct error err;
+
+	(void)state;
+	assert_false(error_set(&err, ERROR_CONFIG, "no %s", "key"));
+	assert_false(error_prefix(&err, "route `%s'", "x"));
+	assert_string_equal(err.text, "route `x': no key");
+	assert_int_equal(error_exit_status(&err), 78);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(buffers_hold_their_maximum),
+		cmocka_unit_test(spans_split_and_parse),
+		cmocka_unit_test(ids_are_ten_letters_and_sort),
+		cmocka_unit_test(json_is_always_valid),
+		cmocka_unit_test(printable_text_cannot_drive_a_terminal),
+		cmocka_unit_test(tickets_outlive_their_objects),
+		cmocka_unit_test(work_goes_out_and_comes_home),
+		cmocka_unit_test(files_are_replaced_whole),
+		cmocka_unit_test(arenas_serve_small_and_large),
+		cmocka_unit_test(errors_gather_context),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
