@@ -1,0 +1,21 @@
+/* listen.h - sockets that wait for clients */
+#ifndef IO_LISTEN_H
+#define IO_LISTEN_H
+
+#include "base/error.h"
+#include "base/ip.h"
+#include "base/loop.h"
+
+/* A bound, listening, non-blocking socket with SO_REUSEPORT and a large
+ * backlog, or -1.  Port 0 takes any; *at becomes what was bound. */
+int listen_open(struct endpoint *at, struct error *err);
+
+struct listener;
+
+/* accepted gets a non-blocking descriptor that it owns. */
+struct listener *listener_start(struct loop *loop, int fd,
+	void (*accepted)(void *arg, int fd, struct endpoint peer), void *arg);
+/* Stops accepting and closes the socket.  On its own loop. */
+void listener_stop(struct listener **l);
+
+#endif

@@ -1,0 +1,68 @@
+/* stream.h - one connection: descriptor, layers, buffers, watchers, timeout
+ *
+ * A stream lives on one loop.  Its user gets five events and never sees
+ * libev.  Bytes that came lie in stream_in() until the user drops them;
+ * bytes to send are gathered in stream_out() and written, once, when the
+ * callbacks of this turn have returned: what belongs together leaves in one
+ * write (Nagle is off).
+ *
+ * Layers (socket; TLS and PROXY later) stand between the descriptor and the
+ * buffers, one vtable each (io/layer.h).
+ *
+ * stream_close() may be called from any of the events; the stream is freed
+ * by the loop afterwards and calls nothing more.
+ */
+#ifndef IO_STREAM_H
+#define IO_STREAM_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/ip.h"
+#include "base/loop.h"
+
+struct stream;
+
+struct stream_events {
+	void (*ready)(void *arg);	/* a client's connect succeeded */
+	void (*input)(void *arg);	/* more bytes in stream_in() */
+	void (*drained)(void *arg);	/* all of stream_out() has been written */
+	void (*timeout)(void *arg);	/* stream_timeout() has passed */
+	/* The peer closed (err NULL) or the connection failed.  What came
+	 * before has been delivered by input.  The user still closes. */
+	void (*closed)(void *arg, const struct error *err);
+};
+
+/* A server's accepted descriptor; takes it over. */
+struct stream *stream_accept(struct loop *loop, int fd, size_t in_max,
+			     const struct stream_events *ev, void *arg);
+
+/* Begins to connect; `ready' or `closed' follows.  source may be NULL. */
+struct stream *stream_connect(struct loop *loop, struct endpoint to,
+			      const struct ip *source, size_t in_max,
+			      const struct stream_events *ev, void *arg);
+
+void stream_close(struct stream **s);
+
+/* Hands the stream to another user (a pooled connection). */
+void stream_user(struct stream *s, const struct stream_events *ev, void *arg);
+
+struct buf *stream_in(struct stream *s);
+/* Gathered output; whoever adds here calls stream_send() once after. */
+struct buf *stream_out(struct stream *s);
+void stream_send(struct stream *s);
+/* Bytes not yet taken by the kernel: a sender stops above a mark of its own
+ * and goes on at `drained'. */
+size_t stream_pending(const struct stream *s);
+
+/* Stops and starts reading: back-pressure.  A paused stream still notices
+ * errors when it writes. */
+void stream_pause(struct stream *s);
+void stream_resume(struct stream *s);
+
+/* One timeout for whatever is awaited; 0 stops it.  Every call restarts. */
+void stream_timeout(struct stream *s, int64_t in_ms);
+
+struct endpoint stream_peer(const struct stream *s);
+struct endpoint stream_local(const struct stream *s);
+
+#endif
