@@ -1,0 +1,76 @@
+/* dispatch.h - what is sent when, and what becomes of it
+ *
+ * Lives on the delivery loop; owns backends, destinations, and a bounded
+ * window of items.  An item comes in pushed by the spool after its commit, or
+ * is claimed when it is due; it leaves settled.
+ */
+#ifndef DISPATCH_DISPATCH_H
+#define DISPATCH_DISPATCH_H
+
+#include "base/loop.h"
+#include "conf/snapshot.h"
+#include "dispatch/config.h"
+#include "spool/spool.h"
+
+struct dispatch;
+struct smtpc;
+struct backend;
+
+struct dispatch_deps {
+	struct loop *loop;
+	struct smtpc *smtpc;
+};
+
+struct dispatch *dispatch_new(const struct dispatch_deps *deps);
+/* Before anything is pushed. */
+void dispatch_set_spool(struct dispatch *d, struct spool *s);
+
+/* Takes a snapshot: opens the backends of routes that are new or whose block
+ * changed, keeps the others, closes old ones after their last job.  False
+ * with err: nothing was changed. */
+bool dispatch_configure(struct dispatch *d, struct snapshot *snap,
+			struct error *err);
+
+/* The window: any thread.  See smtpd_deps. */
+bool dispatch_window(void *dispatch, size_t n);
+void dispatch_window_give(void *dispatch, size_t n);
+
+/* For spool_hooks: posts to the loop. */
+void dispatch_committed(void *dispatch, struct item *item);
+void dispatch_work(void *dispatch, int64_t next_due_ms);
+
+/* No new attempts; those under way end, at the latest after patience_ms;
+ * then done is called with how many items are left in memory. */
+void dispatch_stop(struct dispatch *d, int64_t patience_ms,
+		   void (*done)(void *arg), void *arg);
+void dispatch_free(struct dispatch **d);
+
+/* --- the operator's hand -------------------------------------------------
+ * On the loop.  done is called on the loop; ids are copied. */
+struct dispatch_act {
+	struct dispatch *dispatch;	/* filled in */
+	enum spool_verb verb;
+	uint64_t *ids;			/* NULL: all, or of route */
+	size_t n;
+	char *route;
+	size_t changed, busy;		/* busy: in delivery right now */
+	bool failed;
+	struct error err;
+	void (*done)(struct dispatch_act *a);
+};
+void dispatch_act(struct dispatch *d, struct dispatch_act *a);
+
+/* On the loop: routes and destinations as they are now. */
+struct dispatch_row {
+	const char *route, *backend;
+	const char *destination;	/* NULL: the route itself */
+	unsigned waiting, active, limit;
+	int64_t rest_ms;		/* not before so long from now; 0: free */
+	uint64_t delivered, deferred, bounced;
+	const char *last;		/* words of the last failure, or NULL */
+};
+void dispatch_rows(struct dispatch *d,
+		   void (*row)(void *arg, const struct dispatch_row *r),
+		   void *arg);
+
+#endif

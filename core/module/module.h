@@ -1,0 +1,62 @@
+/* module.h - the modules that are loaded, and instances of them
+ *
+ * A registry of modules by name.  Modules come from a search path (the
+ * installed folder, or POSTERN_MODULE_PATH, a list with colons) when a
+ * configuration names them, or by path from `modules:'; they are never
+ * unloaded.  Loading happens on the main thread at start, and on whichever
+ * thread builds a snapshot at reload; a mutex keeps the registry.
+ */
+#ifndef MODULE_MODULE_H
+#define MODULE_MODULE_H
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "base/worker.h"
+#include "conf/schema.h"
+
+struct postern_module;
+struct module;
+
+/* The module called name, loaded when it has to be; NULL with err (all folders
+ * that were searched, or what dlopen, the ABI number or the table lacked). */
+struct module *module_find(const char *name, struct error *err);
+/* Loads the file at path; its module is found under its own name then. */
+struct module *module_load(const char *path, struct error *err);
+
+const struct postern_module *module_table(const struct module *m);
+const char *module_path(const struct module *m);
+bool module_is_backend(const struct module *m);
+bool module_is_filter(const struct module *m);
+bool module_blocks(const struct module *m);
+
+/* Calls row for each module that can be found, loaded or not. */
+void module_each(void (*row)(void *arg, const struct module *m), void *arg);
+/* The options as a schema, for binding and for the manual. */
+const struct schema_key *module_schema(const struct module *m);
+
+/* Binds block (NULL: defaults) as an instance's options and runs the
+ * module's own check, without opening anything.  Messages go to d. */
+bool module_check(struct module *m, const struct node *block,
+		  const char *what, struct diags *d);
+
+/* --- instances ----------------------------------------------------------- */
+
+/* postern_instance is the ABI's name for it. */
+struct postern_instance;
+
+struct instance_place {
+	const char *route;		/* "" : gateway-wide */
+	const char *hostname;
+	struct loop *loop;		/* whose callbacks it gets */
+};
+
+/* Opens one on the loop of place; NULL with err.  Copies what it needs. */
+struct postern_instance *instance_open(struct module *m,
+	const struct node *block, const struct instance_place *place,
+	struct error *err);
+void instance_close(struct postern_instance **i);	/* on its loop */
+
+struct module *instance_module(const struct postern_instance *i);
+void *instance_self(struct postern_instance *i);
+
+#endif

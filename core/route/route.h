@@ -1,0 +1,80 @@
+/* route.h - which way a message goes
+ *
+ * Routes are bound from conf.d/*.yaml in the C-locale order of their file
+ * names; the first that matches wins, for each recipient.  Everything here is
+ * a pure function of the routes and of the facts.
+ *
+ * Matching is three-valued: a fact that is not known yet (headers and size,
+ * at RCPT) makes MATCH_MAYBE.
+ */
+#ifndef ROUTE_ROUTE_H
+#define ROUTE_ROUTE_H
+
+#include "base/ip.h"
+#include "conf/schema.h"
+#include "mail/address.h"
+
+struct match;				/* the bound rules of a route */
+
+struct route {
+	const char *name;
+	const char *path;		/* of its file, as given */
+	const char *backend;		/* the module's name */
+	const struct node *node;	/* the whole file */
+	const struct node *backend_node;/* the block named so; NULL: none */
+	const struct node *filters;	/* the list; NULL: none */
+	struct match *match;
+	int64_t connections;		/* limits: at once to one destination */
+	unsigned index;			/* its place in the order */
+};
+
+struct routes {
+	struct route *v;
+	size_t n;
+};
+
+/* Binds one file's tree and appends it to routes (grown in the arena).  Does
+ * not look at the backend's own block.  Names must be unique. */
+bool route_bind(struct routes *routes, const struct tree *tree,
+		struct arena *arena, struct diags *d);
+/* What only all of them together can tell: a route that can never match
+ * because one before it takes everything (a warning), dangling names. */
+void routes_check(const struct routes *routes, struct diags *d);
+const struct route *routes_find(const struct routes *routes, const char *name);
+
+/* What is known of a message and one of its recipients. */
+struct facts {
+	struct address sender;
+	struct address recipient;
+	struct ip client;
+	struct span listener;		/* "0.0.0.0:25" as configured */
+	bool own;			/* a report of ours: rules on the client
+					 * and the listener are skipped */
+	bool at_end;			/* header and size are known */
+	struct span header;		/* the header section */
+	uint64_t size;
+};
+
+enum match_result { MATCH_NO, MATCH_MAYBE, MATCH_YES };
+
+/* Why a route does not match, in words: "sender a@b is not in
+ * [\"@example.org\"]".  reason may be NULL; then nothing is written (the hot
+ * path). */
+enum match_result route_match(const struct route *r, const struct facts *f,
+			      struct buf *reason);
+
+/* The first route that matches; NULL when none does.  *maybe (may be NULL)
+ * tells that an earlier or later one may still. */
+const struct route *routes_pick(const struct routes *routes,
+				const struct facts *f, bool *maybe);
+
+/* For `postern explain' and for the words of a refusal: every route in order
+ * with its result and the reason. */
+void routes_explain(const struct routes *routes, const struct facts *f,
+	void (*row)(void *arg, const struct route *r, enum match_result m,
+		    const char *reason), void *arg);
+
+/* The keys of a route file, for the manual. */
+extern const struct schema_key route_keys[];
+
+#endif

@@ -1,0 +1,42 @@
+/* config.h - what an administrator says about intake
+ *
+ * SLOT_SMTPD of a snapshot.
+ */
+#ifndef SMTPD_CONFIG_H
+#define SMTPD_CONFIG_H
+
+#include "base/ip.h"
+#include "conf/schema.h"
+
+struct listener_config {
+	char *address;			/* as written: "127.0.0.1:2525" */
+	struct endpoint at;
+};
+
+struct smtpd_config {
+	/* bound from YAML */
+	struct blocks listen;		/* of struct listener_config */
+	struct strings relay_networks;	/* loopback, lan, CIDR */
+	int64_t message_size;		/* limits.message_size */
+	int64_t recipients;
+	int64_t sessions;
+	int64_t sessions_per_client;
+	int bare_lf;			/* enum bare_lf */
+	/* derived by smtpd_config_bind */
+	const char *hostname;		/* the gateway's */
+	struct network *relay;
+	size_t relay_count;
+	const struct node *filters;	/* the gateway-wide list, or NULL */
+};
+
+extern const struct schema_key listen_keys[], relay_keys[], limits_keys[];
+
+/* From the root of postern.yaml (its blocks listen, relay, limits); checks
+ * addresses and networks.  The hostname is borrowed from the arena. */
+bool smtpd_config_bind(struct smtpd_config *c, const struct node *root,
+		       const char *hostname, struct arena *arena,
+		       struct diags *d);
+
+bool smtpd_may_relay(const struct smtpd_config *c, struct ip client);
+
+#endif
