@@ -16,8 +16,15 @@ struct chunk {
 	_Alignas(max_align_t) char data[];
 };
 
+struct hook {
+	struct hook *next;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
 struct arena {
 	struct chunk *chunks;
+	struct hook *hooks;		/* in the chunks */
 	size_t total;
 };
 
@@ -34,6 +41,8 @@ arena_free(struct arena **a)
 
 	if (*a == NULL)
 		return;
+	for (struct hook *h = (*a)->hooks; h != NULL; h = h->next)
+		h->fn(h->arg);
 	for (struct chunk *c = (*a)->chunks; c != NULL; c = next) {
 		next = c->next;
 		mem_free(c);
@@ -112,6 +121,15 @@ arena_printf(struct arena *a, const char *fmt, ...)
 	va_end(again);
 	va_end(ap);
 	return s;
+}
+
+void
+arena_on_free(struct arena *a, void (*fn)(void *arg), void *arg)
+{
+	struct hook *h = ARENA_NEW(a, struct hook);
+
+	*h = (struct hook){ .next = a->hooks, .fn = fn, .arg = arg };
+	a->hooks = h;
 }
 
 size_t

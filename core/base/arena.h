@@ -22,6 +22,10 @@ struct span arena_span(struct arena *a, struct span s);
 char *arena_printf(struct arena *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Calls fn(arg) when the arena is freed, before its memory goes; those given
+ * last are called first.  For what must be wiped or closed with it. */
+void arena_on_free(struct arena *a, void (*fn)(void *arg), void *arg);
+
 size_t arena_size(const struct arena *a);	/* bytes it occupies */
 
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
