@@ -37,10 +37,17 @@ bool diag_hint(struct diags *d, const char *fmt, ...)
 size_t diags_errors(const struct diags *d);
 size_t diags_warnings(const struct diags *d);
 
+/* Takes over a tree that has to live as long as what is said about it. */
+void diags_keep_tree(struct diags *d, struct tree *t);
+
 /* Appends all of it in the form above; marks' trees must still live.  Cut
- * after LIMIT_CONF_ERRORS with a line that says how many more. */
+ * after LIMIT_CONF_ERRORS errors, and as many warnings, with a line that
+ * says how many more.  What was said twice of one place is shown once. */
 void diags_show(const struct diags *d, struct buf *out);
-/* The same as a JSON array of {file,line,column,level,message,hint}. */
+/* "no errors", "1 error", "2 errors and 1 warning" */
+void diags_count(const struct diags *d, struct buf *out);
+/* The same as diags_show, as a JSON array of {file,line,column,level,message,hint};
+ * file, line and column are null where there is none. */
 void diags_json(const struct diags *d, struct buf *out);
 
 /* The nearest of a list of names to what was written, or NULL when none is

@@ -2,6 +2,11 @@
  *
  * Read once, then dead data.  A tree owns its file's text (for showing the
  * line under a caret); nodes, keys and scalars are borrowed from it.
+ *
+ * Aliases are expanded: an alias is a node of its own, marked where it
+ * stands, whose children are those of its anchor.  Merge keys and tags other
+ * than the core ones are refused: `- !@host' without quotes is a tag, and
+ * would lose its text without a word.
  */
 #ifndef CONF_NODE_H
 #define CONF_NODE_H
@@ -15,8 +20,8 @@ enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 
 struct mark {
 	const struct tree *tree;
-	unsigned line, column;		/* from 1 */
-	unsigned width;			/* bytes to underline, at least 1 */
+	unsigned line, column;		/* from 1; columns are characters */
+	unsigned width;			/* characters to underline, >= 1 */
 };
 
 struct node {
@@ -28,11 +33,14 @@ struct node {
 	bool quoted;			/* the scalar stood in quotes */
 	struct node *first, *next;	/* children; next sibling */
 	size_t count;			/* children */
+	size_t from, to;		/* bytes of the text it was read from */
 };
 
 /* Reads and parses one file (or text, named for messages).  What is wrong
  * (unreadable, not YAML, several documents, a key twice, too deep, aliases
  * that explode) goes to d; NULL then.  An empty file gives an empty map. */
+/* What was wrong is shown with its line, so a tree that did not come to be
+ * lives on in d. */
 struct tree *tree_read(const char *path, struct diags *d);
 struct tree *tree_parse(const char *name, struct span text, struct diags *d);
 void tree_free(struct tree **t);
@@ -40,6 +48,10 @@ void tree_free(struct tree **t);
 const struct node *tree_root(const struct tree *t);
 const char *tree_path(const struct tree *t);
 struct span tree_line(const struct tree *t, unsigned line);	/* no line end */
+
+/* From now on tree_line() shows `*' where this node's text stands: it is a
+ * secret.  The scalar itself stays readable.  n is borrowed from t. */
+void tree_conceal(const struct tree *t, const struct node *n);
 
 /* The child of a map called key, or NULL. */
 const struct node *node_get(const struct node *map, const char *key);

@@ -1,0 +1,552 @@
+/* parse.c - libyaml's events become a tree
+ *
+ * A stack of the lists and maps that are open, no deeper than
+ * LIMIT_CONF_DEPTH.  An alias shares the children of its anchor, and is
+ * counted with all of them, so that neither a file nor its aliases make more
+ * than LIMIT_CONF_NODES for those who walk the tree.  Bad syntax ends the
+ * parse; what is merely wrong is noted, and the parse goes on to find more.
+ */
+#include "conf/tree.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "conf/diag.h"
+#include "conf/mask.h"
+#include "conf/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+struct anchor {
+	const char *name;
+	const struct node *node;	/* NULL until it is complete */
+	size_t nodes;			/* in it, aliases expanded */
+	unsigned height;		/* levels in it */
+};
+
+struct frame {
+	struct node *node;		/* a list or a map */
+	struct node *last;		/* its youngest child */
+	struct span key;		/* a map's, that waits for its value */
+	struct mark key_mark;
+	bool has_key;
+	size_t anchor;			/* its index + 1, or 0 */
+	size_t nodes_before;
+	unsigned height;
+};
+
+struct builder {
+	struct tree *tree;
+	struct diags *d;
+	struct span text;
+	struct frame frames[LIMIT_CONF_DEPTH];
+	unsigned depth;
+	struct anchor *anchors;
+	size_t n_anchors, nodes;
+	size_t at_char, at_byte;	/* of the text: where a seek ended */
+	unsigned documents;
+	bool bad;
+};
+
+static bool
+is_inside(struct span text, size_t at)
+{
+	return at < text.n && ((unsigned char)text.p[at] & 0xc0) == 0x80;
+}
+
+/* The byte at which a character begins.  libyaml counts characters, and goes
+ * forward: so do we. */
+static size_t
+seek(struct builder *b, size_t index)
+{
+	while (b->at_char < index && b->at_byte < b->text.n) {
+		b->at_char++;
+		do
+			b->at_byte++;
+		while (is_inside(b->text, b->at_byte));
+	}
+	while (b->at_char > index) {
+		b->at_char--;
+		do
+			b->at_byte--;
+		while (is_inside(b->text, b->at_byte));
+	}
+	return b->at_byte;
+}
+
+static struct mark
+event_mark(const struct builder *b, const yaml_event_t *e)
+{
+	struct mark mark = {
+		.tree = b->tree, .line = (unsigned)e->start_mark.line + 1,
+		.column = (unsigned)e->start_mark.column + 1,
+	};
+	size_t end = e->end_mark.column;
+
+	if (e->end_mark.line != e->start_mark.line)
+		end = utf8_count(tree_line(b->tree, mark.line));
+	mark.width = end >= mark.column ? (unsigned)end - mark.column + 1 : 1;
+	return mark;
+}
+
+static struct node *
+node_new(struct builder *b, enum node_kind kind, const yaml_event_t *e)
+{
+	struct node *n = ARENA_NEW(b->tree->arena, struct node);
+
+	n->kind = kind;
+	n->mark = event_mark(b, e);
+	n->from = seek(b, e->start_mark.index);
+	n->to = seek(b, e->end_mark.index);
+	return n;
+}
+
+static bool
+nodes_count(struct builder *b, const struct mark *mark, size_t n)
+{
+	b->nodes += n;
+	if (b->nodes <= LIMIT_CONF_NODES)
+		return true;
+	diag_error(b->d, mark, "more than %d values, aliases expanded",
+		   LIMIT_CONF_NODES);
+	return diag_hint(b->d, "write fewer, or name fewer aliases inside "
+			 "what other aliases name");
+}
+
+static struct frame *
+top(struct builder *b)
+{
+	return b->depth ? &b->frames[b->depth - 1] : NULL;
+}
+
+static bool
+wants_key(const struct frame *f)
+{
+	return f != NULL && f->node->kind == NODE_MAP && !f->has_key;
+}
+
+static bool
+too_deep(struct builder *b, const struct mark *mark)
+{
+	diag_error(b->d, mark, "nested deeper than %d levels",
+		   LIMIT_CONF_DEPTH);
+	return diag_hint(b->d, "is a bracket or an indentation too many?");
+}
+
+static bool
+key_is_no_word(struct builder *b, const struct mark *mark)
+{
+	diag_error(b->d, mark, "a key must be one word");
+	return diag_hint(b->d, "write `key: value'; a value in brackets "
+			 "stands behind its key");
+}
+
+/* Puts n where the parse stands: in the open list or map, or at the root. */
+static void
+attach(struct builder *b, struct node *n)
+{
+	struct frame *f = top(b);
+
+	if (f == NULL) {
+		b->tree->root = n;
+		return;
+	}
+	if (f->node->kind == NODE_MAP) {
+		n->key = f->key;
+		n->key_mark = f->key_mark;
+		f->has_key = false;
+	}
+	if (f->last == NULL)
+		f->node->first = n;
+	else
+		f->last->next = n;
+	f->last = n;
+	f->node->count++;
+}
+
+static void
+key_take(struct builder *b, const yaml_event_t *e)
+{
+	struct frame *f = top(b);
+	struct span key = { (const char *)e->data.scalar.value,
+			    e->data.scalar.length };
+	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+
+	f->key = arena_span(b->tree->arena, key);
+	f->key_mark = event_mark(b, e);
+	f->has_key = true;
+	/* a block has no bracket to point at: its first key serves */
+	if (f->last == NULL && f->node->mark.line == f->key_mark.line
+	    && f->node->mark.column == f->key_mark.column)
+		f->node->mark.width = f->key_mark.width;
+
+	if (key.n == 0 || (plain && span_eq(key, SPAN("<<")))) {
+		b->bad = true;
+		diag_error(b->d, &f->key_mark, key.n
+			   ? "merge keys are not supported" : "a key is empty");
+		diag_hint(b->d, key.n ? "write the keys out, or give the whole "
+			  "block as an alias" : "write `key: value'");
+	}
+}
+
+/* Its value must not be repeated in a message. */
+static bool
+holds_secret(struct builder *b)
+{
+	struct frame *f = top(b);
+
+	return f != NULL && f->has_key && mask_wants(f->key);
+}
+
+/* An unquoted `!@host' is a tag without a value: the value would be lost. */
+static void
+tag_check(struct builder *b, const yaml_char_t *tag, const yaml_event_t *e)
+{
+	struct mark mark = event_mark(b, e);
+
+	if (tag == NULL || strncmp((const char *)tag, "tag:yaml.org,2002:",
+				   strlen("tag:yaml.org,2002:")) == 0)
+		return;
+	b->bad = true;
+	if (holds_secret(b)) {
+		diag_error(b->d, &mark, "this is a YAML tag, not a value");
+		diag_hint(b->d, "put the value in quotes");
+		return;
+	}
+	diag_error(b->d, &mark, "`%.60s' is a YAML tag here, not a value",
+		   (const char *)tag);
+	diag_hint(b->d, "put the value in quotes: \"%.60s\"",
+		  (const char *)tag);
+}
+
+static bool
+is_null(const yaml_event_t *e)
+{
+	static const char *const words[] = { "", "~", "null", "Null", "NULL" };
+	struct span s = { (const char *)e->data.scalar.value,
+			  e->data.scalar.length };
+
+	if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (span_eq(s, span_of(words[i])))
+			return true;
+	return false;
+}
+
+/* *ret: its index + 1, or 0 for no anchor. */
+static bool
+anchor_begin(struct builder *b, const yaml_char_t *name,
+	     const struct mark *mark, size_t *ret)
+{
+	struct anchor *a;
+
+	*ret = 0;
+	if (name == NULL)
+		return true;
+	if (b->n_anchors == LIMIT_CONF_ANCHORS) {
+		diag_error(b->d, mark, "more than %d anchors",
+			   LIMIT_CONF_ANCHORS);
+		return diag_hint(b->d, "write values out instead");
+	}
+	if (b->anchors == NULL)
+		b->anchors = mem_array(LIMIT_CONF_ANCHORS, sizeof(*a));
+	a = &b->anchors[b->n_anchors++];
+	a->name = arena_strdup(b->tree->arena, (const char *)name);
+	*ret = b->n_anchors;
+	return true;
+}
+
+static void
+anchor_end(struct builder *b, size_t index, const struct node *n,
+	   size_t nodes, unsigned height)
+{
+	if (index == 0)
+		return;
+	b->anchors[index - 1].node = n;
+	b->anchors[index - 1].nodes = nodes;
+	b->anchors[index - 1].height = height;
+}
+
+static bool
+on_scalar(struct builder *b, const yaml_event_t *e)
+{
+	struct node *n;
+	size_t anchor;
+
+	tag_check(b, e->data.scalar.tag, e);
+	if (wants_key(top(b))) {
+		key_take(b, e);
+		return true;
+	}
+	n = node_new(b, NODE_SCALAR, e);
+	n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+	n->scalar = SPAN("");
+	if (!is_null(e))
+		n->scalar = arena_span(b->tree->arena, (struct span){
+			(const char *)e->data.scalar.value,
+			e->data.scalar.length });
+	if (!nodes_count(b, &n->mark, 1)
+	    || !anchor_begin(b, e->data.scalar.anchor, &n->mark, &anchor))
+		return false;
+	anchor_end(b, anchor, n, 1, 0);
+	attach(b, n);
+	return true;
+}
+
+static bool
+on_open(struct builder *b, const yaml_event_t *e)
+{
+	bool map = e->type == YAML_MAPPING_START_EVENT;
+	struct mark mark = event_mark(b, e);
+	struct frame f = { .nodes_before = b->nodes };
+
+	tag_check(b, map ? e->data.mapping_start.tag
+		  : e->data.sequence_start.tag, e);
+	if (wants_key(top(b)))
+		return key_is_no_word(b, &mark);
+	if (b->depth == LIMIT_CONF_DEPTH)
+		return too_deep(b, &mark);
+	f.node = node_new(b, map ? NODE_MAP : NODE_LIST, e);
+	if (!nodes_count(b, &mark, 1)
+	    || !anchor_begin(b, map ? e->data.mapping_start.anchor
+			     : e->data.sequence_start.anchor, &mark, &f.anchor))
+		return false;
+	attach(b, f.node);
+	b->frames[b->depth++] = f;
+	return true;
+}
+
+static int
+by_key(const void *left, const void *right)
+{
+	const struct node *a = *(const struct node *const *)left;
+	const struct node *b = *(const struct node *const *)right;
+	int order = span_cmp(a->key, b->key);
+
+	if (order == 0)
+		order = a->key_mark.line < b->key_mark.line ? -1
+			: a->key_mark.line > b->key_mark.line;
+	if (order == 0)
+		order = a->key_mark.column < b->key_mark.column ? -1
+			: a->key_mark.column > b->key_mark.column;
+	return order;
+}
+
+static void
+keys_check(struct builder *b, const struct node *map)
+{
+	const struct node **sorted = mem_array(map->count, sizeof(*sorted));
+	size_t n = 0, first = 0;
+
+	for (const struct node *c = map->first; c != NULL; c = c->next)
+		sorted[n++] = c;
+	qsort(sorted, n, sizeof(*sorted), by_key);
+	for (size_t i = 1; i < n; i++) {
+		if (!span_eq(sorted[i]->key, sorted[first]->key)) {
+			first = i;
+			continue;
+		}
+		b->bad = true;
+		diag_error(b->d, &sorted[i]->key_mark,
+			   "the key `%.*s' stands here twice",
+			   SPAN_ARG(sorted[i]->key));
+		diag_hint(b->d, "remove one; the first is in line %u",
+			  sorted[first]->key_mark.line);
+	}
+	mem_free(sorted);
+}
+
+/* In brackets or braces, without an anchor before them. */
+static bool
+is_flow(const struct builder *b, const struct node *n)
+{
+	return n->from < b->text.n && (b->text.p[n->from] == '['
+				       || b->text.p[n->from] == '{');
+}
+
+static bool
+on_close(struct builder *b, const yaml_event_t *e)
+{
+	struct frame *f = top(b);
+	struct frame *above;
+	unsigned height = f->height + 1;
+
+	if (f->node->kind == NODE_MAP)
+		keys_check(b, f->node);
+	f->node->to = seek(b, e->end_mark.index);
+	if (is_flow(b, f->node) && e->end_mark.line + 1 == f->node->mark.line)
+		f->node->mark.width = (unsigned)e->end_mark.column + 1
+				      - f->node->mark.column;
+	anchor_end(b, f->anchor, f->node, b->nodes - f->nodes_before, height);
+	b->depth--;
+	above = top(b);
+	if (above != NULL)
+		above->height = MAX(above->height, height);
+	return true;
+}
+
+static const struct anchor *
+anchor_find(const struct builder *b, const char *name)
+{
+	for (size_t i = b->n_anchors; i > 0; i--)
+		if (strcmp(b->anchors[i - 1].name, name) == 0)
+			return &b->anchors[i - 1];
+	return NULL;
+}
+
+static bool
+anchor_unknown(struct builder *b, const char *name, const struct mark *mark)
+{
+	const char **names;
+	const char *near;
+
+	b->bad = true;
+	if (holds_secret(b)) {
+		diag_error(b->d, mark, "no anchor of this name stands before "
+			   "this alias");
+		return diag_hint(b->d, "put the value in quotes");
+	}
+	names = mem_array(b->n_anchors, sizeof(*names));
+	for (size_t i = 0; i < b->n_anchors; i++)
+		names[i] = b->anchors[i].name;
+	near = nearest_name(span_of(name), names, b->n_anchors);
+	diag_error(b->d, mark, "no anchor `&%.60s' stands before this alias",
+		   name);
+	if (near != NULL)
+		diag_hint(b->d, "did you mean `*%s'?", near);
+	else
+		diag_hint(b->d, "put it in quotes if a value is meant: "
+			  "\"*%.60s\"", name);
+	mem_free(names);
+	return false;
+}
+
+static bool
+on_alias(struct builder *b, const yaml_event_t *e)
+{
+	const char *name = (const char *)e->data.alias.anchor;
+	const struct anchor *a = anchor_find(b, name);
+	struct mark mark = event_mark(b, e);
+	struct frame *f = top(b);
+	struct node *n;
+
+	if (wants_key(f))
+		return key_is_no_word(b, &mark);
+	if (a != NULL && a->node == NULL) {
+		diag_error(b->d, &mark, "this alias stands inside what it "
+			   "names");
+		return diag_hint(b->d, "write the value out");
+	}
+	n = node_new(b, NODE_SCALAR, e);
+	if (a == NULL) {
+		anchor_unknown(b, name, &mark);
+		attach(b, n);
+		return true;
+	}
+	if (!nodes_count(b, &mark, a->nodes))
+		return false;
+	if (b->depth + a->height > LIMIT_CONF_DEPTH)
+		return too_deep(b, &mark);
+	*n = *a->node;
+	n->mark = mark;
+	n->key = SPAN_NONE;
+	n->next = NULL;
+	attach(b, n);
+	if (f != NULL)
+		f->height = MAX(f->height, a->height);
+	return true;
+}
+
+static bool
+on_document(struct builder *b, const yaml_event_t *e)
+{
+	struct mark mark = event_mark(b, e);
+
+	if (b->documents++ == 0)
+		return true;
+	diag_error(b->d, &mark, "a second document begins here");
+	return diag_hint(b->d, "remove the `---', or put what follows into "
+			 "a file of its own");
+}
+
+/* False: the parse cannot go on. */
+static bool
+on_event(struct builder *b, const yaml_event_t *e)
+{
+	switch (e->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		return on_document(b, e);
+	case YAML_SCALAR_EVENT:
+		return on_scalar(b, e);
+	case YAML_ALIAS_EVENT:
+		return on_alias(b, e);
+	case YAML_SEQUENCE_START_EVENT:
+	case YAML_MAPPING_START_EVENT:
+		return on_open(b, e);
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		return on_close(b, e);
+	default:
+		return true;
+	}
+}
+
+static bool
+parse_events(struct builder *b, yaml_parser_t *parser)
+{
+	yaml_event_t e;
+
+	for (bool end = false; !end; ) {
+		bool ok;
+
+		if (!yaml_parser_parse(parser, &e)) {
+			syntax_error(b->tree, parser, b->d);
+			return false;
+		}
+		end = e.type == YAML_STREAM_END_EVENT;
+		ok = on_event(b, &e);
+		yaml_event_delete(&e);
+		if (!ok)
+			return false;
+	}
+	return !b->bad;
+}
+
+/* Nothing, a comment, or `null': a file without keys. */
+static void
+root_complete(struct tree *t)
+{
+	const struct node *root = t->root;
+	struct node *empty;
+
+	if (root != NULL && (root->kind != NODE_SCALAR || root->quoted
+			     || root->scalar.n > 0))
+		return;
+	empty = ARENA_NEW(t->arena, struct node);
+	empty->kind = NODE_MAP;
+	empty->mark = tree_mark_at(t, 0, 1);
+	t->root = empty;
+}
+
+bool
+tree_parse_text(struct tree *t, struct diags *d)
+{
+	struct builder b = { .tree = t, .d = d, .text = buf_span(&t->text) };
+	yaml_parser_t parser;
+	bool ok;
+
+	must(yaml_parser_initialize(&parser));
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)
+				     (b.text.n ? b.text.p : ""), b.text.n);
+	ok = parse_events(&b, &parser);
+	yaml_parser_delete(&parser);
+	mem_free(b.anchors);
+	if (ok)
+		root_complete(t);
+	return ok;
+}
