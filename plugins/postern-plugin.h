@@ -9,20 +9,23 @@
  * filled in from the options that the table declares.
  *
  * Every name that begins with postern_ or POSTERN_ is the ABI, and nothing
- * else is.  Structures grow only at their end; Postern reads no further than
- * .size says, so a module built against an older header keeps working.  The
- * number is 0 while the interface may still change; a module must then be
- * built for exactly this one.
+ * else is.  The table carries the ABI number and the sizes of all structures
+ * that pass between module and gateway, as this header had them.  Structures
+ * grow only at their end, so from ABI 1 on a module built against an older
+ * header keeps working.  The number is 0 while the interface may still
+ * change; a module must then be built for exactly this one.
  *
- * Threads: a backend's callbacks run on the delivery loop, a filter's on the
- * intake loop that its instance was opened for; they must not block.  A
- * backend with POSTERN_BLOCKING is called on a worker of its own instead, one
- * job at a time, and may.  postern_resume() and postern_log() alone may be
- * called from any thread.
+ * Threads: all callbacks of an instance run on one thread, the delivery loop
+ * for a backend, an intake loop for a filter, and must not block.  Only the
+ * deliver() of a backend with POSTERN_BLOCKING runs on a worker of its
+ * instance, one job at a time, and may.  postern_log(), postern_resume() and
+ * postern_answer() may be called from any thread, all else only from within
+ * a callback.
  *
- * Strings and pointers that a service returns are borrowed: until the
- * callback returns for a transaction, until the last recipient is settled
- * for a job, for ever for an option.
+ * Strings: what you pass in is copied.  What a service returns is borrowed:
+ * for a transaction until the callback returns, for a job until its last
+ * recipient is settled, for an instance and its options until close()
+ * returns.  Text is UTF-8 without a guarantee: mail is what strangers send.
  */
 #ifndef POSTERN_PLUGIN_H
 #define POSTERN_PLUGIN_H
@@ -44,6 +47,11 @@ extern "C" {
 #define POSTERN_EXPORT
 #endif
 
+#if !defined(__cplusplus) \
+    && (!defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L)
+#define POSTERN_C90		/* no macros with __VA_ARGS__ */
+#endif
+
 /* --- options: what the block in the YAML may say ------------------------- */
 
 enum {
@@ -53,13 +61,14 @@ enum {
 	POSTERN_SIZE = 3,	/* int64_t, bytes; K M G */
 	POSTERN_DURATION = 4,	/* int64_t, milliseconds; ms s m h d */
 	POSTERN_ENUM = 5,	/* int32_t: the place in `words', from 0 */
-	POSTERN_PATH = 6,	/* const char *, made absolute */
-	POSTERN_STRINGS = 7	/* struct postern_strings */
+	POSTERN_PATH = 6,	/* const char *, relative to the file; ${NAME} */
+	POSTERN_STRINGS = 7,	/* struct postern_strings: a list or a scalar */
+	POSTERN_BLOCK = 8	/* no field: a nested block, `block' has its rows */
 };
 
 enum { POSTERN_REQUIRED = 1 };		/* flags of an option */
 
-struct postern_strings {
+struct postern_strings {		/* never grows: it lies in self */
 	const char *const *v;
 	size_t n;
 };
@@ -67,29 +76,41 @@ struct postern_strings {
 /* The core parses, checks, documents and fills in; most modules contain no
  * parsing.  A table ends with a row whose key is NULL. */
 struct postern_option {
-	const char *key;
+	const char *key;		/* a-z 0-9 _ */
+	size_t offset;			/* in self, also within a block */
+	uint32_t size;			/* of the field there; 0: not said */
 	int32_t type;
 	uint32_t flags;
-	size_t offset;			/* in self */
-	const char *fallback;		/* as it would be written; NULL: none */
+	const char *fallback;		/* as it would be written; NULL: none,
+					 * then a number is 0 */
 	const char *words;		/* POSTERN_ENUM: "a|b|c" */
 	int64_t min, max;		/* numbers; both 0: no bounds */
-	const char *help;		/* one sentence */
+	const struct postern_option *block;	/* POSTERN_BLOCK */
+	const char *help;		/* required: one sentence */
 };
+
+#ifndef POSTERN_C90
+/* The row of self's field of the same name:
+ *   POSTERN_OPTION(struct tag, value, POSTERN_STRING, .help = "...") */
+#define POSTERN_OPTION(s, field, type_, ...)				\
+	{ .key = #field, .offset = offsetof(s, field),			\
+	  .size = sizeof(((s *)0)->field), .type = (type_), __VA_ARGS__ }
+#endif
 
 /* --- an instance --------------------------------------------------------- */
 
 typedef struct postern_instance postern_instance;
 
-/* What went wrong, for the operator; for open() and check(), which then
- * return -1.  One sentence: the thing, the reason, the remedy. */
+/* What is wrong, for the operator, from check() and open(), which then return
+ * -1.  One sentence: the thing, the reason, the remedy. */
 void postern_fail(postern_instance *me, const char *fmt, ...)
 	POSTERN_PRINTF(2, 3);
 
 enum { POSTERN_ERROR = 0, POSTERN_WARNING = 1, POSTERN_INFO = 2,
        POSTERN_DEBUG = 3 };
 
-/* Any thread; never blocks.  Never pass a secret. */
+/* Any thread; never blocks.  Never pass a secret.  The line is given the
+ * names of the module and of the route. */
 void postern_log(postern_instance *me, int level, const char *fmt, ...)
 	POSTERN_PRINTF(3, 4);
 
@@ -98,20 +119,23 @@ const char *postern_hostname(const postern_instance *me);  /* of the gateway */
  * filters. */
 const char *postern_route(const postern_instance *me);
 
-/* Timers, on the instance's loop (not for blocking modules).  A timer fires
- * once; 0 is no timer.  Stopping one that is over does nothing. */
+/* Timers, on the instance's loop (a worker gets 0: it may sleep).  A timer
+ * fires once; 0 is no timer.  Stopping one that is over does nothing.  close()
+ * ends them all. */
 uint64_t postern_timer(postern_instance *me, int64_t in_ms,
 		       void (*fire)(void *arg), void *arg);
 void postern_timer_stop(postern_instance *me, uint64_t timer);
 
 /* --- backends ------------------------------------------------------------ */
 
+/* One delivery: one message, and those of its recipients that have the same
+ * destination. */
 typedef struct postern_job postern_job;
 
 /* What is throttled and rested together: usually the next hop.  Recipients
  * whose destinations have the same name travel in one job. */
 struct postern_destination {
-	char name[256];
+	char name[256];			/* zeroed before; "" : the module's */
 };
 
 /* Where an attempt was when it ended. */
@@ -144,10 +168,17 @@ const char *postern_job_rcpt(const postern_job *job, size_t i);
 uint64_t postern_job_size(const postern_job *job);	/* octets */
 unsigned postern_job_attempt(const postern_job *job);	/* from 1 */
 
-/* The message's bytes, CRLF lines.  The first form is for blocking modules:
+/* Memory that belongs to the job and is gone with it, zeroed.  _data is one
+ * piece: made by the first call, the same at each later one (in cancel(), in
+ * a timer), so its size must be the same too.  _alloc is new each time. */
+void *postern_job_data(postern_job *job, size_t size);
+void *postern_job_alloc(postern_job *job, size_t size);
+
+/* The message's bytes, CRLF lines.  The first is for blocking backends:
  * bytes read, 0 at the end, -1 when they cannot be had (settle with code 0).
- * The second answers by done(), perhaps before it returns; n is 0 at the
- * end, -1 on failure; one read at a time. */
+ * The second is for all others and answers by done(), perhaps before it
+ * returns; n is 0 at the end, -1 on failure; one read at a time; a job that
+ * is over is not answered any more. */
 int64_t postern_job_pread(postern_job *job, uint64_t offset, void *to,
 			  size_t max);
 void postern_job_read(postern_job *job, uint64_t offset, size_t max,
@@ -155,43 +186,52 @@ void postern_job_read(postern_job *job, uint64_t offset, size_t max,
 		      void *arg);
 
 /* Every recipient is settled exactly once; with the last one the job is
- * over and must not be used any more.  settle_rest settles all that are left. */
+ * over and must not be used any more.  settle_rest settles all that are left.
+ * A recipient that is settled twice keeps its first outcome, and the module
+ * is reported. */
 void postern_settle(postern_job *job, size_t rcpt,
 		    const struct postern_outcome *o);
 void postern_settle_rest(postern_job *job, const struct postern_outcome *o);
 
-/* Memory that belongs to the job and is gone with it; zeroed. */
-void *postern_job_alloc(postern_job *job, size_t size);
+enum {					/* places in timeouts_ms */
+	POSTERN_TIMEOUT_CONNECT = 0, POSTERN_TIMEOUT_GREETING = 1,
+	POSTERN_TIMEOUT_EHLO = 2, POSTERN_TIMEOUT_MAIL = 3,
+	POSTERN_TIMEOUT_RCPT = 4, POSTERN_TIMEOUT_DATA = 5,
+	POSTERN_TIMEOUT_BLOCK = 6, POSTERN_TIMEOUT_DOT = 7,
+	POSTERN_TIMEOUT_QUIT = 8, POSTERN_TIMEOUTS = 12
+};
 
-/* Hands the job to the gateway's SMTP client, which settles what is left of
- * it.  The plan and its strings are copied. */
-enum { POSTERN_TIMEOUTS = 10 };
+/* What the gateway's SMTP client is to do.  Zeroed but for the hosts, it
+ * does what RFC 5321 expects. */
 struct postern_smtp_plan {
-	uint32_t size;			/* sizeof(struct postern_smtp_plan) */
 	const char *const *hosts;	/* names or addresses, tried in order */
 	size_t host_count;
-	uint16_t port;			/* 25 */
+	uint32_t port;			/* 0: 25 */
+	uint32_t reuse;			/* messages for a connection; 0: 100 */
+	int64_t idle_ms;		/* a connection is kept; 0: 5 s; -1: not */
 	const char *helo;		/* NULL: the gateway's host name */
 	const char *source;		/* our address for it; NULL: any */
-	int64_t idle_ms;		/* how long a connection is kept; 0: 5 s */
-	uint32_t reuse;			/* messages for each connection; 0: 100 */
-	/* connect, greeting, ehlo, mail, rcpt, data, block, dot, quit, spare:
-	 * milliseconds, 0: as RFC 5321 section 4.5.3.2 has it */
-	int64_t timeouts_ms[POSTERN_TIMEOUTS];
+	int64_t timeouts_ms[POSTERN_TIMEOUTS];	/* 0: as 4.5.3.2 has it */
 };
+
+/* Hands the job to the SMTP client, which settles what is left of it: for the
+ * module it is over.  The plan is copied.  Not for blocking backends. */
 void postern_smtp_send(postern_job *job, const struct postern_smtp_plan *plan);
 
 struct postern_backend {
-	uint32_t size;			/* sizeof(struct postern_backend) */
 	/* Names the recipient's destination.  Pure: from self and the address
-	 * alone, at once, always the same answer. */
+	 * alone, at once, always the same answer; on the delivery loop also
+	 * for a blocking backend. */
 	void (*describe)(const void *self, const char *recipient,
 			 struct postern_destination *ret);
-	/* Begins a delivery.  All recipients have the same destination. */
+	/* Begins a delivery.  A blocking one has settled all recipients when
+	 * it returns, within the gateway's patience (10 minutes): past that
+	 * the job is over, and what is settled later is ignored. */
 	void (*deliver)(void *self, postern_job *job);
-	/* The gateway stops and its patience is over: settle what is left at
-	 * once, with code 0.  NULL: nothing is done, and the job is dropped
-	 * (its message stays in the queue). */
+	/* The gateway stops and its patience is over: settle what is left
+	 * before you return, with code 0.  What you do not settle is dropped:
+	 * the message stays in the queue.  May be NULL; not called for a
+	 * blocking backend. */
 	void (*cancel)(void *self, postern_job *job);
 };
 
@@ -205,17 +245,22 @@ enum {
 	POSTERN_CONTINUE = 0,	/* no objection: ask the next filter */
 	POSTERN_REJECT = 1,	/* refuse for good (5xx) */
 	POSTERN_DEFER = 2,	/* refuse for now (4xx) */
-	POSTERN_PENDING = 3,	/* the answer will come by postern_resume() */
+	POSTERN_PENDING = 3,	/* the answer will come for the ticket */
 	POSTERN_DISCARD = 4	/* on_message: say 250, deliver nothing */
 };
 
 const char *postern_txn_client(const postern_txn *txn);	/* address */
 const char *postern_txn_helo(const postern_txn *txn);	/* or "" */
-const char *postern_txn_sender(const postern_txn *txn);	/* "" : <> or none */
-size_t postern_txn_rcpt_count(const postern_txn *txn);
-const char *postern_txn_rcpt(const postern_txn *txn, size_t i);
+const char *postern_txn_sender(postern_txn *txn);	/* "" : <> or none */
+size_t postern_txn_rcpt_count(const postern_txn *txn);	/* accepted so far */
+const char *postern_txn_rcpt(postern_txn *txn, size_t i);
 
-/* In on_message: the nth (from 0) field of that name, unfolded, or NULL. */
+/* Memory for this filter in this transaction: zeroed at the first call, the
+ * same at each later one, gone after on_end.  NULL before on_mail. */
+void *postern_txn_data(postern_txn *txn, size_t size);
+
+/* In on_message: the nth (from 0) field of that name, unfolded, or NULL;
+ * the message's size in octets. */
 const char *postern_txn_header(postern_txn *txn, const char *name, size_t n);
 uint64_t postern_txn_size(const postern_txn *txn);
 
@@ -229,14 +274,23 @@ int postern_txn_add_header(postern_txn *txn, const char *name,
 void postern_txn_reply(postern_txn *txn, int code, const char *enhanced,
 		       const char *text);
 
-/* To answer later: take a ticket, return POSTERN_PENDING, and redeem it from
- * any thread.  A ticket that is over is ignored; one that is not redeemed
- * within the session's patience (1 minute) counts as POSTERN_DEFER. */
+/* To answer later: take a ticket, return POSTERN_PENDING, and redeem the
+ * ticket once, from any thread.  One that is not redeemed within a minute
+ * counts as POSTERN_DEFER.  A ticket is over when it was redeemed, when that
+ * minute has passed, and when the session has gone.
+ *
+ * postern_resume() gives a bare verdict; for a ticket that is over it does
+ * nothing.  postern_answer() has answer() called, exactly once: on the
+ * filter's thread with the transaction, as if it were the hook (it may add
+ * fields, give a reply, even take another ticket); or, when the ticket is
+ * over, with NULL and on whatever thread, so that arg can be freed. */
 uint64_t postern_txn_ticket(postern_txn *txn);
 void postern_resume(uint64_t ticket, postern_verdict verdict);
+void postern_answer(uint64_t ticket,
+		    postern_verdict (*answer)(void *arg, postern_txn *txn),
+		    void *arg);
 
 struct postern_filter {
-	uint32_t size;			/* sizeof(struct postern_filter) */
 	/* Each may be NULL.  A route's filters are asked on_message and on_end
 	 * only; gateway-wide ones everything. */
 	postern_verdict (*on_connect)(void *self, postern_txn *txn);
@@ -246,26 +300,42 @@ struct postern_filter {
 				   const char *recipient);
 	postern_verdict (*on_message)(void *self, postern_txn *txn);
 	/* The transaction is over, however it ended; once for each on_mail
-	 * (or, in a route's filter, on_message). */
+	 * (or, in a route's filter, on_message) that was or, had it not been
+	 * NULL, would have been called. */
 	void (*on_end)(void *self, postern_txn *txn);
 };
 
 /* --- the table ----------------------------------------------------------- */
 
-enum { POSTERN_BLOCKING = 1 };		/* flags of a module */
+enum { POSTERN_BLOCKING = 1 };		/* flags of a module: of its backend */
+
+enum {					/* places in sizes */
+	POSTERN_SIZEOF_OPTION = 0, POSTERN_SIZEOF_BACKEND = 1,
+	POSTERN_SIZEOF_FILTER = 2, POSTERN_SIZEOF_DESTINATION = 3,
+	POSTERN_SIZEOF_OUTCOME = 4, POSTERN_SIZEOF_PLAN = 5,
+	POSTERN_SIZES = 12
+};
 
 struct postern_module {
-	uint32_t abi, size;		/* filled in by POSTERN_MODULE() */
-	const char *name;		/* required; the key in the YAML */
-	const char *summary;		/* required; for `postern module list' */
+	/* Stamped by POSTERN_MODULE(): the number and the sizes of this
+	 * header.  abi and size stay where they are for ever. */
+	uint32_t abi, size;
+	uint32_t sizes[POSTERN_SIZES];
+
+	const char *name;		/* required: the key in the YAML, and
+					 * the name of the file, NAME.so */
+	const char *summary;		/* required: for `postern module list' */
 	uint32_t flags;
 	const struct postern_option *options;	/* NULL: none */
 	size_t self_size;		/* of your instance structure */
 
 	/* Checks what no table can say, without touching the world; -1 after
-	 * postern_fail().  May be NULL.  Any thread. */
+	 * postern_fail().  May be NULL.  On any thread; me is for
+	 * postern_fail(), postern_log() and the names alone. */
 	int (*check)(const void *self, postern_instance *me);
-	/* The instance begins and ends; each may be NULL. */
+	/* The instance begins and ends; each may be NULL.  me lives until
+	 * close() returns: keep it in self.  -1 after postern_fail(); close()
+	 * is not called then. */
 	int (*open)(void *self, postern_instance *me);
 	void (*close)(void *self);
 
@@ -280,6 +350,14 @@ struct postern_module {
 #define POSTERN_EXTERN_C extern
 #endif
 
+#define POSTERN_SIZES_HERE						\
+	{ sizeof(struct postern_option), sizeof(struct postern_backend), \
+	  sizeof(struct postern_filter),				\
+	  sizeof(struct postern_destination),				\
+	  sizeof(struct postern_outcome),				\
+	  sizeof(struct postern_smtp_plan), 0, 0, 0, 0, 0, 0 }
+
+#ifndef POSTERN_C90
 /* POSTERN_MODULE(.name = "tag", .summary = "...", ...); */
 #define POSTERN_MODULE(...)						\
 	POSTERN_EXTERN_C POSTERN_EXPORT					\
@@ -287,7 +365,15 @@ struct postern_module {
 	const struct postern_module postern_module_entry = {		\
 		.abi = POSTERN_ABI,					\
 		.size = sizeof(struct postern_module),			\
+		.sizes = POSTERN_SIZES_HERE,				\
 		__VA_ARGS__						\
 	}
+#endif
+
+/* For C90 and for C++ before 20, which have no designated initializers: the
+ * first members of a table that is written out in order.  Declare
+ * postern_module_entry extern (in C++: extern "C") and POSTERN_EXPORT. */
+#define POSTERN_STAMP							\
+	POSTERN_ABI, sizeof(struct postern_module), POSTERN_SIZES_HERE
 
 #endif
