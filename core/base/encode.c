@@ -47,8 +47,7 @@ decode_id(struct span s, uint64_t *ret)
 	return true;
 }
 
-/* The length of the well-formed UTF-8 sequence at s (RFC 3629), or 0. */
-static size_t
+size_t
 utf8_length(struct span s)
 {
 	static const struct { unsigned char lo, hi, second_lo, second_hi, n; } rows[] = {
@@ -60,6 +59,8 @@ utf8_length(struct span s)
 	};
 	const unsigned char *p = (const unsigned char *)s.p;
 
+	if (s.n == 0)
+		return 0;
 	for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
 		if (p[0] < rows[r].lo || p[0] > rows[r].hi)
 			continue;

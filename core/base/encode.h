@@ -8,6 +8,10 @@
  * out as U+FFFD, so that the result is always valid. */
 bool encode_json(struct buf *b, struct span s);
 
+/* The length of the well-formed UTF-8 sequence at the front of s (RFC 3629;
+ * 1 for ASCII), or 0. */
+size_t utf8_length(struct span s);
+
 /* A message's id is 50 bits, printed as ten characters of Crockford's
  * base 32 ("1M5Z8K3QXA"), which sort as the numbers do.  buf: 11 bytes. */
 enum { ID_TEXT = 10 };

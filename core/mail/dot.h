@@ -40,11 +40,12 @@ bool chunk_finish(struct dot_decoder *d, struct buf *out);
 
 /* Doubles the dots.  A plain value; starts zeroed. */
 struct dot_encoder {
-	unsigned char state;		/* 0 start of line, 1 in line, 2 after CR */
+	unsigned char state;		/* private; 0: at the start of a line */
 };
 
 /* Appends in, encoded; false, with nothing added, when out has no room for
- * twice in.  The body consists of whole CRLF lines. */
+ * twice in.  The body consists of whole CRLF lines; should a bare CR or LF be
+ * among them, a dot behind it is doubled too. */
 bool dot_encode(struct dot_encoder *e, struct span in, struct buf *out);
 /* Appends ".CRLF", and a CRLF before it when the last line had none. */
 bool dot_finish(struct dot_encoder *e, struct buf *out);

@@ -42,7 +42,7 @@ struct outcome {
 	enum outcome_kind kind;
 	enum phase phase;
 	int code;			/* 0: there was no reply */
-	struct enhanced enhanced;	/* derived when none was given */
+	struct enhanced enhanced;	/* zero when none was given */
 	char text[LIMIT_OUTCOME_TEXT];	/* one line, printable */
 	char host[256];			/* "mx1.example.org[192.0.2.1]:25" */
 	char tls[96];			/* "TLS1.3 AES-256-GCM", "" : plain */
@@ -55,9 +55,10 @@ struct outcome {
 const char *phase_words(enum phase p);	/* "waiting for the greeting" */
 const char *phase_name(enum phase p);	/* "greeting" */
 
-/* Fills *o from a reply that came in this phase. */
+/* These two fill kind, phase, code, enhanced and text, and leave the rest of
+ * *o (zeroed when it is made) as it is: from a reply that came in this phase, */
 void outcome_reply(struct outcome *o, enum phase p, const struct smtp_reply *r);
-/* Fills *o for anything without a reply. */
+/* and for anything without a reply.  Text is made one printable line. */
 void outcome_set(struct outcome *o, enum outcome_kind kind, enum phase p,
 		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 

@@ -13,11 +13,14 @@ struct enhanced {
 	unsigned short class, subject, detail;
 };
 
-bool enhanced_parse(struct span *s, struct enhanced *ret);	/* moves *s */
+/* Takes one from the front of *s, with no blank around it, and moves *s. */
+bool enhanced_parse(struct span *s, struct enhanced *ret);
+/* "" when it is zero.  size of 12 is enough for what is used. */
 const char *enhanced_text(struct enhanced e, char *buf, size_t size);
 
 /* A reply that we give: a plain value, so that a handler returns exactly
- * one.  More than one line: separate them by '\n' in text. */
+ * one.  More than one line: separate them by '\n' in text.  The codes 221 and
+ * 421 set closes by themselves. */
 struct reply {
 	int code;
 	char enhanced[12];		/* "2.1.5", or "" */
@@ -30,12 +33,14 @@ struct reply reply(int code, const char *enhanced, const char *fmt, ...)
 /* With the error's text; its hint is for the operator and stays out. */
 struct reply reply_error(int code, const char *enhanced,
 			 const struct error *err);
-/* Appends it in wire form: control characters in text become '?', every
- * line ends in CRLF and is at most 512 octets. */
+/* Appends it in wire form: what is not printable ASCII becomes '?', every
+ * line ends in CRLF and is at most 512 octets (the rest is cut).  False, with
+ * nothing added, when out has no room. */
 bool reply_format(const struct reply *r, struct buf *out);
 
 /* A reply that we received.  text holds all lines without codes, joined by
- * '\n', and is borrowed from the parser until its next call. */
+ * '\n', and is borrowed from the parser until its next call.  code is that of
+ * the last line; enhanced is zero when there was none of the code's class. */
 struct smtp_reply {
 	int code;
 	struct enhanced enhanced;
@@ -46,8 +51,9 @@ enum parse { PARSE_MORE, PARSE_OK, PARSE_BAD };
 
 struct reply_parser {
 	struct buf text;		/* BUF_MAX(LIMIT_REPLY) */
-	int code;
-	size_t lines;
+	struct enhanced enhanced;	/* the first that the reply had */
+	int code;			/* of the latest line */
+	size_t lines;			/* of the reply that is under way */
 };
 
 void reply_parser_init(struct reply_parser *p);
