@@ -15,7 +15,7 @@ struct dsn_rcpt {
 	struct span address;
 	struct span orcpt;		/* as MAIL's parameter had it, or "" */
 	enum dsn_action action;
-	const struct outcome *outcome;
+	const struct outcome *outcome;	/* NULL: nothing to say */
 };
 
 struct dsn_facts {
@@ -32,7 +32,7 @@ struct dsn_facts {
 	 * is all and it is small. */
 	struct span original;
 	bool whole;
-	bool smtputf8;
+	bool smtputf8;			/* the report may hold UTF-8 (RFC 6533) */
 	const struct dsn_rcpt *rcpts;
 	size_t rcpt_count;
 };

@@ -23,8 +23,8 @@ bool header_next(struct span *s, struct header_field *ret);
 bool header_find(struct span section, struct span name, size_t nth,
 		 struct header_field *ret);
 
-/* The value on one line: folds become one blank; trimmed; at most what b
- * takes. */
+/* Appends the value on one line: folds become one blank; trimmed.  False when
+ * b took only the beginning. */
 bool header_unfold(struct buf *b, struct span value);
 
 /* What intake asks of every message, in one pass. */
@@ -32,8 +32,9 @@ struct header_facts {
 	unsigned received;		/* Received fields: a loop? */
 	bool has_date, has_message_id, has_from;
 	bool complete;			/* the empty line was seen */
-	size_t length;			/* bytes up to and with the empty line */
-	struct span message_id;		/* unfolded, borrowed; "" : none */
+	size_t length;			/* bytes up to and with the empty line,
+					 * or up to what is no field */
+	struct span message_id;		/* "<a@b>", borrowed; "" : none */
 };
 void header_scan(struct span message, struct header_facts *ret);
 
