@@ -34,6 +34,15 @@ enum {
 	LIMIT_CONTROL_BODY = 64 * 1024,	/* one request to the control socket */
 	LIMIT_PAGE = 1000,		/* rows in one answer of the API */
 	LIMIT_OUTCOME_TEXT = 400,	/* what is kept of a remote's words */
+	LIMIT_WINDOW = 2000,		/* items in dispatch's memory */
+	LIMIT_WINDOW_INTAKE = 1500,	/* of them straight from intake: retries
+					 * are never shut out */
+	LIMIT_WAITING = 1000,		/* of them for one destination: a slow
+					 * one does not stop the others */
+	LIMIT_JOB_RCPTS = 100,		/* RFC 5321 4.5.3.1.8: all servers take
+					 * so many */
+	LIMIT_DESTINATIONS = 10000,	/* idle ones go at once above it */
+	LIMIT_DSN_ORIGINAL = 32 * 1024,	/* returned in a delivery report */
 };
 
 #endif

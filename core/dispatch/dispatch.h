@@ -40,9 +40,11 @@ void dispatch_committed(void *dispatch, struct item *item);
 void dispatch_work(void *dispatch, int64_t next_due_ms);
 
 /* No new attempts; those under way end, at the latest after patience_ms;
- * then done is called with how many items are left in memory. */
+ * then done is called; dispatch_left says how many items are still in
+ * memory (0 unless a backend did not give its job back). */
 void dispatch_stop(struct dispatch *d, int64_t patience_ms,
 		   void (*done)(void *arg), void *arg);
+size_t dispatch_left(const struct dispatch *d);
 void dispatch_free(struct dispatch **d);
 
 /* --- the operator's hand -------------------------------------------------

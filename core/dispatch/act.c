@@ -1,0 +1,115 @@
+/* act.c - the operator's hand: hold, release, retry, remove
+ *
+ * What waits in memory is given back to the spool first; operations on the
+ * spool are carried out in the order of posting, so the verb then meets it
+ * there.  What is in delivery cannot be removed and counts as busy; a hold
+ * reaches it when its attempt has ended.
+ */
+#include "dispatch/inside.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+struct acting {
+	struct spool_act op;
+	struct dispatch_act *act;
+};
+
+static bool
+act_means(const struct dispatch_act *act, const struct item *item)
+{
+	if (act->ids == NULL)
+		return act->route == NULL ||
+		       strcmp(act->route, item->route) == 0;
+	for (size_t i = 0; i < act->n; i++)
+		if (act->ids[i] == item->id)
+			return true;
+	return false;
+}
+
+static void
+act_on_attempt(struct dispatch_act *act, struct attempt *a)
+{
+	if (attempt_is_waiting(a))
+		attempt_withdraw(a, MAX(a->item->due_ms, clock_wall_ms()));
+	else if (act->verb == SPOOL_REMOVE)
+		act->busy++;
+}
+
+static void
+act_on_any(void *arg, struct attempt *a)
+{
+	struct dispatch_act *act = arg;
+
+	if (act_means(act, a->item))
+		act_on_attempt(act, a);
+}
+
+static void
+act_take_out(struct dispatch *d, struct dispatch_act *act)
+{
+	if (act->ids == NULL) {
+		window_each(d, act_on_any, act);
+		return;
+	}
+	for (size_t i = 0; i < act->n; i++) {
+		struct attempt *a = window_find(d, act->ids[i]);
+
+		if (a != NULL)
+			act_on_attempt(act, a);
+	}
+}
+
+/* Somebody mended the host: it need not rest any more. */
+static void
+act_wake(void *arg, struct destination *t)
+{
+	const struct dispatch_act *act = arg;
+
+	if (act->route == NULL || strcmp(act->route, t->outlet->name) == 0)
+		destination_wake(t);
+}
+
+static void
+on_acted(struct spool_op *op)
+{
+	struct spool_act *sa = container_of(op, struct spool_act, op);
+	struct acting *x = container_of(sa, struct acting, op);
+	struct dispatch_act *act = x->act;
+
+	act->failed = op->status != SPOOL_OK && op->status != SPOOL_GONE;
+	if (act->failed)
+		act->err = op->err;
+	act->changed = sa->changed;
+	mem_free(sa->ids);
+	mem_free(sa->route);
+	mem_free(x);
+	act->done(act);
+}
+
+void
+dispatch_act(struct dispatch *d, struct dispatch_act *act)
+{
+	struct acting *x = NEW(struct acting);
+
+	act->dispatch = d;
+	act->changed = act->busy = 0;
+	if (act->verb == SPOOL_REMOVE || act->verb == SPOOL_HOLD)
+		act_take_out(d, act);
+	else if (act->verb == SPOOL_RETRY)
+		destinations_each(d, act_wake, act);
+
+	x->act = act;
+	x->op.verb = act->verb;
+	x->op.op.home = loop_mailbox(d->loop);
+	x->op.op.done = on_acted;
+	if (act->ids != NULL) {
+		x->op.ids = mem_array(act->n + 1, sizeof(*act->ids));
+		memcpy(x->op.ids, act->ids, act->n * sizeof(*act->ids));
+		x->op.n = act->n;
+	} else if (act->route != NULL) {
+		x->op.route = mem_strdup(act->route);
+	}
+	spool_act(d->spool, &x->op);
+}

@@ -1,0 +1,115 @@
+/* config.c - the blocks retry and dsn of postern.yaml */
+#include "dispatch/config.h"
+
+#include "base/mem.h"
+#include "route/route.h"
+
+#define SECOND ((int64_t)1000)
+#define DAY (86400 * SECOND)
+
+#define DURATION(field, def, least, most, text) \
+	{ .name = #field, .type = T_DURATION, .fallback = (def), \
+	  .offset = offsetof(struct retry_policy, field), \
+	  .min = (least), .max = (most), .help = (text) }
+
+const struct schema_key retry_keys[] = {
+	DURATION(first, "1m", 1, 30 * DAY,
+		 "pause after the first attempt; each pause varies by a tenth"),
+	KEY(retry_policy, factor, T_FACTOR, "2", "growth from one pause to the next, at least 1"),
+	DURATION(longest, "1h", 1, 30 * DAY, "no pause exceeds this"),
+	DURATION(give_up, "2d", 1, 365 * DAY,
+		 "age at which a message that fails again is returned, but not before its second attempt"),
+	DURATION(warn_after, "1h", 0, 365 * DAY,
+		 "age at which the sender is told, once, that a message waits; 0: never"),
+	{ 0 },
+};
+
+const struct schema_key dsn_keys[] = {
+	{ .name = "to", .type = T_STRING,
+	  .offset = offsetof(struct dispatch_config, dsn_to),
+	  .help = "address that gets a copy of each report of a failure" },
+	{ .name = "route", .type = T_STRING,
+	  .offset = offsetof(struct dispatch_config, dsn_route),
+	  .help = "route that delivery reports take, instead of the one that their rules find" },
+	{ 0 },
+};
+
+static bool
+retry_check(const struct retry_policy *p, const struct node *map,
+	    struct diags *d)
+{
+	if (!(p->factor >= 1)) {
+		diag_error(d, schema_mark(map, "factor"),
+			   "the pauses shrink with a factor below 1");
+		return diag_hint(d, "2 doubles the pause after each attempt");
+	}
+	if (p->first > p->longest) {
+		diag_error(d, schema_mark(map, "first"),
+			   "the first pause is longer than the longest pause");
+		return diag_hint(d, "lower `first' or raise `longest'");
+	}
+	if (p->first > p->give_up) {
+		diag_error(d, schema_mark(map, "give_up"),
+			   "a message is given up before its second attempt");
+		return diag_hint(d, "raise `give_up' above `first'");
+	}
+	if (p->warn_after >= p->give_up)
+		diag_warning(d, schema_mark(map, "warn_after"),
+			     "no delay is ever told: `give_up' comes first");
+	return true;
+}
+
+static bool
+dsn_to_check(const struct dispatch_config *c, const struct node *map,
+	     struct diags *d)
+{
+	struct address a;
+	struct error err;
+
+	if (c->dsn_to == NULL ||
+	    address_parse(span_of(c->dsn_to), ADDRESS_UTF8, &a, &err))
+		return true;
+	diag_error(d, schema_mark(map, "to"), "`%s' is not an address: %s",
+		   c->dsn_to, err.text);
+	return diag_hint(d, "write local@domain, without angle brackets");
+}
+
+static bool
+dsn_route_check(const struct dispatch_config *c, const struct node *map,
+		const struct routes *routes, struct diags *d)
+{
+	const char **names, *near;
+
+	if (c->dsn_route == NULL || routes_find(routes, c->dsn_route) != NULL)
+		return true;
+	names = mem_array(routes->n + 1, sizeof(*names));
+	for (size_t i = 0; i < routes->n; i++)
+		names[i] = routes->v[i].name;
+	near = nearest_name(span_of(c->dsn_route), names, routes->n);
+	diag_error(d, schema_mark(map, "route"), "there is no route `%s'",
+		   c->dsn_route);
+	if (near != NULL)
+		diag_hint(d, "did you mean `%s'?", near);
+	else
+		diag_hint(d, "name one of the routes in conf.d, or leave it out");
+	mem_free(names);
+	return false;
+}
+
+bool
+dispatch_config_bind(struct dispatch_config *c, const struct node *root,
+		     const char *hostname, const struct routes *routes,
+		     struct arena *arena, struct diags *d)
+{
+	const struct node *retry = root ? node_get(root, "retry") : NULL;
+	const struct node *dsn = root ? node_get(root, "dsn") : NULL;
+	bool ok;
+
+	c->hostname = hostname;
+	ok = schema_bind(retry_keys, retry, "`retry'", &c->retry, arena, d) &&
+	     retry_check(&c->retry, retry, d);
+	if (!schema_bind(dsn_keys, dsn, "`dsn'", c, arena, d))
+		return false;
+	ok = dsn_to_check(c, dsn, d) && ok;
+	return dsn_route_check(c, dsn, routes, d) && ok;
+}

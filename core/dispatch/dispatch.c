@@ -1,0 +1,200 @@
+/* dispatch.c - beginning, configuring, ending; and the view from outside */
+#include "dispatch/inside.h"
+
+#include "base/clock.h"
+
+enum { CANCEL_PATIENCE_MS = 5000 };	/* for what was cancelled */
+
+/* --- beginning ----------------------------------------------------------- */
+
+/* xorshift: for spreading retries, not for secrets. */
+double
+dispatch_dice(struct dispatch *d)
+{
+	d->dice ^= d->dice << 13;
+	d->dice ^= d->dice >> 7;
+	d->dice ^= d->dice << 17;
+	return (double)(d->dice >> 11) / (double)(UINT64_C(1) << 53);
+}
+
+static void on_patience(struct timer *t);
+static void on_stopped(struct later *l);
+
+struct dispatch *
+dispatch_new(const struct dispatch_deps *deps)
+{
+	struct dispatch *d = NEW(struct dispatch);
+
+	d->loop = deps->loop;
+	d->smtpc = deps->smtpc;
+	d->dice = (uint64_t)clock_wall_ms() * 2654435761u | 1;
+	d->stopped_later.run = on_stopped;
+	timer_init(&d->patience, d->loop, on_patience);
+	window_init(d);
+	return d;
+}
+
+void
+dispatch_set_spool(struct dispatch *d, struct spool *s)
+{
+	d->spool = s;
+	window_pull(d);
+}
+
+bool
+dispatch_configure(struct dispatch *d, struct snapshot *snap,
+		   struct error *err)
+{
+	if (!outlets_configure(d, snap, err))
+		return false;
+	window_pull(d);
+	return true;
+}
+
+/* --- ending -------------------------------------------------------------- */
+
+size_t
+dispatch_left(const struct dispatch *d)
+{
+	return d->window.count;
+}
+
+/* done may free us: not from within a callback of ours. */
+static void
+on_stopped(struct later *l)
+{
+	struct dispatch *d = container_of(l, struct dispatch, stopped_later);
+	void (*stopped)(void *arg) = d->stopped;
+
+	d->stopped = NULL;
+	if (stopped != NULL)
+		stopped(d->stopped_arg);
+}
+
+void
+dispatch_check_stopped(struct dispatch *d)
+{
+	if (d->stopped == NULL || d->window.count > 0 || d->window.claiming)
+		return;
+	timer_stop(&d->patience);
+	loop_later(d->loop, &d->stopped_later);
+}
+
+static void
+cancel_active(void *arg, struct attempt *a)
+{
+	(void)arg;
+	for (struct delivery *y = a->deliveries; y != NULL; y = y->sibling)
+		if (y->active)
+			backend_cancel(y->destination->outlet->backend,
+				       &y->job);
+}
+
+static void
+on_patience(struct timer *t)
+{
+	struct dispatch *d = container_of(t, struct dispatch, patience);
+
+	if (d->cancelled) {
+		log_warning(&dispatch_log, "%zu deliveries did not end; they "
+			    "may be made twice", d->window.count);
+		loop_later(d->loop, &d->stopped_later);
+		return;
+	}
+	d->cancelled = true;
+	timer_start(&d->patience, CANCEL_PATIENCE_MS);
+	window_each(d, cancel_active, NULL);
+}
+
+static void
+withdraw(void *arg, struct attempt *a)
+{
+	(void)arg;
+	attempt_withdraw(a, a->item->due_ms);
+}
+
+void
+dispatch_stop(struct dispatch *d, int64_t patience_ms,
+	      void (*done)(void *arg), void *arg)
+{
+	d->stopping = true;
+	d->stopped = done;
+	d->stopped_arg = arg;
+	window_close(d);
+	window_each(d, withdraw, NULL);
+	timer_start(&d->patience, patience_ms);
+	dispatch_check_stopped(d);
+}
+
+void
+dispatch_free(struct dispatch **ptr)
+{
+	struct dispatch *d = *ptr;
+
+	if (d == NULL)
+		return;
+	timer_stop(&d->patience);
+	window_fini(d);
+	destinations_free(d);
+	outlets_free(d);
+	snapshot_unref(&d->snap);
+	mem_free(d);
+	*ptr = NULL;
+}
+
+/* --- the view from outside ----------------------------------------------- */
+
+struct rows {
+	void (*row)(void *arg, const struct dispatch_row *r);
+	void *arg;
+	const struct outlet *outlet;
+	struct dispatch_row sum;
+	bool summing;
+};
+
+static void
+row_of_destination(void *arg, struct destination *t)
+{
+	struct rows *rows = arg;
+	struct dispatch_row r = {
+		.route = t->outlet->name, .backend = t->outlet->module,
+		.destination = t->name, .waiting = t->waiting,
+		.active = t->active, .rest_ms = destination_rest_ms(t),
+		.limit = destination_limit(t), .delivered = t->delivered,
+		.deferred = t->deferred, .bounced = t->bounced,
+		.last = t->words,
+	};
+
+	if (t->outlet != rows->outlet)
+		return;
+	if (!rows->summing) {
+		rows->row(rows->arg, &r);
+		return;
+	}
+	rows->sum.waiting += r.waiting;
+	rows->sum.active += r.active;
+	if (r.last != NULL)
+		rows->sum.last = r.last;
+}
+
+void
+dispatch_rows(struct dispatch *d,
+	      void (*row)(void *arg, const struct dispatch_row *r), void *arg)
+{
+	for (struct outlet *o = d->outlets; o != NULL; o = o->next) {
+		struct rows rows = {
+			.row = row, .arg = arg, .outlet = o, .summing = true,
+			.sum = {
+				.route = o->name, .backend = o->module,
+				.limit = MIN(o->connections, o->parallel),
+				.delivered = o->delivered,
+				.deferred = o->deferred, .bounced = o->bounced,
+			},
+		};
+
+		destinations_each(d, row_of_destination, &rows);
+		row(arg, &rows.sum);
+		rows.summing = false;
+		destinations_each(d, row_of_destination, &rows);
+	}
+}

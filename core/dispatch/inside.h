@@ -1,0 +1,269 @@
+/* inside.h - what the files of dispatch/ share, and nobody else includes
+ *
+ * An item in memory is always there for one attempt:
+ *
+ *   window       holds attempts, by item id; pulls what is due
+ *   attempt      one attempt of one item: its queued recipients, split into
+ *   delivery     some recipients of one destination, which is one job
+ *   destination  the line in which deliveries wait; concurrency and rest
+ *   outlet       a route as it is here: its backend, its destinations
+ *   report       a DSN while it is being written
+ *   settlement   what became of recipients, on its way to the spool
+ *
+ * Ownership: the window owns attempts, an attempt its item and deliveries,
+ * dispatch outlets and destinations.  An attempt ends when the last of its
+ * settlements has come home.  Everything here is on the delivery loop, but for
+ * the few functions that say so.
+ */
+#ifndef DISPATCH_INSIDE_H
+#define DISPATCH_INSIDE_H
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "dispatch/dispatch.h"
+#include "dispatch/verdict.h"
+#include "mail/dsn.h"
+#include "module/backend.h"
+#include "route/route.h"
+
+#include <stdatomic.h>
+
+/* --- outlet.c ------------------------------------------------------------ */
+
+struct outlet {
+	struct outlet *next;
+	struct dispatch *dispatch;
+	char *name, *module, *hostname;		/* owned */
+	struct snapshot *snap;			/* keeps route alive */
+	const struct route *route;
+	struct backend *backend;
+	unsigned connections;			/* to one destination */
+	unsigned parallel, active;		/* jobs of the backend */
+	struct destination *stalled, **stalled_last; /* wait for the backend */
+	uint64_t delivered, deferred, bounced;
+	bool retired;				/* closes after its last job */
+	struct later closing;
+};
+
+bool outlets_configure(struct dispatch *d, struct snapshot *snap,
+		       struct error *err);
+struct outlet *outlet_find(struct dispatch *d, const char *name);
+/* After a job has come back. */
+void outlet_job_over(struct outlet *o);
+void outlets_free(struct dispatch *d);
+
+/* --- destination.c ------------------------------------------------------- */
+
+struct destination {
+	struct destination *next;		/* in the hash table */
+	struct destination *next_stalled;
+	struct outlet *outlet;
+	char *name;				/* owned */
+	uint64_t hash;
+	struct delivery *first, **last;		/* the line */
+	unsigned waiting, active;
+	unsigned narrow;			/* at once, 0: as the route says */
+	unsigned ease;				/* successes since it changed */
+	bool stalled, probing;
+	unsigned failures;			/* of the host, one after another */
+	int64_t rest_until_ms;			/* monotonic; 0: none */
+	int64_t rested_ms, succeeded_ms;	/* when, monotonic */
+	int64_t pace_ms;			/* what a job takes, smoothed */
+	struct outcome *why;			/* the latest of them, or NULL */
+	struct timer timer;			/* end of rest, end of idleness */
+	uint64_t delivered, deferred, bounced;
+	char *words;				/* of the last failure, or NULL */
+	struct delivery *filling;		/* scratch of attempt.c */
+};
+
+/* Finds or makes it.  Kept until it has been idle for a while. */
+struct destination *destination_get(struct outlet *o, const char *name);
+/* Puts a delivery in the line, and starts what may start; it is turned away
+ * at once while the destination rests. */
+void destination_add(struct destination *t, struct delivery *y);
+/* Takes a waiting one out of the line. */
+void destination_take(struct destination *t, struct delivery *y);
+void destination_run(struct destination *t);
+/* A job came back: counts, widens, narrows, rests.  Starts nothing. */
+void destination_job_over(struct destination *t, const struct delivery *y);
+int64_t destination_rest_ms(const struct destination *t);	/* left; 0: none */
+unsigned destination_limit(const struct destination *t);	/* as of now */
+void destination_wake(struct destination *t);		/* ends its rest */
+void destination_failed(struct destination *t, const struct outcome *o);
+void destinations_each(struct dispatch *d,
+		       void (*fn)(void *arg, struct destination *t), void *arg);
+void destination_free(struct destination *t);
+void destinations_free(struct dispatch *d);
+
+/* --- attempt.c ----------------------------------------------------------- */
+
+struct delivery {
+	struct job job;
+	struct attempt *attempt;
+	struct destination *destination;
+	struct delivery *next;			/* in the line */
+	struct delivery *sibling, **self;	/* of the attempt */
+	size_t *rcpts, room, one;		/* indexes; one: the usual case */
+	bool active;
+	int64_t started_ms;			/* monotonic */
+	int64_t started_wall_ms;
+	char id[ITEM_TEXT];
+	struct later freeing;
+};
+
+struct attempt {
+	struct attempt *next;			/* in the window's hash table */
+	struct dispatch *dispatch;
+	struct item *item;
+	struct delivery *deliveries;
+	unsigned under_way;			/* deliveries, waiting or active */
+	unsigned reports, settling;		/* being written, not yet home */
+	size_t queued;				/* recipients that are */
+	bool counts;				/* as an attempt of the item */
+	bool leaving;				/* the last settlement is posted */
+	int64_t due_ms;				/* wall; INT64_MAX: nobody said */
+	int64_t pause_ms;			/* once it was asked for; 0: not */
+	char *last;				/* words, or NULL */
+	struct settle_rcpt *results;		/* not settled yet */
+	size_t result_count, result_room;
+	bool news;				/* a final one is among them */
+};
+
+/* Takes the item, for which there is room in the window. */
+void attempt_begin(struct dispatch *d, struct item *item);
+/* After the last settlement came home. */
+void attempt_end(struct attempt *a);
+/* Nothing of it is with a backend or on its way to the spool. */
+bool attempt_is_waiting(const struct attempt *a);
+/* Takes the waiting deliveries out of their lines; the item goes back to the
+ * spool, due when it says, when nothing else is under way. */
+void attempt_withdraw(struct attempt *a, int64_t due_ms);
+/* The earliest wish holds. */
+void attempt_wish(struct attempt *a, int64_t due_ms);
+/* The pause after this attempt, the same whoever asks. */
+int64_t attempt_pause(struct attempt *a);
+void attempt_result(struct attempt *a, size_t rcpt, enum rcpt_state state,
+		    const char *words);
+
+/* Hands it to the backend. */
+void delivery_start(struct delivery *y);
+/* Without having been tried: its destination rests for so long. */
+void delivery_turn_away(struct delivery *y, const struct outcome *why,
+			int64_t rest_ms);
+/* Back to the spool without a word, because there are too many. */
+void delivery_put_off(struct delivery *y, int64_t pause_ms);
+/* Out of its attempt and out of memory soon; it is in no line any more. */
+void delivery_end(struct delivery *y);
+/* Waiting ones of a retired outlet go where the new rules say. */
+void delivery_move(struct delivery *y);
+
+/* --- judge.c ------------------------------------------------------------- */
+
+/* Applies verdicts: one outcome for each recipient, or (single) one for all.
+ * tried is false for those that were turned away.  Ends the delivery. */
+struct judgement {
+	const struct outcome *outcomes;
+	bool single, tried;
+	int64_t due_ms;				/* wall, when not tried */
+};
+void delivery_judge(struct delivery *y, const struct judgement *j);
+
+/* --- settle.c ------------------------------------------------------------ */
+
+/* Posts what there is to post: final results at once, the rest with the last
+ * one.  also (or NULL) is handed over. */
+void settle_flush(struct attempt *a, struct spool_accept *also);
+void accept_free(struct dispatch *d, struct spool_accept **accept);
+
+/* --- bounce.c ------------------------------------------------------------ */
+
+struct report;
+
+/* Who is told of it, as bits; pure. */
+enum told { TOLD_NOBODY = 0, TOLD_SENDER = 1, TOLD_OPERATOR = 2 };
+unsigned report_audience(const struct item *item, size_t rcpt,
+			 enum dsn_action action,
+			 const struct dispatch_config *c);
+struct report *report_new(struct attempt *a);
+void report_add(struct report *r, size_t rcpt, enum dsn_action action,
+		unsigned audience, const struct outcome *o);
+/* Written and settled; r is handed over. */
+void report_send(struct report *r);
+
+/* --- logline.c ----------------------------------------------------------- */
+
+struct logline {
+	const struct delivery *delivery;
+	const struct outcome *outcome;
+	enum verdict verdict;
+	const size_t *rcpts;
+	size_t n;
+	int64_t retry_ms;			/* pause; -1: none */
+	bool tried;
+	unsigned attempt;
+};
+void logline_write(const struct logline *l);
+extern const struct log dispatch_log;
+
+/* --- window.c ------------------------------------------------------------ */
+
+enum { WINDOW_BUCKETS = 1024 };
+
+struct window {
+	_Atomic size_t taken;			/* items, and promised room */
+	_Atomic bool closed;
+	struct attempt *buckets[WINDOW_BUCKETS];
+	size_t count;
+	struct mailbox *inbox;			/* committed items */
+	struct letter inbox_letter, work_letter;/* in the loop's mailbox */
+	_Atomic bool work_posted;
+	_Atomic int64_t work_due_ms;		/* wall; INT64_MAX: none */
+	struct spool_claim claim;
+	bool claiming;
+	int64_t next_due_ms, noted_due_ms;	/* wall; INT64_MAX: none */
+	struct timer timer;
+};
+
+void window_init(struct dispatch *d);
+void window_fini(struct dispatch *d);
+void window_add(struct dispatch *d, struct attempt *a);
+void window_remove(struct dispatch *d, struct attempt *a);
+struct attempt *window_find(struct dispatch *d, uint64_t id);
+/* fn may remove the one that it is given. */
+void window_each(struct dispatch *d, void (*fn)(void *arg, struct attempt *a),
+		 void *arg);
+void window_pull(struct dispatch *d);		/* when there is room and work */
+void window_close(struct dispatch *d);
+
+/* --- dispatch.c ---------------------------------------------------------- */
+
+enum { DESTINATION_BUCKETS = 1024 };
+
+struct dispatch {
+	struct loop *loop;
+	struct smtpc *smtpc;
+	struct spool *spool;
+	struct snapshot *snap;			/* in force */
+	const struct dispatch_config *config;
+	const struct routes *routes;
+	struct outlet *outlets, *retired;
+	struct outlet *recent;			/* the one found last */
+	struct destination *destinations[DESTINATION_BUCKETS];
+	size_t destination_count;
+	struct window window;
+	uint64_t dice;				/* state of the generator */
+	bool stopping;
+	struct timer patience;
+	bool cancelled;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+	struct later stopped_later;
+};
+
+double dispatch_dice(struct dispatch *d);	/* 0 <= x < 1 */
+/* Something ended: perhaps it was the last. */
+void dispatch_check_stopped(struct dispatch *d);
+
+#endif

@@ -1,0 +1,261 @@
+/* judge.c - carrying out verdicts on the recipients of one delivery
+ *
+ * What is decided is verdict.c's; here recipients change their state, counters
+ * count, one line is logged for each group that fared alike, and whoever is
+ * to be told gets into a report.  A recipient that bounces stays out of the
+ * ordinary results: it is settled together with its report.
+ */
+#include "dispatch/inside.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WORDS = LIMIT_OUTCOME_TEXT + 400 };
+
+struct judging {
+	struct delivery *delivery;
+	struct attempt *attempt;
+	const struct judgement *j;
+	struct verdict_facts facts;
+	struct report *report;		/* made at first need */
+	bool warn;			/* a delay is told this time */
+	bool counts;			/* as an attempt */
+};
+
+static const struct outcome *
+outcome_at(const struct judgement *j, size_t k)
+{
+	return &j->outcomes[j->single ? 0 : k];
+}
+
+static void
+count(struct delivery *y, enum verdict v)
+{
+	struct destination *t = y->destination;
+
+	if (t == NULL)
+		return;
+	if (v == VERDICT_DELIVERED) {
+		t->delivered++;
+		t->outlet->delivered++;
+	} else if (v == VERDICT_BOUNCE) {
+		t->bounced++;
+		t->outlet->bounced++;
+	} else {
+		t->deferred++;
+		t->outlet->deferred++;
+	}
+}
+
+static const char *
+outcome_words(const struct judging *g, const struct outcome *o, char *buf,
+	      size_t size)
+{
+	const struct destination *t = g->delivery->destination;
+	size_t n = 0;
+
+	if (!g->j->tried)
+		n = (size_t)snprintf(buf, size, "not tried, %.100s rests: ",
+				     t != NULL ? t->name : "the host");
+	outcome_text(o, buf + n, size - n);
+	return buf;
+}
+
+static void
+tell(struct judging *g, size_t rcpt, enum dsn_action action,
+     const struct outcome *o)
+{
+	struct attempt *a = g->attempt;
+	unsigned audience = report_audience(a->item, rcpt, action,
+					    a->dispatch->config);
+
+	if (audience == TOLD_NOBODY && action != DSN_FAILED)
+		return;
+	if (g->report == NULL)
+		g->report = report_new(a);
+	report_add(g->report, rcpt, action, audience, o);
+}
+
+/* RFC 3461 section 5.2.2: relayed when it left the world of reports with an
+ * SMTP reply, delivered when the backend itself is the end of the way. */
+static void
+rcpt_delivered(struct judging *g, size_t rcpt, const struct outcome *o)
+{
+	struct attempt *a = g->attempt;
+
+	a->queued--;
+	a->item->rcpts[rcpt].state = RCPT_DELIVERED;
+	attempt_result(a, rcpt, RCPT_DELIVERED, NULL);
+	if (!o->dsn_passed_on)
+		tell(g, rcpt, o->phase == PHASE_NONE ? DSN_DELIVERED
+						     : DSN_RELAYED, o);
+}
+
+static void
+rcpt_bounced(struct judging *g, size_t rcpt, const struct outcome *o)
+{
+	g->attempt->queued--;
+	g->attempt->item->rcpts[rcpt].state = RCPT_BOUNCED;
+	tell(g, rcpt, DSN_FAILED, o);
+}
+
+static void
+rcpt_waits(struct judging *g, size_t rcpt, const struct outcome *o)
+{
+	struct attempt *a = g->attempt;
+	char words[WORDS];
+
+	attempt_result(a, rcpt, RCPT_QUEUED,
+		       outcome_words(g, o, words, sizeof(words)));
+	if (g->warn)
+		tell(g, rcpt, DSN_DELAYED, o);
+}
+
+static void
+apply(struct judging *g, size_t rcpt, enum verdict v, const struct outcome *o)
+{
+	struct attempt *a = g->attempt;
+
+	count(g->delivery, v);
+	switch (v) {
+	case VERDICT_DELIVERED:
+		rcpt_delivered(g, rcpt, o);
+		break;
+	case VERDICT_BOUNCE:
+		rcpt_bounced(g, rcpt, o);
+		break;
+	case VERDICT_RETRY:
+		attempt_wish(a, g->counts
+			     ? clock_wall_ms() + attempt_pause(a)
+			     : g->j->due_ms);
+		rcpt_waits(g, rcpt, o);
+		break;
+	case VERDICT_RETRY_NOW:
+		attempt_wish(a, clock_wall_ms());
+		rcpt_waits(g, rcpt, o);
+		break;
+	}
+	/* the rest of a long list made progress: that was no failure */
+	if (g->counts && (v == VERDICT_RETRY || v == VERDICT_BOUNCE))
+		a->counts = true;
+}
+
+/* What the whole item shows to people: its last trouble. */
+static void
+remember(struct judging *g, const struct outcome *o)
+{
+	struct attempt *a = g->attempt;
+	char words[WORDS];
+
+	mem_free(a->last);
+	a->last = mem_strdup(outcome_words(g, o, words, sizeof(words)));
+	if (g->delivery->destination != NULL && g->j->tried)
+		destination_failed(g->delivery->destination, o);
+}
+
+static bool
+outcome_alike(const struct outcome *a, const struct outcome *b)
+{
+	return a == b ||
+	       (a->kind == b->kind && a->code == b->code &&
+		a->phase == b->phase && strcmp(a->text, b->text) == 0 &&
+		strcmp(a->host, b->host) == 0);
+}
+
+static int64_t
+group_pause(struct judging *g, enum verdict v)
+{
+	if (v == VERDICT_RETRY_NOW)
+		return 0;
+	if (v != VERDICT_RETRY)
+		return -1;
+	if (g->counts)
+		return attempt_pause(g->attempt);
+	return MAX(g->j->due_ms - clock_wall_ms(), 0);
+}
+
+/* From recipient k on, as many as fared alike. */
+static size_t
+judge_group(struct judging *g, size_t k)
+{
+	struct delivery *y = g->delivery;
+	const struct outcome *o = outcome_at(g->j, k);
+	enum verdict v = verdict_of(o, &g->facts);
+	struct logline line = {
+		.delivery = y, .outcome = o, .verdict = v,
+		.rcpts = &y->rcpts[k], .tried = g->j->tried,
+		.attempt = g->facts.attempts,
+		.retry_ms = group_pause(g, v),
+	};
+
+	do {
+		apply(g, y->rcpts[k], v, o);
+		line.n++;
+		k++;
+	} while (k < y->job.rcpt_count &&
+		 outcome_alike(o, outcome_at(g->j, k)) &&
+		 verdict_of(outcome_at(g->j, k), &g->facts) == v);
+	logline_write(&line);
+	if (v != VERDICT_DELIVERED)
+		remember(g, o);
+	return k;
+}
+
+static bool
+any_accepted(const struct delivery *y, const struct judgement *j)
+{
+	for (size_t k = 0; k < y->job.rcpt_count && !j->single; k++)
+		if (outcome_delivered(&j->outcomes[k]))
+			return true;
+	return false;
+}
+
+/* The gateway ends, and so did the job: that is nobody's failure. */
+static bool
+was_cancelled(const struct attempt *a, const struct judgement *j)
+{
+	return a->dispatch->cancelled && j->tried && j->outcomes[0].code == 0;
+}
+
+static void
+judging_begin(struct judging *g)
+{
+	struct attempt *a = g->attempt;
+	const struct retry_policy *p = &a->dispatch->config->retry;
+	int64_t age_ms = clock_wall_ms() - a->item->created_ms;
+
+	/* past the end of patience a rest counts, or items would wait for
+	 * ever at a host that only ever gets one of them to try */
+	g->counts = (g->j->tried && !was_cancelled(a, g->j)) ||
+		    (!g->j->tried && age_ms >= p->give_up);
+	g->facts = (struct verdict_facts){
+		.policy = p, .age_ms = age_ms,
+		.attempts = a->item->attempts + (g->counts ? 1 : 0),
+		.others_accepted = any_accepted(g->delivery, g->j),
+	};
+	g->warn = p->warn_after > 0 && a->item->warned_ms == 0 &&
+		  age_ms >= p->warn_after;
+}
+
+void
+delivery_judge(struct delivery *y, const struct judgement *j)
+{
+	struct judging g = { .delivery = y, .attempt = y->attempt, .j = j };
+	struct judgement cancelled = *j;
+	struct attempt *a = y->attempt;
+
+	if (was_cancelled(a, j)) {
+		cancelled.due_ms = clock_wall_ms();
+		g.j = &cancelled;
+	}
+	judging_begin(&g);
+	for (size_t k = 0; k < y->job.rcpt_count; )
+		k = judge_group(&g, k);
+	delivery_end(y);
+	if (g.report != NULL)
+		report_send(g.report);
+	else
+		settle_flush(a, NULL);
+}

@@ -1,0 +1,310 @@
+/* outlet.c - routes as they are here: their backends, kept over a reload
+ *
+ * A backend is kept when its module, its block and our host name are what
+ * they were.  A new one opens before anything changes, so that a reload that
+ * fails leaves everything as it is; the old one closes after its last job,
+ * and what waits for it moves to where the new rules send it.
+ */
+#include "dispatch/inside.h"
+
+#include <string.h>
+
+enum { JOB_DEADLINE_MS = 10 * 60 * 1000 };	/* of blocking modules */
+
+/* --- the same block? ----------------------------------------------------- */
+
+static bool
+node_same(const struct node *a, const struct node *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	if (a->kind != b->kind || a->count != b->count ||
+	    a->quoted != b->quoted || !span_eq(a->key, b->key) ||
+	    !span_eq(a->scalar, b->scalar))
+		return false;
+	a = a->first;
+	b = b->first;
+	/* as deep as LIMIT_CONF_DEPTH */
+	while (a != NULL && b != NULL && node_same(a, b)) {
+		a = a->next;
+		b = b->next;
+	}
+	return a == NULL && b == NULL;
+}
+
+static bool
+outlet_fits(const struct outlet *o, const struct route *r,
+	    const char *hostname)
+{
+	return strcmp(o->module, r->backend) == 0 &&
+	       strcmp(o->hostname, hostname) == 0 &&
+	       node_same(o->route->backend_node, r->backend_node);
+}
+
+/* --- one outlet ---------------------------------------------------------- */
+
+static void
+outlet_free(struct outlet *o)
+{
+	backend_close(&o->backend);
+	snapshot_unref(&o->snap);
+	mem_free(o->name);
+	mem_free(o->module);
+	mem_free(o->hostname);
+	mem_free(o);
+}
+
+static void
+free_own(void *arg, struct destination *t)
+{
+	if (t->outlet == arg)
+		destination_free(t);
+}
+
+static void
+on_closing(struct later *l)
+{
+	struct outlet *o = container_of(l, struct outlet, closing);
+	struct dispatch *d = o->dispatch;
+	struct outlet **p = &d->retired;
+
+	while (*p != o)
+		p = &(*p)->next;
+	*p = o->next;
+	destinations_each(d, free_own, o);
+	outlet_free(o);
+}
+
+static void
+outlet_close_when_idle(struct outlet *o)
+{
+	if (o->retired && o->active == 0)
+		loop_later(o->dispatch->loop, &o->closing);
+}
+
+static void
+outlet_take_route(struct outlet *o, const struct route *r,
+		  struct snapshot *snap)
+{
+	struct snapshot *old = o->snap;
+	int64_t most = MIN(r->connections, (int64_t)LIMIT_WINDOW);
+
+	o->snap = snapshot_ref(snap);
+	snapshot_unref(&old);
+	o->route = r;
+	o->connections = (unsigned)MAX(most, 1);
+}
+
+static struct outlet *
+outlet_open(struct dispatch *d, const struct route *r, struct snapshot *snap,
+	    const char *hostname, struct error *err)
+{
+	struct backend_place place = {
+		.route = r->name, .hostname = hostname, .loop = d->loop,
+		.smtpc = d->smtpc, .deadline_ms = JOB_DEADLINE_MS,
+	};
+	struct module *m = module_find(r->backend, err);
+	struct backend *b;
+	struct outlet *o;
+
+	if (m == NULL)
+		return NULL;
+	b = backend_open(m, r->backend_node, &place, err);
+	if (b == NULL)
+		return NULL;
+	o = NEW(struct outlet);
+	o->dispatch = d;
+	o->backend = b;
+	o->name = mem_strdup(r->name);
+	o->module = mem_strdup(r->backend);
+	o->hostname = mem_strdup(hostname);
+	o->parallel = MAX(backend_parallel(b), 1u);
+	o->stalled_last = &o->stalled;
+	o->closing.run = on_closing;
+	outlet_take_route(o, r, snap);
+	return o;
+}
+
+struct outlet *
+outlet_find(struct dispatch *d, const char *name)
+{
+	struct outlet *o = d->outlets;
+
+	while (o != NULL && strcmp(o->name, name) != 0)
+		o = o->next;
+	return o;
+}
+
+/* Those that waited for the backend, in turn. */
+void
+outlet_job_over(struct outlet *o)
+{
+	o->active--;
+	while (o->stalled != NULL && o->active < o->parallel) {
+		struct destination *t = o->stalled;
+
+		o->stalled = t->next_stalled;
+		if (o->stalled == NULL)
+			o->stalled_last = &o->stalled;
+		t->stalled = false;
+		destination_run(t);
+	}
+	outlet_close_when_idle(o);
+}
+
+/* --- all of them --------------------------------------------------------- */
+
+static void
+outlets_unlink(struct outlet **list, struct outlet *o)
+{
+	while (*list != o)
+		list = &(*list)->next;
+	*list = o->next;
+}
+
+/* Opens what is new.  NULL in fresh: the present one is kept. */
+static bool
+outlets_open(struct dispatch *d, const struct routes *routes,
+	     struct snapshot *snap, struct outlet **fresh, struct error *err)
+{
+	const struct dispatch_config *c = snapshot_get(snap, SLOT_DISPATCH);
+
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *r = &routes->v[i];
+		struct outlet *now = outlet_find(d, r->name);
+
+		if (now != NULL && outlet_fits(now, r, c->hostname))
+			continue;
+		fresh[i] = outlet_open(d, r, snap, c->hostname, err);
+		if (fresh[i] != NULL)
+			continue;
+		error_prefix(err, "route `%s'", r->name);
+		while (i-- > 0)
+			if (fresh[i] != NULL)
+				outlet_free(fresh[i]);
+		return false;
+	}
+	return true;
+}
+
+static void
+outlet_inherit(struct outlet *o, const struct outlet *old)
+{
+	o->delivered = old->delivered;
+	o->deferred = old->deferred;
+	o->bounced = old->bounced;
+}
+
+/* The list in the order of the routes; what is left over is returned. */
+static struct outlet *
+outlets_swap(struct dispatch *d, const struct routes *routes,
+	     struct snapshot *snap, struct outlet **fresh)
+{
+	struct outlet *list = NULL, **last = &list, *rest;
+
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *r = &routes->v[i];
+		struct outlet *o = outlet_find(d, r->name);
+
+		if (fresh[i] != NULL) {
+			if (o != NULL)
+				outlet_inherit(fresh[i], o);
+			o = fresh[i];
+		} else {
+			outlets_unlink(&d->outlets, o);
+			outlet_take_route(o, r, snap);
+		}
+		*last = o;
+		last = &o->next;
+		o->next = NULL;
+	}
+	rest = d->outlets;
+	d->outlets = list;
+	d->recent = NULL;
+	return rest;
+}
+
+struct moving {
+	struct delivery *first, **last;
+};
+
+static void
+move_out(void *arg, struct destination *t)
+{
+	struct moving *m = arg;
+
+	if (!t->outlet->retired || t->first == NULL)
+		return;
+	*m->last = t->first;
+	m->last = t->last;
+	t->first = NULL;
+	t->last = &t->first;
+	t->waiting = 0;
+}
+
+static void
+outlets_retire(struct dispatch *d, struct outlet *list)
+{
+	struct moving m = { .last = &m.first };
+
+	while (list != NULL) {
+		struct outlet *o = list;
+
+		list = o->next;
+		o->retired = true;
+		o->next = d->retired;
+		d->retired = o;
+		o->stalled = NULL;
+		o->stalled_last = &o->stalled;
+	}
+	destinations_each(d, move_out, &m);
+	while (m.first != NULL) {
+		struct delivery *y = m.first;
+
+		m.first = y->next;
+		y->next = NULL;
+		delivery_move(y);
+	}
+	for (struct outlet *o = d->retired; o != NULL; o = o->next)
+		outlet_close_when_idle(o);
+}
+
+bool
+outlets_configure(struct dispatch *d, struct snapshot *snap,
+		  struct error *err)
+{
+	const struct routes *routes = snapshot_get(snap, SLOT_ROUTES);
+	const struct dispatch_config *c = snapshot_get(snap, SLOT_DISPATCH);
+	struct outlet **fresh = mem_array(routes->n + 1, sizeof(*fresh));
+	struct snapshot *old = d->snap;
+	struct outlet *left;
+
+	if (!outlets_open(d, routes, snap, fresh, err)) {
+		mem_free(fresh);
+		return false;
+	}
+	left = outlets_swap(d, routes, snap, fresh);
+	mem_free(fresh);
+	d->snap = snapshot_ref(snap);
+	d->config = c;
+	d->routes = routes;
+	snapshot_unref(&old);
+	outlets_retire(d, left);
+	return true;
+}
+
+void
+outlets_free(struct dispatch *d)
+{
+	struct outlet *lists[] = { d->outlets, d->retired };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		struct outlet *next;
+
+		for (struct outlet *o = lists[i]; o != NULL; o = next) {
+			next = o->next;
+			outlet_free(o);
+		}
+	}
+	d->outlets = d->retired = d->recent = NULL;
+}

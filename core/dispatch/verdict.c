@@ -1,0 +1,106 @@
+/* verdict.c - a table, first match wins, and the end of patience */
+#include "dispatch/verdict.h"
+
+#include "base/macros.h"
+#include "dispatch/retry.h"
+
+#define P(phase) (1u << (phase))
+#define K(kind) (1u << (kind))
+
+enum {
+	ANY = -1,
+	EVERY_PHASE = (1 << PHASE_COUNT) - 1,
+	/* answers about a recipient, and about the message as a whole */
+	ITSELF = P(PHASE_RCPT) | P(PHASE_DOT),
+};
+
+/* class, subject and detail are those of the enhanced status code (RFC 3463);
+ * ANY matches everything, also that there was none. */
+static const struct rule {
+	unsigned kinds, phases;
+	int from, to;			/* reply codes */
+	int class, subject, detail;
+	bool others;			/* only when others were accepted */
+	enum verdict verdict;
+} rules[] = {
+	{ K(OUTCOME_REPLY), EVERY_PHASE, 200, 299, ANY, ANY, ANY, false, VERDICT_DELIVERED },
+
+	/* too many recipients: those that were taken are through, so each
+	 * further transaction makes progress */
+	{ K(OUTCOME_REPLY), P(PHASE_RCPT), 400, 599, ANY, 5, 3, true, VERDICT_RETRY_NOW },
+	{ K(OUTCOME_REPLY), P(PHASE_RCPT), 452, 452, ANY, 0, 0, true, VERDICT_RETRY_NOW },
+
+	/* address, mailbox, message too big, conversion */
+	{ K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 1, ANY, false, VERDICT_BOUNCE },
+	{ K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 2, ANY, false, VERDICT_BOUNCE },
+	{ K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 3, 4, false, VERDICT_BOUNCE },
+	{ K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 6, ANY, false, VERDICT_BOUNCE },
+
+	/* what we found out ourselves, and called final */
+	{ K(OUTCOME_UNSUPPORTED), EVERY_PHASE, 0, 999, 5, ANY, ANY, false, VERDICT_BOUNCE },
+};
+
+static bool
+fits(int want, int is)
+{
+	return want == ANY || want == is;
+}
+
+static bool
+rule_matches(const struct rule *r, const struct outcome *o, bool others)
+{
+	return (r->kinds & K(o->kind)) != 0 && (r->phases & P(o->phase)) != 0 &&
+	       o->code >= r->from && o->code <= r->to &&
+	       fits(r->class, o->enhanced.class) &&
+	       fits(r->subject, o->enhanced.subject) &&
+	       fits(r->detail, o->enhanced.detail) &&
+	       (!r->others || others);
+}
+
+static enum verdict
+verdict_from_rules(const struct outcome *o, bool others)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (rule_matches(&rules[i], o, others))
+			return rules[i].verdict;
+	return VERDICT_RETRY;
+}
+
+enum verdict
+verdict_of(const struct outcome *o, const struct verdict_facts *f)
+{
+	enum verdict v = verdict_from_rules(o, f->others_accepted);
+
+	if (v == VERDICT_RETRY &&
+	    retry_is_over(f->policy, f->attempts, f->age_ms))
+		return VERDICT_BOUNCE;
+	return v;
+}
+
+bool
+verdict_blames_host(const struct outcome *o)
+{
+	/* our own trouble and the message's own needs say nothing of it */
+	if (o->kind == OUTCOME_LOCAL || o->kind == OUTCOME_UNSUPPORTED)
+		return false;
+	/* RFC 5321 section 3.8: the service goes away, whatever was asked */
+	if (o->kind == OUTCOME_REPLY && o->code == 421)
+		return true;
+	if (o->kind == OUTCOME_REPLY && o->code < 400)
+		return false;
+	/* a connection that is cut later may be the message's fault */
+	if (o->kind == OUTCOME_REPLY)
+		return o->phase >= PHASE_RESOLVE && o->phase <= PHASE_AUTH;
+	return o->phase <= PHASE_AUTH;
+}
+
+const char *
+verdict_word(enum verdict v)
+{
+	static const char *const words[] = {
+		[VERDICT_DELIVERED] = "delivered", [VERDICT_RETRY] = "deferred",
+		[VERDICT_RETRY_NOW] = "deferred", [VERDICT_BOUNCE] = "bounced",
+	};
+
+	return words[v];
+}

@@ -1,0 +1,36 @@
+/* verdict.h - what is done about an outcome
+ *
+ * The only place that decides it.  The rule behind the table: only an answer
+ * about this very recipient or this very message is permanent.  All else (a
+ * refused sign-in, an unreachable host, a policy that an administrator can
+ * mend, words without an enhanced code) leaves the mail waiting.
+ */
+#ifndef DISPATCH_VERDICT_H
+#define DISPATCH_VERDICT_H
+
+#include "dispatch/config.h"
+#include "mail/outcome.h"
+
+enum verdict {
+	VERDICT_DELIVERED,
+	VERDICT_RETRY,		/* after the pause */
+	VERDICT_RETRY_NOW,	/* the rest of a transaction that was too long */
+	VERDICT_BOUNCE,
+};
+
+struct verdict_facts {
+	const struct retry_policy *policy;
+	int64_t age_ms;			/* of the item */
+	unsigned attempts;		/* with the one that this came from */
+	bool others_accepted;		/* in the same job */
+};
+
+enum verdict verdict_of(const struct outcome *o, const struct verdict_facts *f);
+
+/* The host is at fault, not the message: whatever else would go there need
+ * not be tried now. */
+bool verdict_blames_host(const struct outcome *o);
+
+const char *verdict_word(enum verdict v);	/* delivered|deferred|bounced */
+
+#endif
