@@ -42,6 +42,12 @@ diags_keep_tree(struct diags *d, struct tree *t)
 	d->trees[d->n_trees++] = t;
 }
 
+bool
+diags_full(const struct diags *d)
+{
+	return d->n >= DIAGS_KEPT;
+}
+
 size_t
 diags_errors(const struct diags *d)
 {
@@ -89,11 +95,11 @@ diag_find(struct diags *d, const struct diag *as)
 static void
 diag_add(struct diags *d, struct diag *new)
 {
-	d->latest = diag_find(d, new);
+	d->latest = diags_full(d) ? NULL : diag_find(d, new);
 	if (d->latest != NULL)
 		return;
 	*(new->level == DIAG_ERROR ? &d->errors : &d->warnings) += 1;
-	if (d->n == DIAGS_KEPT)
+	if (diags_full(d))
 		return;
 	if (d->n == d->cap) {
 		d->cap = MAX(16, d->cap * 2);
@@ -115,7 +121,7 @@ diag_say(struct diags *d, enum diag_level level, const struct mark *mark,
 		new.mark = *mark;
 		new.path = tree_path(mark->tree);
 	}
-	new.text = d->n < DIAGS_KEPT ? text_make(d, fmt, ap) : "";
+	new.text = diags_full(d) ? "" : text_make(d, fmt, ap);
 	diag_add(d, &new);
 }
 
@@ -146,9 +152,9 @@ diag_file_error(struct diags *d, const char *path, const char *fmt, ...)
 	struct diag new = { .level = DIAG_ERROR };
 	va_list ap;
 
-	new.path = arena_strdup(d->arena, path ? path : "");
+	new.path = diags_full(d) ? "" : arena_strdup(d->arena, path ? path : "");
 	va_start(ap, fmt);
-	new.text = text_make(d, fmt, ap);
+	new.text = diags_full(d) ? "" : text_make(d, fmt, ap);
 	va_end(ap);
 	diag_add(d, &new);
 	return false;

@@ -34,6 +34,8 @@ void diag_warning(struct diags *d, const struct mark *mark, const char *fmt, ...
 bool diag_hint(struct diags *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* There are so many that more are only counted: spare the words. */
+bool diags_full(const struct diags *d);
 size_t diags_errors(const struct diags *d);
 size_t diags_warnings(const struct diags *d);
 
@@ -46,8 +48,9 @@ void diags_keep_tree(struct diags *d, struct tree *t);
 void diags_show(const struct diags *d, struct buf *out);
 /* "no errors", "1 error", "2 errors and 1 warning" */
 void diags_count(const struct diags *d, struct buf *out);
-/* The same as diags_show, as a JSON array of {file,line,column,level,message,hint};
- * file, line and column are null where there is none. */
+/* The same as diags_show, as a JSON array of
+ * {file,line,column,level,message,hint}; file, line and column are null
+ * where there is none. */
 void diags_json(const struct diags *d, struct buf *out);
 
 /* The nearest of a list of names to what was written, or NULL when none is

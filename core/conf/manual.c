@@ -40,7 +40,8 @@ type_add(const struct schema_key *key, struct buf *out)
 	else
 		text_add(out, span_of(type_words(key->type)));
 	if (key->min != 0 || key->max != 0) {
-		buf_add_str(out, key->max < key->min ? ", at least " : ", from ");
+		buf_add_str(out, key->max < key->min ? ", at least "
+			    : ", from ");
 		value_format(key->type, key->min, out);
 		if (key->max >= key->min) {
 			buf_add_str(out, " to ");

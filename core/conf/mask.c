@@ -8,7 +8,9 @@
 bool
 mask_wants(struct span key)
 {
-	static const char *const parts[] = { "secret", "password", "passphrase" };
+	static const char *const parts[] = {
+		"secret", "password", "passphrase",
+	};
 	static const char *const harmless[] = { "_file", "_credential" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)

@@ -6,121 +6,16 @@
  * than LIMIT_CONF_NODES for those who walk the tree.  Bad syntax ends the
  * parse; what is merely wrong is noted, and the parse goes on to find more.
  */
-#include "conf/tree.h"
+#include "conf/build.h"
 
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/macros.h"
 #include "base/mem.h"
 #include "conf/diag.h"
-#include "conf/mask.h"
-#include "conf/utf8.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
-
-struct anchor {
-	const char *name;
-	const struct node *node;	/* NULL until it is complete */
-	size_t nodes;			/* in it, aliases expanded */
-	unsigned height;		/* levels in it */
-};
-
-struct frame {
-	struct node *node;		/* a list or a map */
-	struct node *last;		/* its youngest child */
-	struct span key;		/* a map's, that waits for its value */
-	struct mark key_mark;
-	bool has_key;
-	size_t anchor;			/* its index + 1, or 0 */
-	size_t nodes_before;
-	unsigned height;
-};
-
-struct builder {
-	struct tree *tree;
-	struct diags *d;
-	struct span text;
-	struct frame frames[LIMIT_CONF_DEPTH];
-	unsigned depth;
-	struct anchor *anchors;
-	size_t n_anchors, nodes;
-	size_t at_char, at_byte;	/* of the text: where a seek ended */
-	unsigned documents;
-	bool bad;
-};
-
-static bool
-is_inside(struct span text, size_t at)
-{
-	return at < text.n && ((unsigned char)text.p[at] & 0xc0) == 0x80;
-}
-
-/* The byte at which a character begins.  libyaml counts characters, and goes
- * forward: so do we. */
-static size_t
-seek(struct builder *b, size_t index)
-{
-	while (b->at_char < index && b->at_byte < b->text.n) {
-		b->at_char++;
-		do
-			b->at_byte++;
-		while (is_inside(b->text, b->at_byte));
-	}
-	while (b->at_char > index) {
-		b->at_char--;
-		do
-			b->at_byte--;
-		while (is_inside(b->text, b->at_byte));
-	}
-	return b->at_byte;
-}
-
-static struct mark
-event_mark(const struct builder *b, const yaml_event_t *e)
-{
-	struct mark mark = {
-		.tree = b->tree, .line = (unsigned)e->start_mark.line + 1,
-		.column = (unsigned)e->start_mark.column + 1,
-	};
-	size_t end = e->end_mark.column;
-
-	if (e->end_mark.line != e->start_mark.line)
-		end = utf8_count(tree_line(b->tree, mark.line));
-	mark.width = end >= mark.column ? (unsigned)end - mark.column + 1 : 1;
-	return mark;
-}
-
-static struct node *
-node_new(struct builder *b, enum node_kind kind, const yaml_event_t *e)
-{
-	struct node *n = ARENA_NEW(b->tree->arena, struct node);
-
-	n->kind = kind;
-	n->mark = event_mark(b, e);
-	n->from = seek(b, e->start_mark.index);
-	n->to = seek(b, e->end_mark.index);
-	return n;
-}
-
-static bool
-nodes_count(struct builder *b, const struct mark *mark, size_t n)
-{
-	b->nodes += n;
-	if (b->nodes <= LIMIT_CONF_NODES)
-		return true;
-	diag_error(b->d, mark, "more than %d values, aliases expanded",
-		   LIMIT_CONF_NODES);
-	return diag_hint(b->d, "write fewer, or name fewer aliases inside "
-			 "what other aliases name");
-}
-
-static struct frame *
-top(struct builder *b)
-{
-	return b->depth ? &b->frames[b->depth - 1] : NULL;
-}
 
 static bool
 wants_key(const struct frame *f)
@@ -144,39 +39,16 @@ key_is_no_word(struct builder *b, const struct mark *mark)
 			 "stands behind its key");
 }
 
-/* Puts n where the parse stands: in the open list or map, or at the root. */
-static void
-attach(struct builder *b, struct node *n)
-{
-	struct frame *f = top(b);
-
-	if (f == NULL) {
-		b->tree->root = n;
-		return;
-	}
-	if (f->node->kind == NODE_MAP) {
-		n->key = f->key;
-		n->key_mark = f->key_mark;
-		f->has_key = false;
-	}
-	if (f->last == NULL)
-		f->node->first = n;
-	else
-		f->last->next = n;
-	f->last = n;
-	f->node->count++;
-}
-
 static void
 key_take(struct builder *b, const yaml_event_t *e)
 {
-	struct frame *f = top(b);
+	struct frame *f = build_top(b);
 	struct span key = { (const char *)e->data.scalar.value,
 			    e->data.scalar.length };
 	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 
 	f->key = arena_span(b->tree->arena, key);
-	f->key_mark = event_mark(b, e);
+	f->key_mark = build_mark(b, e);
 	f->has_key = true;
 	/* a block has no bracket to point at: its first key serves */
 	if (f->last == NULL && f->node->mark.line == f->key_mark.line
@@ -192,26 +64,17 @@ key_take(struct builder *b, const yaml_event_t *e)
 	}
 }
 
-/* Its value must not be repeated in a message. */
-static bool
-holds_secret(struct builder *b)
-{
-	struct frame *f = top(b);
-
-	return f != NULL && f->has_key && mask_wants(f->key);
-}
-
 /* An unquoted `!@host' is a tag without a value: the value would be lost. */
 static void
 tag_check(struct builder *b, const yaml_char_t *tag, const yaml_event_t *e)
 {
-	struct mark mark = event_mark(b, e);
+	struct mark mark = build_mark(b, e);
 
 	if (tag == NULL || strncmp((const char *)tag, "tag:yaml.org,2002:",
 				   strlen("tag:yaml.org,2002:")) == 0)
 		return;
 	b->bad = true;
-	if (holds_secret(b)) {
+	if (build_holds_secret(b)) {
 		diag_error(b->d, &mark, "this is a YAML tag, not a value");
 		diag_hint(b->d, "put the value in quotes");
 		return;
@@ -237,40 +100,6 @@ is_null(const yaml_event_t *e)
 	return false;
 }
 
-/* *ret: its index + 1, or 0 for no anchor. */
-static bool
-anchor_begin(struct builder *b, const yaml_char_t *name,
-	     const struct mark *mark, size_t *ret)
-{
-	struct anchor *a;
-
-	*ret = 0;
-	if (name == NULL)
-		return true;
-	if (b->n_anchors == LIMIT_CONF_ANCHORS) {
-		diag_error(b->d, mark, "more than %d anchors",
-			   LIMIT_CONF_ANCHORS);
-		return diag_hint(b->d, "write values out instead");
-	}
-	if (b->anchors == NULL)
-		b->anchors = mem_array(LIMIT_CONF_ANCHORS, sizeof(*a));
-	a = &b->anchors[b->n_anchors++];
-	a->name = arena_strdup(b->tree->arena, (const char *)name);
-	*ret = b->n_anchors;
-	return true;
-}
-
-static void
-anchor_end(struct builder *b, size_t index, const struct node *n,
-	   size_t nodes, unsigned height)
-{
-	if (index == 0)
-		return;
-	b->anchors[index - 1].node = n;
-	b->anchors[index - 1].nodes = nodes;
-	b->anchors[index - 1].height = height;
-}
-
 static bool
 on_scalar(struct builder *b, const yaml_event_t *e)
 {
@@ -278,22 +107,22 @@ on_scalar(struct builder *b, const yaml_event_t *e)
 	size_t anchor;
 
 	tag_check(b, e->data.scalar.tag, e);
-	if (wants_key(top(b))) {
+	if (wants_key(build_top(b))) {
 		key_take(b, e);
 		return true;
 	}
-	n = node_new(b, NODE_SCALAR, e);
+	n = build_node(b, NODE_SCALAR, e);
 	n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 	n->scalar = SPAN("");
 	if (!is_null(e))
 		n->scalar = arena_span(b->tree->arena, (struct span){
 			(const char *)e->data.scalar.value,
 			e->data.scalar.length });
-	if (!nodes_count(b, &n->mark, 1)
+	if (!build_count(b, &n->mark, 1)
 	    || !anchor_begin(b, e->data.scalar.anchor, &n->mark, &anchor))
 		return false;
 	anchor_end(b, anchor, n, 1, 0);
-	attach(b, n);
+	build_attach(b, n);
 	return true;
 }
 
@@ -301,63 +130,23 @@ static bool
 on_open(struct builder *b, const yaml_event_t *e)
 {
 	bool map = e->type == YAML_MAPPING_START_EVENT;
-	struct mark mark = event_mark(b, e);
+	struct mark mark = build_mark(b, e);
 	struct frame f = { .nodes_before = b->nodes };
 
 	tag_check(b, map ? e->data.mapping_start.tag
 		  : e->data.sequence_start.tag, e);
-	if (wants_key(top(b)))
+	if (wants_key(build_top(b)))
 		return key_is_no_word(b, &mark);
 	if (b->depth == LIMIT_CONF_DEPTH)
 		return too_deep(b, &mark);
-	f.node = node_new(b, map ? NODE_MAP : NODE_LIST, e);
-	if (!nodes_count(b, &mark, 1)
+	f.node = build_node(b, map ? NODE_MAP : NODE_LIST, e);
+	if (!build_count(b, &mark, 1)
 	    || !anchor_begin(b, map ? e->data.mapping_start.anchor
 			     : e->data.sequence_start.anchor, &mark, &f.anchor))
 		return false;
-	attach(b, f.node);
+	build_attach(b, f.node);
 	b->frames[b->depth++] = f;
 	return true;
-}
-
-static int
-by_key(const void *left, const void *right)
-{
-	const struct node *a = *(const struct node *const *)left;
-	const struct node *b = *(const struct node *const *)right;
-	int order = span_cmp(a->key, b->key);
-
-	if (order == 0)
-		order = a->key_mark.line < b->key_mark.line ? -1
-			: a->key_mark.line > b->key_mark.line;
-	if (order == 0)
-		order = a->key_mark.column < b->key_mark.column ? -1
-			: a->key_mark.column > b->key_mark.column;
-	return order;
-}
-
-static void
-keys_check(struct builder *b, const struct node *map)
-{
-	const struct node **sorted = mem_array(map->count, sizeof(*sorted));
-	size_t n = 0, first = 0;
-
-	for (const struct node *c = map->first; c != NULL; c = c->next)
-		sorted[n++] = c;
-	qsort(sorted, n, sizeof(*sorted), by_key);
-	for (size_t i = 1; i < n; i++) {
-		if (!span_eq(sorted[i]->key, sorted[first]->key)) {
-			first = i;
-			continue;
-		}
-		b->bad = true;
-		diag_error(b->d, &sorted[i]->key_mark,
-			   "the key `%.*s' stands here twice",
-			   SPAN_ARG(sorted[i]->key));
-		diag_hint(b->d, "remove one; the first is in line %u",
-			  sorted[first]->key_mark.line);
-	}
-	mem_free(sorted);
 }
 
 /* In brackets or braces, without an anchor before them. */
@@ -371,58 +160,22 @@ is_flow(const struct builder *b, const struct node *n)
 static bool
 on_close(struct builder *b, const yaml_event_t *e)
 {
-	struct frame *f = top(b);
+	struct frame *f = build_top(b);
 	struct frame *above;
 	unsigned height = f->height + 1;
 
 	if (f->node->kind == NODE_MAP)
-		keys_check(b, f->node);
-	f->node->to = seek(b, e->end_mark.index);
+		build_keys_check(b, f->node);
+	f->node->to = build_seek(b, e->end_mark.index);
 	if (is_flow(b, f->node) && e->end_mark.line + 1 == f->node->mark.line)
 		f->node->mark.width = (unsigned)e->end_mark.column + 1
 				      - f->node->mark.column;
 	anchor_end(b, f->anchor, f->node, b->nodes - f->nodes_before, height);
 	b->depth--;
-	above = top(b);
+	above = build_top(b);
 	if (above != NULL)
 		above->height = MAX(above->height, height);
 	return true;
-}
-
-static const struct anchor *
-anchor_find(const struct builder *b, const char *name)
-{
-	for (size_t i = b->n_anchors; i > 0; i--)
-		if (strcmp(b->anchors[i - 1].name, name) == 0)
-			return &b->anchors[i - 1];
-	return NULL;
-}
-
-static bool
-anchor_unknown(struct builder *b, const char *name, const struct mark *mark)
-{
-	const char **names;
-	const char *near;
-
-	b->bad = true;
-	if (holds_secret(b)) {
-		diag_error(b->d, mark, "no anchor of this name stands before "
-			   "this alias");
-		return diag_hint(b->d, "put the value in quotes");
-	}
-	names = mem_array(b->n_anchors, sizeof(*names));
-	for (size_t i = 0; i < b->n_anchors; i++)
-		names[i] = b->anchors[i].name;
-	near = nearest_name(span_of(name), names, b->n_anchors);
-	diag_error(b->d, mark, "no anchor `&%.60s' stands before this alias",
-		   name);
-	if (near != NULL)
-		diag_hint(b->d, "did you mean `*%s'?", near);
-	else
-		diag_hint(b->d, "put it in quotes if a value is meant: "
-			  "\"*%.60s\"", name);
-	mem_free(names);
-	return false;
 }
 
 static bool
@@ -430,8 +183,8 @@ on_alias(struct builder *b, const yaml_event_t *e)
 {
 	const char *name = (const char *)e->data.alias.anchor;
 	const struct anchor *a = anchor_find(b, name);
-	struct mark mark = event_mark(b, e);
-	struct frame *f = top(b);
+	struct mark mark = build_mark(b, e);
+	struct frame *f = build_top(b);
 	struct node *n;
 
 	if (wants_key(f))
@@ -441,13 +194,13 @@ on_alias(struct builder *b, const yaml_event_t *e)
 			   "names");
 		return diag_hint(b->d, "write the value out");
 	}
-	n = node_new(b, NODE_SCALAR, e);
+	n = build_node(b, NODE_SCALAR, e);
 	if (a == NULL) {
 		anchor_unknown(b, name, &mark);
-		attach(b, n);
+		build_attach(b, n);
 		return true;
 	}
-	if (!nodes_count(b, &mark, a->nodes))
+	if (!build_count(b, &mark, a->nodes))
 		return false;
 	if (b->depth + a->height > LIMIT_CONF_DEPTH)
 		return too_deep(b, &mark);
@@ -455,7 +208,7 @@ on_alias(struct builder *b, const yaml_event_t *e)
 	n->mark = mark;
 	n->key = SPAN_NONE;
 	n->next = NULL;
-	attach(b, n);
+	build_attach(b, n);
 	if (f != NULL)
 		f->height = MAX(f->height, a->height);
 	return true;
@@ -464,7 +217,7 @@ on_alias(struct builder *b, const yaml_event_t *e)
 static bool
 on_document(struct builder *b, const yaml_event_t *e)
 {
-	struct mark mark = event_mark(b, e);
+	struct mark mark = build_mark(b, e);
 
 	if (b->documents++ == 0)
 		return true;

@@ -136,7 +136,8 @@ bind_strings(const struct binding *b, const struct node *n)
 	child = n->kind == NODE_LIST ? n->first : n;
 	to->v = arena_array(b->arena, n->count + 1, sizeof(*to->v));
 	to->nodes = arena_array(b->arena, n->count + 1, sizeof(*to->nodes));
-	for (; child != NULL; child = n->kind == NODE_LIST ? child->next : NULL) {
+	for (size_t i = MAX(n->count, n->kind == NODE_SCALAR); i > 0;
+	     i--, child = child->next) {
 		if (!binding_scalar(b, child)) {
 			ok = false;
 		} else if (span_find(child->scalar, '\0') < child->scalar.n) {
@@ -244,8 +245,10 @@ names_of(const struct schema_key *keys, struct arena *a, const char **ret)
 	size_t n = 0;
 
 	for (; keys->name != NULL; keys++) {
+		size_t forms = keys->type == T_SECRET ? SECRET_FORMS : 1;
+
 		ret[n++] = keys->name;
-		for (size_t i = 1; keys->type == T_SECRET && i < SECRET_FORMS; i++)
+		for (size_t i = 1; i < forms; i++)
 			ret[n++] = arena_printf(a, "%s%s", keys->name,
 						secret_suffixes[i]);
 	}
@@ -281,10 +284,15 @@ static void
 key_unknown(const struct binding *at, const struct schema_key *keys,
 	    const struct node *n)
 {
-	struct arena *a = arena_new();
+	struct arena *a;
 	const char **names, *near;
 	size_t count = 0;
 
+	if (diags_full(at->d)) {
+		diag_error(at->d, &n->key_mark, "an unknown key");
+		return;
+	}
+	a = arena_new();
 	while (keys[count].name != NULL)
 		count++;
 	names = arena_array(a, count * SECRET_FORMS + 1, sizeof(*names));

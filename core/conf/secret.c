@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const secret_suffixes[SECRET_FORMS] = { "", "_file", "_credential" };
+const char *const secret_suffixes[SECRET_FORMS] = {
+	"", "_file", "_credential",
+};
 
 void
 secret_wipe(struct secret *s)
