@@ -319,6 +319,7 @@ all_is_shown_in_order_with_a_caret(void **state)
 	n = node_get(node_get(tree_root(a), "route"), "concurency");
 	assert_false(diag_error(d, &node_get(tree_root(c), "key")->mark, "tabs"));
 	assert_false(diag_hint(d, "a %s", "hint"));
+	diag_error(d, &node_get(tree_root(c), "é")->mark, "further left");
 	diag_warning(d, &node_get(tree_root(a), "a")->mark, "dubious\x1b");
 	diag_error(d, &n->key_mark, "unknown key `concurency' in route `x'");
 	diag_hint(d, "did you mean `concurrency'?");
@@ -339,13 +340,16 @@ all_is_shown_in_order_with_a_caret(void **state)
 		"    1 | \tx\n"
 		"      | ^\n"
 		"      hint: indent with spaces\n"
+		"c.yaml:1:5: error: further left\n"
+		"    1 | {é:\té, key:\t[x],\n"
+		"      |    \t^\n"
 		"c.yaml:1:13: error: tabs\n"
 		"    1 | {é:\té, key:\t[x],\n"
 		"      |    \t       \t^~~\n"
 		"      hint: a hint\n");
 	buf_clear(&out);
 	diags_count(d, &out);
-	assert_string_equal(buf_str(&out), "4 errors and 1 warning");
+	assert_string_equal(buf_str(&out), "5 errors and 1 warning");
 	buf_clear(&out);
 	diags_json(d, &out);
 	assert_non_null(strstr(buf_str(&out),
