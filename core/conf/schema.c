@@ -144,7 +144,8 @@ bind_strings(const struct binding *b, const struct node *n)
 			ok = binding_wrong(b, child, "text without NUL bytes");
 		} else {
 			to->nodes[to->n] = child;
-			to->v[to->n++] = (char *)child->scalar.p;
+			to->v[to->n++] = (char *)arena_span(b->arena,
+							    child->scalar).p;
 		}
 	}
 	return ok;

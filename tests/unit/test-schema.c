@@ -179,6 +179,10 @@ values_are_filled_in(void **state)
 	assert_int_equal(schema_mark(tree_root(b->tree), "port")->line, 4);
 	assert_int_equal(schema_mark(tree_root(b->tree), "least")->line, 1);
 	assert_null(schema_mark(NULL, "least"));
+	/* values are the arena's, and outlive the tree */
+	tree_free(&b->tree);
+	assert_string_equal(b->v.name, "007");
+	assert_string_equal(b->v.nets.v[1], "!b");
 }
 
 static void
