@@ -85,19 +85,16 @@ tag_check(struct builder *b, const yaml_char_t *tag, const yaml_event_t *e)
 		  (const char *)tag);
 }
 
+/* Nothing, or a tilde.  The word null is taken as written, as every other
+ * scalar is: there is a backend of that name. */
 static bool
 is_null(const yaml_event_t *e)
 {
-	static const char *const words[] = { "", "~", "null", "Null", "NULL" };
 	struct span s = { (const char *)e->data.scalar.value,
 			  e->data.scalar.length };
 
-	if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (span_eq(s, span_of(words[i])))
-			return true;
-	return false;
+	return e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+	       (s.n == 0 || span_eq(s, SPAN("~")));
 }
 
 static bool

@@ -1,6 +1,6 @@
 /* route.h - which way a message goes
  *
- * Routes are bound from the files in conf.d in the C-locale order of their
+ * Routes are bound from the folder conf.d in the C-locale order of their file
  * names; the first that matches wins, for each recipient.  Everything here is
  * a pure function of the routes and of the facts.
  *

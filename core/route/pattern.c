@@ -1,0 +1,166 @@
+/* pattern.c - compiling an entry, and meeting it
+ *
+ * Known limit: a regular expression that needs more than REGEX_STEPS steps
+ * for one text does not match it.
+ */
+#include "route/pattern.h"
+
+#include "base/limits.h"
+#include "base/macros.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+enum { REGEX_STEPS = 100 * 1000 };
+
+/* Compiled code lives and dies with the arena of its snapshot. */
+static void *
+regex_alloc(size_t size, void *arena)
+{
+	return arena_alloc(arena, size);
+}
+
+static void
+regex_keep(void *p, void *arena)
+{
+	(void)p, (void)arena;
+}
+
+static bool
+regex_compile(struct pattern *p, struct arena *arena, struct error *err)
+{
+	struct span s = span_sub(p->text, 1, p->text.n - 2);
+	pcre2_general_context *general = pcre2_general_context_create(
+		regex_alloc, regex_keep, arena);
+	pcre2_compile_context *compile = pcre2_compile_context_create(general);
+	unsigned char words[120];
+	PCRE2_SIZE at;
+	int code;
+
+	p->regex = pcre2_compile((PCRE2_SPTR)s.p, s.n, PCRE2_CASELESS |
+				 PCRE2_NEVER_BACKSLASH_C, &code, &at, compile);
+	if (p->regex != NULL)
+		return true;
+	pcre2_get_error_message(code, words, sizeof(words));
+	return error_set(err, ERROR_CONFIG, "regular expression: %s, at "
+			 "its character %zu", (const char *)words,
+			 (size_t)at + 1);
+}
+
+static bool
+regex_meets(const struct pattern *p, struct span text)
+{
+	pcre2_match_context *limits = pcre2_match_context_create(NULL);
+	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+	int rc = -1;
+
+	if (limits != NULL && data != NULL) {
+		pcre2_set_match_limit(limits, REGEX_STEPS);
+		pcre2_set_depth_limit(limits, REGEX_STEPS / 10);
+		rc = pcre2_match(p->regex, (PCRE2_SPTR)(text.n ? text.p : ""),
+				 text.n, 0, 0, data, limits);
+	}
+	pcre2_match_data_free(data);
+	pcre2_match_context_free(limits);
+	return rc >= 0;
+}
+
+/* --- compiling ------------------------------------------------------------ */
+
+static bool
+compile_address(struct pattern *p, struct error *err)
+{
+	struct span s = p->text;
+	struct address a;
+	struct error inner;
+
+	if (span_eq(s, SPAN("<>"))) {
+		p->kind = PATTERN_NULL;
+		return true;
+	}
+	if (s.p[0] == '@') {
+		bool below = s.n > 1 && s.p[1] == '.';
+
+		p->kind = below ? PATTERN_SUBDOMAINS : PATTERN_DOMAIN;
+		if (domain_valid(span_from(s, below ? 2 : 1), true))
+			return true;
+		return error_set(err, ERROR_CONFIG, "`%.*s' is no domain",
+				 SPAN_ARG(s));
+	}
+	p->kind = PATTERN_TEXT;
+	if (address_parse(s, ADDRESS_UTF8 | ADDRESS_POSTMASTER, &a, &inner))
+		return true;
+	error_set(err, ERROR_CONFIG, "`%.*s' is no address", SPAN_ARG(s));
+	return error_hint(err, "write user@example.org, @example.org, "
+			  "@.example.org (its subdomains), <> or /regex/; "
+			  "a ! in front excludes");
+}
+
+static bool
+compile_client(struct pattern *p, struct error *err)
+{
+	p->kind = PATTERN_NETWORK;
+	if (network_parse(p->text, &p->network))
+		return true;
+	error_set(err, ERROR_CONFIG, "`%.*s' is no address or network",
+		  SPAN_ARG(p->text));
+	return error_hint(err, "write 192.168.1.40, 192.168.1.0/24 or "
+			  "fd00::/8; a ! in front excludes");
+}
+
+bool
+pattern_compile(struct pattern *p, enum pattern_family family,
+		struct span written, struct arena *arena, struct error *err)
+{
+	*p = (struct pattern){ .kind = PATTERN_TEXT };
+	if (written.n > LIMIT_PATTERN)
+		return error_set(err, ERROR_CONFIG, "a pattern has at most %d "
+				 "characters", LIMIT_PATTERN);
+	if (written.n > 0 && written.p[0] == '!') {
+		p->excludes = true;
+		written = span_trim(span_from(written, 1));
+	}
+	p->text = arena_span(arena, written);
+	if (written.n == 0)
+		return error_set(err, ERROR_CONFIG, "an empty pattern");
+	if (family == PATTERNS_OF_CLIENTS)
+		return compile_client(p, err);
+	if (written.n >= 2 && written.p[0] == '/' &&
+	    written.p[written.n - 1] == '/') {
+		p->kind = PATTERN_REGEX;
+		return regex_compile(p, arena, err);
+	}
+	return family == PATTERNS_OF_TEXT || compile_address(p, err);
+}
+
+/* --- meeting -------------------------------------------------------------- */
+
+bool
+pattern_meets_address(const struct pattern *p, struct address a)
+{
+	switch (p->kind) {
+	case PATTERN_NULL:
+		return a.text.n == 0;
+	case PATTERN_DOMAIN:
+		return span_eq_nocase(span_from(p->text, 1), a.domain);
+	case PATTERN_SUBDOMAINS:
+		return a.domain.n > p->text.n - 1 &&
+		       span_ends_nocase(a.domain, span_from(p->text, 1));
+	default:
+		return pattern_meets_text(p, a.text);
+	}
+}
+
+bool
+pattern_meets_text(const struct pattern *p, struct span text)
+{
+	if (p->kind == PATTERN_REGEX)
+		return regex_meets(p, text);
+	return span_eq_nocase(p->text, text);
+}
+
+bool
+pattern_meets_client(const struct pattern *p, struct ip ip)
+{
+	return network_contains(p->network, ip);
+}

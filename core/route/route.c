@@ -1,0 +1,172 @@
+/* route.c - binding route files, and what only all of them can tell */
+#include "route/route.h"
+
+#include "base/limits.h"
+#include "base/macros.h"
+#include "route/match.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* The keys of a route file as they are written. */
+struct route_block {
+	char *route, *backend;
+	const struct node *match, *filters, *own;
+	int64_t connections;
+};
+
+static const struct schema_key limits_keys[] = {
+	{ .name = "connections", .type = T_INT, .fallback = "20",
+	  .offset = offsetof(struct route_block, connections),
+	  .min = 1, .max = 1000,
+	  .help = "deliveries at once to one destination" },
+	{ 0 },
+};
+
+const struct schema_key route_keys[] = {
+	{ .name = "route", .type = T_STRING, .flags = KEY_REQUIRED,
+	  .offset = offsetof(struct route_block, route),
+	  .help = "its name, in logs and in the queue: letters, digits, dot, "
+		  "dash and underscore" },
+	{ .name = "match", .type = T_NODE,
+	  .offset = offsetof(struct route_block, match), .keys = match_keys,
+	  .help = "which messages take it; all keys present must match, and "
+		  "without any every message does" },
+	{ .name = "backend", .type = T_STRING, .flags = KEY_REQUIRED,
+	  .offset = offsetof(struct route_block, backend),
+	  .help = "the module that delivers; its options stand in a block of "
+		  "the same name" },
+	{ .name = "filters", .type = T_NODE,
+	  .offset = offsetof(struct route_block, filters),
+	  .help = "a list of filters that see each message of the route, "
+		  "[{tag: {header: X-Relayed-By, value: postern}}]" },
+	{ .name = "limits", .type = T_BLOCK, .keys = limits_keys,
+	  .help = "how much the next hop is asked to bear" },
+	{ 0 },
+};
+
+/* The keys of a file whose backend is `backend': its own block is one. */
+static const struct schema_key *
+keys_with_backend(const char *backend, struct arena *arena)
+{
+	size_t n = ARRAY_SIZE(route_keys);
+	struct schema_key *keys = arena_array(arena, n + 1, sizeof(*keys));
+
+	memcpy(keys, route_keys, sizeof(route_keys));
+	keys[n - 1] = (struct schema_key){
+		.name = backend, .type = T_NODE,
+		.offset = offsetof(struct route_block, own),
+	};
+	return keys;
+}
+
+static bool
+name_valid(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = ascii_lower(s.p[i]);
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+		    c != '-' && c != '_' && c != '.')
+			return false;
+	}
+	return s.n > 0 && s.n <= 64;
+}
+
+static bool
+name_check(const struct routes *routes, const struct node *root,
+	   const char *name, struct diags *d)
+{
+	const struct mark *mark = schema_mark(root, "route");
+	const struct route *other = routes_find(routes, name);
+
+	if (!name_valid(span_of(name))) {
+		diag_error(d, mark, "`%s' cannot be a route's name", name);
+		return diag_hint(d, "use at most 64 letters, digits, dots, "
+				 "dashes and underscores");
+	}
+	if (other == NULL)
+		return true;
+	diag_error(d, mark, "a route `%s' is there already", name);
+	return diag_hint(d, "it is in %s; give one of them another name",
+			 other->path);
+}
+
+static struct route *
+routes_grow(struct routes *routes, struct arena *arena)
+{
+	size_t n = routes->n;
+
+	/* doubled at powers of two, so that many files cost little */
+	if ((n & (n - 1)) == 0) {
+		struct route *v = arena_array(arena, n ? n * 2 : 1, sizeof(*v));
+
+		if (n > 0)
+			memcpy(v, routes->v, n * sizeof(*v));
+		routes->v = v;
+	}
+	return &routes->v[routes->n++];
+}
+
+bool
+route_bind(struct routes *routes, const struct tree *tree,
+	   struct arena *arena, struct diags *d)
+{
+	const struct node *root = tree_root(tree);
+	const struct node *backend = node_get(root, "backend");
+	const struct schema_key *keys = route_keys;
+	struct route_block b = { 0 };
+	struct route *r;
+	char *what;
+	bool ok;
+
+	if (routes->n >= LIMIT_ROUTES)
+		return diag_file_error(d, tree_path(tree), "there are more "
+				       "than %d routes", LIMIT_ROUTES);
+	if (backend != NULL && backend->kind == NODE_SCALAR &&
+	    backend->scalar.n > 0)
+		keys = keys_with_backend(
+			arena_span(arena, backend->scalar).p, arena);
+	ok = schema_bind(keys, root, "the route", &b, arena, d);
+	if (b.route == NULL || b.backend == NULL)
+		return false;
+	ok = name_check(routes, root, b.route, d) && ok;
+
+	r = routes_grow(routes, arena);
+	*r = (struct route){
+		.name = b.route, .path = tree_path(tree),
+		.backend = b.backend, .node = root, .backend_node = b.own,
+		.filters = b.filters, .connections = b.connections,
+		.index = (unsigned)routes->n - 1,
+		.match = ARENA_NEW(arena, struct match),
+	};
+	what = arena_printf(arena, "match of route `%s'", r->name);
+	return match_bind(r->match, b.match, what, arena, d) && ok;
+}
+
+void
+routes_check(const struct routes *routes, struct diags *d)
+{
+	for (size_t i = 0; i + 1 < routes->n; i++) {
+		const struct route *r = &routes->v[i];
+
+		if (!match_is_open(r->match))
+			continue;
+		diag_warning(d, schema_mark(r->node, "route"), "route `%s' "
+			     "takes every message, so %s after it is never "
+			     "tried", r->name, routes->n - i == 2
+			     ? "the route" : "every route");
+		diag_hint(d, "give it a rule under `match', or rename its file "
+			  "so that it comes last (99-%s.yaml)", r->name);
+		return;
+	}
+}
+
+const struct route *
+routes_find(const struct routes *routes, const char *name)
+{
+	for (size_t i = 0; i < routes->n; i++)
+		if (strcmp(routes->v[i].name, name) == 0)
+			return &routes->v[i];
+	return NULL;
+}

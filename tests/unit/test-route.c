@@ -1,0 +1,228 @@
+/* test-route.c - patterns, three-valued matching, binding route files */
+#include "unit.h"
+
+#include "base/macros.h"
+#include "route/route.h"
+
+#include <stdio.h>
+
+/* A few routes, bound from text, and what went wrong. */
+struct world {
+	struct arena *arena;
+	struct diags *d;
+	struct routes routes;
+	struct tree *trees[8];
+	size_t tree_count;
+};
+
+static void
+world_init(struct world *w)
+{
+	*w = (struct world){ .arena = arena_new(), .d = diags_new() };
+}
+
+static void
+world_fini(struct world *w)
+{
+	for (size_t i = 0; i < w->tree_count; i++)
+		tree_free(&w->trees[i]);
+	diags_free(&w->d);
+	arena_free(&w->arena);
+}
+
+static bool
+world_add(struct world *w, const char *yaml)
+{
+	char name[20];
+	struct tree *t;
+
+	snprintf(name, sizeof(name), "%zu0-test.yaml", w->tree_count);
+	t = tree_parse(name, span_of(yaml), w->d);
+	if (t == NULL)
+		return false;
+	w->trees[w->tree_count++] = t;
+	return route_bind(&w->routes, t, w->arena, w->d);
+}
+
+/* A route whose match is `rules' in flow style. */
+static bool
+world_add_match(struct world *w, const char *rules)
+{
+	char yaml[1000];
+
+	snprintf(yaml, sizeof(yaml), "route: r%zu\nbackend: null\nmatch: %s\n",
+		 w->tree_count, rules);
+	return world_add(w, yaml);
+}
+
+static struct address
+address(const char *text)
+{
+	struct error err;
+	struct address a;
+
+	assert_true(address_parse(span_of(text), ADDRESS_NULL | ADDRESS_UTF8,
+				  &a, &err));
+	return a;
+}
+
+static const struct {
+	const char *rules, *sender, *recipient, *client, *header;
+	uint64_t size;
+	enum match_result at_rcpt, at_end;
+} rows[] = {
+	{ "{}", "a@b.c", "d@e.f", "10.0.0.1", "", 1, MATCH_YES, MATCH_YES },
+	{ "{sender: a@b.c}", "A@B.C", "d@e.f", "10.0.0.1", "", 1, MATCH_YES, MATCH_YES },
+	{ "{sender: a@b.c}", "x@b.c", "d@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{sender: \"@b.c\"}", "x@b.C", "d@e.f", "10.0.0.1", "", 1, MATCH_YES, MATCH_YES },
+	{ "{sender: \"@b.c\"}", "x@a.b.c", "d@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{sender: \"@.b.c\"}", "x@a.b.c", "d@e.f", "10.0.0.1", "", 1, MATCH_YES, MATCH_YES },
+	{ "{sender: \"@.b.c\"}", "x@b.c", "d@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{sender: \"@.b.c\"}", "x@ab.c", "d@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{sender: \"<>\"}", "", "d@e.f", "10.0.0.1", "", 1, MATCH_YES, MATCH_YES },
+	{ "{sender: \"<>\"}", "a@b.c", "d@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{sender: \"!<>\"}", "a@b.c", "d@e.f", "10.0.0.1", "", 1, MATCH_YES, MATCH_YES },
+	{ "{sender: \"!<>\"}", "", "d@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{recipient: [\"@e.f\", \"!d@e.f\"]}", "a@b.c", "d@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{recipient: [\"!d@e.f\", \"@e.f\"]}", "a@b.c", "g@e.f", "10.0.0.1", "", 1, MATCH_YES, MATCH_YES },
+	{ "{recipient: /^d.*@E/}", "a@b.c", "d@e.f", "10.0.0.1", "", 1, MATCH_YES, MATCH_YES },
+	{ "{recipient: /^(a+)+$/}", "a@b.c", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{client: 10.0.0.0/8}", "a@b.c", "d@e.f", "10.200.0.1", "", 1, MATCH_YES, MATCH_YES },
+	{ "{client: [10.0.0.0/8, \"!10.0.0.1\"]}", "a@b.c", "d@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{size: \">10\"}", "a@b.c", "d@e.f", "10.0.0.1", "", 11, MATCH_MAYBE, MATCH_YES },
+	{ "{size: \">10\"}", "a@b.c", "d@e.f", "10.0.0.1", "", 10, MATCH_MAYBE, MATCH_NO },
+	{ "{size: \"<1K\"}", "a@b.c", "d@e.f", "10.0.0.1", "", 1023, MATCH_MAYBE, MATCH_YES },
+	{ "{size: \"<1K\"}", "a@b.c", "d@e.f", "10.0.0.1", "", 1024, MATCH_MAYBE, MATCH_NO },
+	{ "{header: {subject: /^fax/}}", "a@b.c", "d@e.f", "10.0.0.1", "Subject: Fax 7\r\n\r\n", 1, MATCH_MAYBE, MATCH_YES },
+	{ "{header: {subject: /^fax/}}", "a@b.c", "d@e.f", "10.0.0.1", "Subject: A Fax\r\n\r\n", 1, MATCH_MAYBE, MATCH_NO },
+	{ "{header: {subject: /^fax/}}", "a@b.c", "d@e.f", "10.0.0.1", "To: x\r\n\r\n", 1, MATCH_MAYBE, MATCH_NO },
+	{ "{header: {x-a: one, x-b: [two, three]}}", "a@b.c", "d@e.f", "10.0.0.1", "X-B: three\r\nX-A: ONE\r\n\r\n", 1, MATCH_MAYBE, MATCH_YES },
+	{ "{sender: x@y.z, size: \">1\"}", "a@b.c", "d@e.f", "10.0.0.1", "", 5, MATCH_NO, MATCH_NO },
+};
+
+static void
+rules_match_in_three_values(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct world w;
+		struct facts f = { .size = rows[i].size,
+				   .header = span_of(rows[i].header) };
+
+		world_init(&w);
+		CHECK_ROW(i, world_add_match(&w, rows[i].rules));
+		f.sender = address(rows[i].sender);
+		f.recipient = address(rows[i].recipient);
+		CHECK_ROW(i, ip_parse(span_of(rows[i].client), &f.client));
+		CHECK_ROW(i, route_match(&w.routes.v[0], &f, NULL)
+			  == rows[i].at_rcpt);
+		f.at_end = true;
+		AUTO(buf_fini) struct buf reason = BUF_MAX(500);
+		CHECK_ROW(i, route_match(&w.routes.v[0], &f, &reason)
+			  == rows[i].at_end);
+		CHECK_ROW(i, (reason.len > 0) == (rows[i].at_end == MATCH_NO));
+		world_fini(&w);
+	}
+}
+
+static void
+the_first_that_matches_wins(void **state)
+{
+	struct world w;
+	struct facts f = { .sender = address("a@b.c"),
+			   .recipient = address("d@e.f") };
+	bool maybe;
+
+	(void)state;
+	world_init(&w);
+	assert_true(world_add_match(&w, "{size: \">1K\"}"));
+	assert_true(world_add_match(&w, "{recipient: \"@e.f\"}"));
+	assert_true(world_add_match(&w, "{}"));
+	assert_ptr_equal(routes_pick(&w.routes, &f, &maybe), &w.routes.v[1]);
+	assert_true(maybe);
+	f.at_end = true;
+	f.size = 2048;
+	assert_ptr_equal(routes_pick(&w.routes, &f, &maybe), &w.routes.v[0]);
+	f.size = 10;
+	f.recipient = address("x@y.z");
+	assert_ptr_equal(routes_pick(&w.routes, &f, NULL), &w.routes.v[2]);
+	world_fini(&w);
+}
+
+static void
+our_own_reports_skip_the_client(void **state)
+{
+	struct world w;
+	struct facts f = { .sender = address(""), .own = true,
+			   .recipient = address("d@e.f") };
+
+	(void)state;
+	world_init(&w);
+	assert_true(world_add_match(&w, "{client: 10.0.0.0/8, listener: \"0.0.0.0:25\"}"));
+	assert_int_equal(route_match(&w.routes.v[0], &f, NULL), MATCH_YES);
+	f.own = false;
+	assert_int_equal(route_match(&w.routes.v[0], &f, NULL), MATCH_NO);
+	world_fini(&w);
+}
+
+static void
+mistakes_are_pointed_at(void **state)
+{
+	static const struct { const char *yaml, *says; } bad[] = {
+		{ "backend: null\n", "route" },
+		{ "route: a\n", "backend" },
+		{ "route: \"a b\"\nbackend: null\n", "cannot be a route's name" },
+		{ "route: a\nbackend: null\nmatch: {sendr: x@y}\n", "did you mean `sender'" },
+		{ "route: a\nbackend: null\nmatch: {sender: [\"@-\"]}\n", "no domain" },
+		{ "route: a\nbackend: null\nmatch: {sender: /(/}\n", "regular expression" },
+		{ "route: a\nbackend: null\nmatch: {client: printer}\n", "no address or network" },
+		{ "route: a\nbackend: null\nmatch: {size: 10M}\n", "no rule for a size" },
+		{ "route: a\nbackend: null\nmatch: {header: [x]}\n", "map from header" },
+		{ "route: a\nbackend: null\nconnector: {host: h}\n", "unknown key `connector'" },
+		{ "route: a\nbackend: null\nlimits: {connections: 0}\n", "connections" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		AUTO(buf_fini) struct buf text = BUF_MAX(10000);
+		struct world w;
+
+		world_init(&w);
+		CHECK_ROW(i, !world_add(&w, bad[i].yaml));
+		diags_show(w.d, &text);
+		if (strstr(buf_str(&text), bad[i].says) == NULL)
+			fail_msg("row %zu: %s", i, buf_str(&text));
+		world_fini(&w);
+	}
+}
+
+static void
+all_routes_together_are_checked(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	assert_true(world_add(&w, "route: a\nbackend: null\nnull: {}\n"));
+	assert_false(world_add(&w, "route: a\nbackend: null\n"));
+	assert_true(world_add(&w, "route: b\nbackend: null\n"));
+	routes_check(&w.routes, w.d);
+	assert_int_equal(diags_warnings(w.d), 1);
+	assert_string_equal(routes_find(&w.routes, "b")->name, "b");
+	assert_null(routes_find(&w.routes, "c"));
+	world_fini(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rules_match_in_three_values),
+		cmocka_unit_test(the_first_that_matches_wins),
+		cmocka_unit_test(our_own_reports_skip_the_client),
+		cmocka_unit_test(mistakes_are_pointed_at),
+		cmocka_unit_test(all_routes_together_are_checked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
