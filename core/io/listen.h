@@ -1,4 +1,9 @@
-/* listen.h - sockets that wait for clients */
+/* listen.h - sockets that wait for clients
+ *
+ * Opening may be done by any thread (before rights are dropped); a listener
+ * lives on the loop that accepts.  Several may listen on one port, one for
+ * each loop: the kernel deals the clients round.
+ */
 #ifndef IO_LISTEN_H
 #define IO_LISTEN_H
 
@@ -12,7 +17,8 @@ int listen_open(struct endpoint *at, struct error *err);
 
 struct listener;
 
-/* accepted gets a non-blocking descriptor that it owns. */
+/* Takes fd over, which must not block.  accepted gets a non-blocking
+ * descriptor that it owns, with Nagle off, and may stop the listener. */
 struct listener *listener_start(struct loop *loop, int fd,
 	void (*accepted)(void *arg, int fd, struct endpoint peer), void *arg);
 /* Stops accepting and closes the socket.  On its own loop. */

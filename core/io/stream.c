@@ -1,0 +1,533 @@
+/* stream.c - one connection on one loop
+ *
+ * System calls are what a small message costs, so few are made: output is
+ * written directly at the end of the turn and watched for only when the
+ * kernel would not take it; a paused stream stays watched until a byte comes
+ * that nobody wants yet; a timeout that moves away moves no timer.
+ */
+#include "io/stream.h"
+
+#include "base/macros.h"
+#include "base/mem.h"
+#include "io/layer.h"
+#include "io/socket.h"
+
+enum {
+	READS_PER_TURN = 4,		/* then it is others' turn */
+	WRITES_PER_TURN = 4,
+	READ_SIZE = 64 * 1024,
+};
+
+enum phase_of_life {
+	STREAM_REFUSED,			/* connecting failed at once */
+	STREAM_CONNECTING,
+	STREAM_SHAKING,			/* a layer's handshake */
+	STREAM_OPEN,
+	STREAM_LOST,			/* `closed' has been told */
+};
+
+struct stream {
+	struct loop *loop;
+	const struct stream_events *events;
+	void *arg;
+	struct layer *top;
+	struct socket_layer socket;
+	struct buf in, out;
+	struct ev_io io;
+	struct ev_timer timer;
+	double put_off;			/* seconds, when the timer has fired */
+	struct later later;
+	struct endpoint peer;		/* family 0: not asked for yet */
+	char *refused;			/* owned: why, while STREAM_REFUSED */
+	enum phase_of_life life;
+	unsigned char watched;		/* EV_READ, EV_WRITE: what io is at */
+	unsigned char shake_wants;	/* what a handshake, */
+	unsigned char read_wants;	/* reading, and */
+	unsigned char write_wants;	/* unwritten output wait for */
+	bool awaits;			/* there is a timeout */
+	bool ended;			/* the peer has said all it will */
+	bool paused;			/* by the user */
+	bool stalled;			/* paused or full, and bytes wait */
+	bool closed;			/* by the user: freed by `later' */
+};
+
+/* One for each thread: bytes are read here and kept in a buffer of their
+ * size, so that a connection that is waiting holds no memory for input. */
+static _Thread_local char read_here[READ_SIZE];
+
+/* --- watching ------------------------------------------------------------ */
+
+static unsigned char
+wants(enum layer_step step)
+{
+	return step == LAYER_WANT_WRITE ? EV_WRITE : EV_READ;
+}
+
+static unsigned char
+stream_interest(const struct stream *s)
+{
+	switch (s->life) {
+	case STREAM_CONNECTING:
+		return EV_WRITE;
+	case STREAM_SHAKING:
+		return s->shake_wants;
+	case STREAM_OPEN:
+		return (s->stalled || s->ended ? 0 : s->read_wants) |
+		       s->write_wants;
+	default:
+		return 0;
+	}
+}
+
+static void
+stream_watch(struct stream *s)
+{
+	unsigned char interest = s->closed ? 0 : stream_interest(s);
+	struct ev_loop *ev = loop_ev(s->loop);
+
+	if (interest == s->watched)
+		return;
+	ev_io_stop(ev, &s->io);
+	ev_io_modify(&s->io, interest);
+	if (interest != 0)
+		ev_io_start(ev, &s->io);
+	s->watched = interest;
+}
+
+/* The peer will say nothing more, but may still listen. */
+static void
+stream_ended(struct stream *s)
+{
+	if (s->closed || s->ended)
+		return;
+	s->ended = true;
+	stream_watch(s);
+	s->events->closed(s->arg, NULL);
+}
+
+/* The last word to the user, unless he has closed or heard it already. */
+static void
+stream_lost(struct stream *s, const struct error *err)
+{
+	if (s->closed || s->life == STREAM_LOST)
+		return;
+	s->life = STREAM_LOST;
+	stream_watch(s);
+	s->events->closed(s->arg, err);
+}
+
+/* --- reading and writing ------------------------------------------------- */
+
+static bool
+layer_pending(const struct layer *l)
+{
+	return l->ops->pending != NULL && l->ops->pending(l);
+}
+
+/* One read, told to the user.  *drained: nothing more is there for now. */
+static enum layer_step
+stream_read(struct stream *s, bool *drained, struct error *err)
+{
+	size_t room = MIN(s->in.max - s->in.len, (size_t)READ_SIZE), n;
+	enum layer_step step;
+
+	step = s->top->ops->read(s->top, read_here, room, &n, err);
+	if (step != LAYER_OK)
+		return step;
+	buf_add(&s->in, (struct span){ read_here, n });
+	s->events->input(s->arg);
+	if (s->in.len == 0)
+		buf_fini(&s->in);
+	*drained = n < room && !s->closed && !layer_pending(s->top);
+	return LAYER_OK;
+}
+
+static void
+stream_fill(struct stream *s)
+{
+	bool drained = false;
+	struct error err;
+
+	for (int i = 0; i < READS_PER_TURN && !drained; i++) {
+		enum layer_step step;
+
+		if (s->closed || s->ended || s->life != STREAM_OPEN)
+			return;
+		if (s->paused || s->in.len >= s->in.max) {
+			s->stalled = true;
+			return;
+		}
+		step = stream_read(s, &drained, &err);
+		if (step == LAYER_OK)
+			continue;
+		if (step == LAYER_END)
+			stream_ended(s);
+		else if (step == LAYER_FAILED)
+			stream_lost(s, &err);
+		else
+			s->read_wants = wants(step);
+		return;
+	}
+	if (!s->closed && layer_pending(s->top))
+		loop_later(s->loop, &s->later);
+}
+
+/* Writing failed; but what the peer said before it hung up is often the
+ * reason, and comes first. */
+static void
+stream_broken(struct stream *s, const struct error *why)
+{
+	bool drained = false;
+	struct error err;
+
+	buf_clear(&s->out);
+	for (int i = 0; i < READS_PER_TURN; i++)
+		if (drained || s->closed || s->ended || s->paused ||
+		    s->in.len >= s->in.max ||
+		    stream_read(s, &drained, &err) != LAYER_OK)
+			break;
+	stream_lost(s, why);
+}
+
+/* All went out: tells the user, who may have more. */
+static void
+stream_drained(struct stream *s)
+{
+	s->write_wants = 0;
+	if (s->events->drained != NULL)
+		s->events->drained(s->arg);
+	if (s->out.len == 0)
+		buf_fini(&s->out);
+}
+
+static void
+stream_flush(struct stream *s)
+{
+	struct error err;
+	size_t n;
+
+	for (int i = 0; i < WRITES_PER_TURN; i++) {
+		enum layer_step step;
+
+		if (s->closed || s->life != STREAM_OPEN || s->out.len == 0)
+			return;
+		step = s->top->ops->write(s->top, buf_span(&s->out), &n, &err);
+		if (step == LAYER_FAILED || step == LAYER_END) {
+			stream_broken(s, &err);
+			return;
+		}
+		if (step != LAYER_OK) {
+			s->write_wants = wants(step);
+			return;
+		}
+		buf_drop(&s->out, n);
+		if (s->out.len == 0)
+			stream_drained(s);
+	}
+	if (!s->closed && s->out.len > 0)
+		loop_later(s->loop, &s->later);
+}
+
+/* --- beginning ----------------------------------------------------------- */
+
+static void
+stream_shake(struct stream *s)
+{
+	struct error err;
+	enum layer_step step = LAYER_OK;
+
+	if (s->top->ops->handshake != NULL)
+		step = s->top->ops->handshake(s->top, &err);
+	if (step == LAYER_FAILED || step == LAYER_END) {
+		stream_lost(s, step == LAYER_FAILED ? &err : NULL);
+		return;
+	}
+	if (step != LAYER_OK) {
+		s->shake_wants = wants(step);
+		return;
+	}
+	s->life = STREAM_OPEN;
+	s->read_wants = EV_READ;
+	s->write_wants = 0;
+	if (s->out.len > 0 || layer_pending(s->top))
+		loop_later(s->loop, &s->later);
+	if (s->events->ready != NULL)
+		s->events->ready(s->arg);
+}
+
+static void
+stream_try_connected(struct stream *s)
+{
+	struct error err;
+
+	if (!socket_connected(s->socket.fd, &err)) {
+		stream_lost(s, &err);
+		return;
+	}
+	stream_shake(s);
+}
+
+static void
+on_io(struct ev_loop *ev, struct ev_io *w, int events)
+{
+	struct stream *s = w->data;
+
+	(void)ev;
+	if (s->life == STREAM_CONNECTING) {
+		stream_try_connected(s);
+	} else if (s->life == STREAM_SHAKING) {
+		stream_shake(s);
+	} else {
+		if (events & s->write_wants)
+			stream_flush(s);
+		if (events & s->read_wants)
+			stream_fill(s);
+	}
+	stream_watch(s);
+}
+
+static void
+on_stream_timer(struct ev_loop *ev, struct ev_timer *w, int events)
+{
+	struct stream *s = w->data;
+
+	(void)events;
+	if (!s->awaits)
+		return;
+	if (s->put_off > 0.) {
+		ev_timer_set(w, s->put_off, 0.);
+		ev_timer_start(ev, w);
+		s->put_off = 0.;
+		return;
+	}
+	s->awaits = false;
+	s->events->timeout(s->arg);
+}
+
+/* --- ending, and the end of a turn --------------------------------------- */
+
+static void
+stream_free(struct stream *s)
+{
+	struct layer *l, *below;
+	struct error err;
+	size_t n;
+
+	/* one last try: a good-bye that the kernel takes is on its way */
+	if (s->life == STREAM_OPEN && s->out.len > 0)
+		s->top->ops->write(s->top, buf_span(&s->out), &n, &err);
+	for (l = s->top; l != NULL; l = below) {
+		below = l->below;
+		if (s->life == STREAM_OPEN && l->ops->shutdown != NULL)
+			l->ops->shutdown(l);
+		l->ops->free(l);
+	}
+	buf_fini(&s->in);
+	buf_fini(&s->out);
+	mem_free(s->refused);
+	mem_free(s);
+}
+
+static void
+stream_turn(struct later *later)
+{
+	struct stream *s = container_of(later, struct stream, later);
+	struct error err;
+
+	if (s->closed) {
+		stream_free(s);
+		return;
+	}
+	switch (s->life) {
+	case STREAM_REFUSED:
+		error_set(&err, ERROR_SYSTEM, "%s", s->refused);
+		stream_lost(s, &err);
+		break;
+	case STREAM_SHAKING:
+		stream_shake(s);
+		break;
+	case STREAM_OPEN:
+		if (s->write_wants == 0)
+			stream_flush(s);
+		if (!s->closed && layer_pending(s->top))
+			stream_fill(s);
+		break;
+	default:
+		break;
+	}
+	stream_watch(s);
+}
+
+static struct stream *
+stream_new(struct loop *loop, int fd, size_t in_max,
+	   const struct stream_events *ev, void *arg)
+{
+	struct stream *s = NEW(struct stream);
+
+	s->loop = loop;
+	s->events = ev;
+	s->arg = arg;
+	s->in = BUF_MAX(in_max);
+	s->out = BUF_MAX(SIZE_MAX / 4);	/* its user bounds it */
+	socket_init(&s->socket, fd);
+	s->top = &s->socket.layer;
+	s->read_wants = EV_READ;
+	s->later.run = stream_turn;
+	ev_io_init(&s->io, on_io, fd, 0);
+	s->io.data = s;
+	ev_timer_init(&s->timer, on_stream_timer, 0., 0.);
+	s->timer.data = s;
+	return s;
+}
+
+/* --- what users call ----------------------------------------------------- */
+
+struct stream *
+stream_accept(struct loop *loop, int fd, size_t in_max,
+	      const struct stream_events *ev, void *arg)
+{
+	struct stream *s = stream_new(loop, fd, in_max, ev, arg);
+
+	s->life = STREAM_OPEN;
+	stream_watch(s);
+	return s;
+}
+
+struct stream *
+stream_connect(struct loop *loop, struct endpoint to, const struct ip *source,
+	       size_t in_max, const struct stream_events *ev, void *arg)
+{
+	struct error err;
+	int fd = socket_connect(to, source, &err);
+	struct stream *s = stream_new(loop, fd, in_max, ev, arg);
+
+	s->peer = to;
+	if (fd >= 0) {
+		s->life = STREAM_CONNECTING;
+		stream_watch(s);
+		return s;
+	}
+	s->life = STREAM_REFUSED;	/* told when the caller has returned */
+	s->refused = mem_strdup(err.text);
+	loop_later(loop, &s->later);
+	return s;
+}
+
+void
+stream_close(struct stream **ptr)
+{
+	struct stream *s = *ptr;
+
+	if (s == NULL)
+		return;
+	*ptr = NULL;
+	s->closed = true;
+	stream_watch(s);
+	ev_timer_stop(loop_ev(s->loop), &s->timer);
+	loop_later(s->loop, &s->later);
+}
+
+void
+stream_push(struct stream *s, struct layer *l)
+{
+	l->below = s->top;
+	s->top = l;
+	s->life = STREAM_SHAKING;
+	s->shake_wants = 0;
+	loop_later(s->loop, &s->later);
+}
+
+void
+stream_user(struct stream *s, const struct stream_events *ev, void *arg)
+{
+	s->events = ev;
+	s->arg = arg;
+}
+
+struct buf *
+stream_in(struct stream *s)
+{
+	return &s->in;
+}
+
+struct buf *
+stream_out(struct stream *s)
+{
+	return &s->out;
+}
+
+void
+stream_send(struct stream *s)
+{
+	/* behind output that the kernel did not take it waits for that */
+	if (s->write_wants == 0)
+		loop_later(s->loop, &s->later);
+}
+
+size_t
+stream_pending(const struct stream *s)
+{
+	return s->out.len;
+}
+
+void
+stream_pause(struct stream *s)
+{
+	s->paused = true;
+}
+
+void
+stream_resume(struct stream *s)
+{
+	s->paused = s->stalled = false;
+	if (layer_pending(s->top))
+		loop_later(s->loop, &s->later);
+	stream_watch(s);
+}
+
+void
+stream_timeout(struct stream *s, int64_t in_ms)
+{
+	struct ev_loop *ev = loop_ev(s->loop);
+	double in = (double)in_ms / 1000., left;
+
+	s->awaits = in_ms > 0;
+	s->put_off = 0.;
+	if (!s->awaits)
+		return;
+	if (ev_is_active(&s->timer)) {
+		left = ev_timer_remaining(ev, &s->timer);
+		if (left <= in) {	/* let it fire, and look again */
+			s->put_off = in - left;
+			return;
+		}
+		ev_timer_stop(ev, &s->timer);
+	}
+	ev_timer_set(&s->timer, in, 0.);
+	ev_timer_start(ev, &s->timer);
+}
+
+struct endpoint
+stream_peer(const struct stream *s)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	struct endpoint e = s->peer;
+
+	if (e.ip.family == 0 &&
+	    getpeername(s->socket.fd, (struct sockaddr *)&sa, &len) == 0)
+		endpoint_from_sockaddr((struct sockaddr *)&sa, &e);
+	return e;
+}
+
+struct endpoint
+stream_local(const struct stream *s)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	struct endpoint e = { .port = 0 };
+
+	if (getsockname(s->socket.fd, (struct sockaddr *)&sa, &len) == 0)
+		endpoint_from_sockaddr((struct sockaddr *)&sa, &e);
+	return e;
+}
