@@ -23,8 +23,8 @@ struct smtpd_config {
 	int64_t sessions_per_client;
 	int64_t memory;			/* for bodies, in bytes */
 	int64_t free_space;		/* of the spool's disk, in bytes */
-	int bare_lf;			/* enum bare_lf */
 	/* derived by smtpd_config_bind */
+	int bare_lf;			/* enum bare_lf */
 	const char *hostname;		/* the gateway's */
 	struct network *relay;
 	size_t relay_count;

@@ -21,4 +21,11 @@ enum guard_answer guard_enter(struct guard *g, struct ip client,
 			      int64_t sessions, int64_t per_client);
 void guard_leave(struct guard *g, struct ip client);
 
+/* True once a minute for each client that has a session: a warning about it
+ * may be logged.  now_ms: clock_now_ms(). */
+bool guard_may_warn(struct guard *g, struct ip client, int64_t now_ms);
+
+/* Sessions that are open, of all clients. */
+int64_t guard_sessions(const struct guard *g);
+
 #endif

@@ -1,0 +1,278 @@
+/* config.c - the tables of listen:, relay: and limits:, and what they mean */
+#include "smtpd/config.h"
+
+#include "base/macros.h"
+#include "mail/dot.h"
+#include "smtpd/lan.h"
+
+#include <string.h>
+
+const struct schema_key listen_keys[] = {
+	{ .name = "address", .type = T_STRING, .flags = KEY_REQUIRED,
+	  .offset = offsetof(struct listener_config, address),
+	  .help = "address and port to listen on, as in 0.0.0.0:25 or [::]:25" },
+	{ 0 },
+};
+
+const struct schema_key relay_keys[] = {
+	{ .name = "networks", .type = T_STRINGS, .fallback = "loopback",
+	  .offset = offsetof(struct smtpd_config, relay_networks),
+	  .help = "who may send: networks, loopback, or lan (the private "
+		  "networks of this host's interfaces)" },
+	{ 0 },
+};
+
+#define LIMIT(field, t, def, low, high, text) \
+	{ .name = #field, .type = (t), .fallback = (def), .min = (low), \
+	  .max = (high), .offset = offsetof(struct smtpd_config, field), \
+	  .help = (text) }
+
+#define GIB ((int64_t)1 << 30)
+
+const struct schema_key limits_keys[] = {
+	LIMIT(message_size, T_SIZE, "150M", 1024, 64 * GIB,
+	      "the largest message that is accepted"),
+	LIMIT(recipients, T_INT, "1000", 1, 100 * 1000,
+	      "recipients of one message"),
+	LIMIT(sessions, T_INT, "2000", 1, 1000 * 1000,
+	      "SMTP sessions at once"),
+	LIMIT(sessions_per_client, T_INT, "50", 1, 1000 * 1000,
+	      "SMTP sessions at once from one address"),
+	LIMIT(memory, T_SIZE, "256M", 1024 * 1024, 1024 * GIB,
+	      "memory for the bodies of messages; what is over it goes to "
+	      "files, then sessions wait"),
+	LIMIT(free_space, T_SIZE, "256M", 0, 1024 * 1024 * GIB,
+	      "disk space that is left alone: below it mail is refused "
+	      "for now"),
+	{ 0 },
+};
+
+static const struct schema_key blocks[] = {
+	{ .name = "listen", .type = T_BLOCKS, .keys = listen_keys,
+	  .offset = offsetof(struct smtpd_config, listen),
+	  .block_size = sizeof(struct listener_config),
+	  .help = "where SMTP is spoken" },
+	{ .name = "relay", .type = T_BLOCK, .keys = relay_keys,
+	  .help = "who may send through this gateway" },
+	{ .name = "limits", .type = T_BLOCK, .keys = limits_keys,
+	  .help = "bounds" },
+	{ 0 },
+};
+
+/* --- listen ------------------------------------------------------------- */
+
+static void
+listen_default(struct smtpd_config *c, struct arena *arena)
+{
+	struct listener_config *l = ARENA_NEW(arena, struct listener_config);
+
+	l->address = arena_strdup(arena, "127.0.0.1:2525");
+	endpoint_parse(span_of(l->address), &l->at);
+	c->listen = (struct blocks){ .v = l, .n = 1 };
+}
+
+static bool
+endpoint_eq(struct endpoint a, struct endpoint b)
+{
+	return a.port == b.port && a.port != 0 && ip_eq(a.ip, b.ip);
+}
+
+static bool
+listener_check(const struct smtpd_config *c, size_t i, struct diags *d)
+{
+	struct listener_config *all = c->listen.v, *l = &all[i];
+	const struct mark *mark = schema_mark(c->listen.nodes[i], "address");
+
+	if (!endpoint_parse(span_of(l->address), &l->at)) {
+		diag_error(d, mark, "`%s' is no address with a port",
+			   l->address);
+		return diag_hint(d, "write 0.0.0.0:25 for all addresses, "
+				 "127.0.0.1:2525 or [::1]:2525 for one");
+	}
+	for (size_t k = 0; k < i; k++)
+		if (endpoint_eq(all[k].at, l->at))
+			return diag_error(d, mark,
+					  "`%s' is listed twice", l->address);
+	return true;
+}
+
+static bool
+listen_check(struct smtpd_config *c, const struct node *root,
+	     struct arena *arena, struct diags *d)
+{
+	const struct node *list = node_get(root, "listen");
+	const struct listener_config *all = c->listen.v;
+	bool ok = true;
+
+	if (list == NULL) {
+		listen_default(c, arena);
+		return true;
+	}
+	if (list->kind == NODE_LIST && list->count == 0)
+		return diag_error(d, &list->mark,
+				  "`listen' needs at least one address");
+	for (size_t i = 0; i < c->listen.n; i++)
+		if (all[i].address != NULL)	/* else told already */
+			ok &= listener_check(c, i, d);
+	return ok;
+}
+
+/* --- relay -------------------------------------------------------------- */
+
+/* Where the networks are gathered. */
+struct gathering {
+	struct smtpd_config *c;
+	struct arena *arena;
+	struct diags *d;
+};
+
+static void
+relay_add(struct gathering *g, const struct network *v, size_t n)
+{
+	struct smtpd_config *c = g->c;
+	struct network *all;
+
+	all = arena_array(g->arena, c->relay_count + n, sizeof(*all));
+	if (c->relay_count > 0)
+		memcpy(all, c->relay, c->relay_count * sizeof(*all));
+	if (n > 0)
+		memcpy(all + c->relay_count, v, n * sizeof(*all));
+	c->relay = all;
+	c->relay_count += n;
+}
+
+static bool
+relay_loopback(struct gathering *g, const struct mark *mark)
+{
+	static const struct network loopback[] = {
+		{ { 4, { 127 } }, 8 },
+		{ { 6, { [15] = 1 } }, 128 },
+	};
+
+	(void)mark;
+	relay_add(g, loopback, ARRAY_SIZE(loopback));
+	return true;
+}
+
+static bool
+relay_lan(struct gathering *g, const struct mark *mark)
+{
+	struct network *found;
+	struct error err;
+	size_t n;
+
+	if (!lan_networks(g->arena, &found, &n, &err))
+		return diag_error(g->d, mark, "%s", err.text);
+	if (n == 0) {
+		diag_warning(g->d, mark, "`lan' is empty: no interface of "
+			     "this host has a private address");
+		diag_hint(g->d, "list the networks themselves, as in "
+			  "192.0.2.0/24");
+	}
+	relay_add(g, found, n);
+	return true;
+}
+
+static bool
+relay_cidr(struct gathering *g, const char *text, const struct mark *mark)
+{
+	struct network n;
+
+	if (!network_parse(span_of(text), &n)) {
+		diag_error(g->d, mark, "`%s' is no network", text);
+		return diag_hint(g->d, "write 192.168.10.0/24, an address, "
+				 "`loopback' or `lan'");
+	}
+	if (n.prefix == 0) {
+		diag_warning(g->d, mark, "`%s' lets the whole world send "
+			     "through this gateway", text);
+		diag_hint(g->d, "list your own networks only");
+	}
+	relay_add(g, &n, 1);
+	return true;
+}
+
+static const struct {
+	const char *word;
+	bool (*add)(struct gathering *g, const struct mark *mark);
+} relay_words[] = {
+	{ "loopback", relay_loopback },
+	{ "lan", relay_lan },
+};
+
+static bool
+relay_one(struct gathering *g, size_t i)
+{
+	const struct strings *list = &g->c->relay_networks;
+	const struct mark *mark = NULL;
+
+	if (list->nodes != NULL && list->nodes[i] != NULL)
+		mark = &list->nodes[i]->mark;
+	for (size_t k = 0; k < ARRAY_SIZE(relay_words); k++)
+		if (strcmp(list->v[i], relay_words[k].word) == 0)
+			return relay_words[k].add(g, mark);
+	return relay_cidr(g, list->v[i], mark);
+}
+
+static bool
+relay_check(struct smtpd_config *c, struct arena *arena, struct diags *d)
+{
+	struct gathering g = { c, arena, d };
+	bool ok = true;
+
+	for (size_t i = 0; i < c->relay_networks.n; i++)
+		ok &= relay_one(&g, i);
+	return ok;
+}
+
+/* --- all of it ----------------------------------------------------------- */
+
+/* The blocks of ours out of the root, so that the table of this room can be
+ * bound by itself; other keys are other rooms'. */
+static void
+root_pick(const struct node *root, struct node *map, struct node *copies)
+{
+	struct node **link = &map->first;
+
+	*map = (struct node){ .kind = NODE_MAP };
+	if (root == NULL)
+		return;
+	map->mark = root->mark;
+	for (size_t i = 0; blocks[i].name != NULL; i++) {
+		const struct node *n = node_get(root, blocks[i].name);
+
+		if (n == NULL)
+			continue;
+		copies[i] = *n;
+		copies[i].next = NULL;
+		*link = &copies[i];
+		link = &copies[i].next;
+		map->count++;
+	}
+}
+
+bool
+smtpd_config_bind(struct smtpd_config *c, const struct node *root,
+		  const char *hostname, struct arena *arena, struct diags *d)
+{
+	struct node map, copies[ARRAY_SIZE(blocks)];
+	bool ok;
+
+	root_pick(root, &map, copies);
+	ok = schema_bind(blocks, &map, "the configuration", c, arena, d);
+	ok &= listen_check(c, root, arena, d);
+	ok &= relay_check(c, arena, d);
+	c->hostname = hostname;
+	c->bare_lf = BARE_LF_REPAIR;
+	c->filters = root == NULL ? NULL : node_get(root, "filters");
+	return ok;
+}
+
+bool
+smtpd_may_relay(const struct smtpd_config *c, struct ip client)
+{
+	for (size_t i = 0; i < c->relay_count; i++)
+		if (network_contains(c->relay[i], client))
+			return true;
+	return false;
+}
