@@ -68,6 +68,10 @@ worker_main(void *arg)
 
 	while ((t = next_task(w)) != NULL) {
 		t->work(t);
+		if (t->home == NULL) {
+			t->done(t);
+			continue;
+		}
 		t->letter.deliver = at_home;
 		mailbox_post(t->home, &t->letter);
 	}

@@ -15,7 +15,7 @@ struct task {
 	struct letter letter;			/* private to worker.c */
 	void (*work)(struct task *t);		/* on a worker */
 	void (*done)(struct task *t);		/* at home; may free the task */
-	struct mailbox *home;
+	struct mailbox *home;			/* NULL: done on the worker */
 };
 
 struct workers *workers_new(const char *name, unsigned threads);
