@@ -31,8 +31,9 @@ struct draft *draft_new(struct spool *s, struct loop *loop, uint64_t id,
 struct buf *draft_buffer(struct draft *d);
 bool draft_more(struct draft *d);
 
-/* The first bytes of the message (at least LIMIT_HEADER of them when it is
- * that long), for looking at the header; borrowed until the draft ends. */
+/* For looking at the header: all of its section, or LIMIT_HEADER bytes when it
+ * is longer; perhaps what follows it, too.  Borrowed until the draft is used
+ * again. */
 struct span draft_head(const struct draft *d);
 uint64_t draft_size(const struct draft *d);
 

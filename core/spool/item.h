@@ -16,9 +16,13 @@
 #include "base/mailbox.h"
 #include "mail/envelope.h"
 
+struct files;
+
 /* A sealed body.  Counted by references (atomic); the last one frees the
  * memory and gives it back to the budget.  The stored bytes are the spool's
- * and stay until the last item that names them is gone. */
+ * and stay until the last item that names them is gone; a file that no
+ * committed item names goes with the last reference.  Between its making and
+ * its accept one thread owns it: the bytes are not changed after that. */
 struct body {
 	_Atomic unsigned refs;
 	uint64_t id;			/* the message's id; names it in the spool */
@@ -27,9 +31,13 @@ struct body {
 	bool in_file;			/* else in a row */
 	struct buf bytes;		/* all of it, or empty: read it back */
 	struct budget *budget;		/* charged with bytes.cap; or NULL */
+	struct files *files;		/* the spool's own; NULL elsewhere */
 };
+/* Zeroed memory with refs = 1 is a body.  Any thread. */
 struct body *body_ref(struct body *b);
 void body_unref(struct body **b);
+/* Gives the memory back early; only by who owns all references. */
+void body_forget_bytes(struct body *b);
 static inline bool
 body_in_memory(const struct body *b)
 {

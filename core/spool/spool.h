@@ -32,9 +32,12 @@
 #include "spool/item.h"
 
 struct spool;
+struct op_kind;
 
 struct spool_config {
-	const char *url;		/* sqlite:/var/lib/postern | memory: */
+	/* sqlite:/var/lib/postern | memory:
+	 * "?vfs=NAME" behind a folder names another file layer of SQLite. */
+	const char *url;
 	int64_t free_space;		/* bytes: below it accepts are refused */
 	struct workers *workers;	/* for large bodies and reading back */
 	struct budget *budget;		/* memory for bodies */
@@ -58,7 +61,6 @@ struct spool *spool_open(const struct spool_config *c,
 /* Finishes what was posted; checkpoints; ends the thread; unlocks. */
 void spool_close(struct spool **s);
 
-/* A lock alone: for tools that must not meet a running gateway. */
 const char *spool_folder(const struct spool *s);	/* NULL: memory */
 
 enum spool_status {
@@ -70,7 +72,9 @@ enum spool_status {
 
 struct spool_op {
 	struct letter letter;		/* private */
-	void (*run)(struct spool_op *op, void *batch);	/* private */
+	const struct op_kind *kind;	/* private */
+	struct spool *spool;		/* private */
+	bool doubtful;			/* private: perhaps it is done already */
 	struct mailbox *home;
 	void (*done)(struct spool_op *op);
 	enum spool_status status;
@@ -142,8 +146,12 @@ struct spool_act {
 	size_t n;
 	char *route;			/* with ids NULL: only this route's */
 	size_t changed;			/* how many rows it met */
+	uint64_t at, ran_at;		/* private: large ones go in steps */
+	size_t ran;			/* private */
+	bool more;			/* private */
 };
-/* REMOVE leaves alone what is claimed. */
+/* REMOVE leaves alone what is claimed, and so does RETRY.  HOLD on what is
+ * claimed takes effect when it is released. */
 void spool_act(struct spool *s, struct spool_act *a);
 
 /* --- looking (any thread that may block: workers, admin) ---------------- */

@@ -1,0 +1,384 @@
+/* sqlite.c - the SQLite store: opening, transactions, checkpoints
+ *
+ * WAL with synchronous=FULL: one sync of the WAL for each commit.  Checkpoints
+ * are ours alone: when nothing is to be done, or the WAL is large.  Pages of
+ * bodies that came and went meanwhile are never written to the database.
+ */
+#include "spool/sqlite.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "spool/lock.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+	WAL_LARGE = 32 * 1024 * 1024,	/* then a checkpoint is made at once */
+	WAL_STEP = 8 * 1024 * 1024,	/* after one that a reader held up */
+};
+
+/* Those that a new file takes come first.  secure_delete: Debian's SQLite
+ * overwrites what is deleted unless told otherwise, which doubles what is
+ * written. */
+static const char pragmas[] =
+	"PRAGMA page_size = 8192;"
+	"PRAGMA secure_delete = OFF;"
+	"PRAGMA temp_store = MEMORY;"
+	"PRAGMA mmap_size = 0;"
+	"PRAGMA cache_size = -8192;"
+	"PRAGMA trusted_schema = OFF;";
+
+static const char wal_pragmas[] =
+	"PRAGMA synchronous = FULL;"
+	"PRAGMA wal_autocheckpoint = 0;"
+	"PRAGMA journal_size_limit = 67108864;";
+
+static struct sqlite *
+sqlite_of(struct store *st)
+{
+	return container_of(st, struct sqlite, store);
+}
+
+/* --- opening ------------------------------------------------------------ */
+
+static int
+on_wal(void *arg, sqlite3 *db, const char *name, int frames)
+{
+	struct sqlite *q = arg;
+
+	(void)db, (void)name;
+	if (frames < q->wal_frames)
+		q->wal_checked = 0;
+	q->wal_frames = frames;
+	q->store.dirty = true;
+	return SQLITE_OK;
+}
+
+static bool
+exec(struct sqlite *q, const char *sql, struct error *err)
+{
+	int rc = sqlite3_exec(q->c.db, sql, NULL, NULL, NULL);
+
+	return sqlite_result(&q->c, rc, err) == STORE_OK;
+}
+
+static bool
+pragma_number(struct sqlite *q, const char *sql, int64_t *ret,
+	      struct error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(q->c.db, sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = statement_number(stmt, 0, ret);
+	sqlite3_finalize(stmt);
+	return sqlite_result(&q->c, rc, err) == STORE_OK;
+}
+
+static bool
+wal_mode(struct sqlite *q, struct error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(q->c.db, "PRAGMA journal_mode = WAL", -1,
+				    &stmt, NULL);
+	bool on = false;
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		on = strcmp((const char *)sqlite3_column_text(stmt, 0),
+			    "wal") == 0;
+	sqlite3_finalize(stmt);
+	if (sqlite_result(&q->c, rc, err) != STORE_OK)
+		return false;
+	return on || error_set(err, ERROR_SYSTEM, "%s: no write-ahead log "
+			       "can be had on this file system", q->path);
+}
+
+static bool
+database_open(struct sqlite *q, struct error *err)
+{
+	int keep = 0;
+
+	if (!connection_open(&q->c, q->path, q->vfs, SQLITE_OPEN_READWRITE, err))
+		return false;
+	/* one that is refused here is left as it is */
+	sqlite3_db_config(q->c.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &keep);
+	if (!exec(q, pragmas, err) || !schema_make(&q->c, q->path, err) ||
+	    !wal_mode(q, err) || !exec(q, wal_pragmas, err) ||
+	    !pragma_number(q, "PRAGMA page_size", &q->page_size, err)) {
+		connection_close(&q->c);
+		return false;
+	}
+	sqlite3_db_config(q->c.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, &keep);
+	sqlite3_wal_hook(q->c.db, on_wal, q);
+	q->wal_frames = q->wal_checked = 0;
+	return true;
+}
+
+static bool
+state_write(struct sqlite *q, struct error *err)
+{
+	sqlite3_stmt *stmt = statement(&q->c, Q_STATE);
+
+	sqlite3_bind_int64(stmt, 1, (int64_t)q->store.owner);
+	sqlite3_bind_int64(stmt, 2, (int64_t)q->store.seed);
+	return sqlite_result(&q->c, statement_run(stmt), err) == STORE_OK;
+}
+
+static bool
+seed_find(struct sqlite *q, struct error *err)
+{
+	int64_t seed;
+
+	if (!pragma_number(q, "SELECT max(coalesce((SELECT max(id) >> 6 FROM "
+			   "item), 0), coalesce((SELECT max(id) FROM body), 0),"
+			   " seed) FROM state", &seed, err))
+		return false;
+	q->store.seed = MAX((uint64_t)seed, (uint64_t)clock_wall_ms() << 8);
+	return true;
+}
+
+/* What other boots had in hand is nobody's again, and due. */
+static bool
+recover(struct sqlite *q, struct error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc;
+
+	if (!seed_find(q, err) || !exec(q, "BEGIN IMMEDIATE", err))
+		return false;
+	rc = sqlite3_prepare_v2(q->c.db, "UPDATE item INDEXED BY claimed SET "
+				"owner = NULL, uncertain = 1, due = ?1 "
+				"WHERE owner IS NOT NULL", -1, &stmt, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_int64(stmt, 1, clock_wall_ms());
+		rc = statement_run(stmt);
+	}
+	sqlite3_finalize(stmt);
+	return sqlite_result(&q->c, rc, err) == STORE_OK &&
+	       state_write(q, err) && exec(q, "COMMIT", err);
+}
+
+/* Made by us, so that nobody else can read it. */
+static bool
+make_file(const char *path, struct error *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return error_errno(err, "%s", path);
+	close(fd);
+	return true;
+}
+
+static void
+sqlite_close(struct store **st)
+{
+	struct sqlite *q;
+
+	if (*st == NULL)
+		return;
+	q = sqlite_of(*st);
+	connection_close(&q->c);
+	files_unref(&q->store.files);
+	lock_drop(&q->lock);
+	ids_fini(&q->store.gone);
+	mem_free(q->store.folder);
+	mem_free(q->path);
+	mem_free(q->vfs);
+	mem_free(q);
+	*st = NULL;
+}
+
+static void
+url_split(struct sqlite *q, const char *url)
+{
+	struct span rest = span_of(strchr(url, ':') + 1), folder, vfs;
+
+	span_split(&rest, '?', &folder);
+	q->store.folder = span_dup(folder);
+	q->path = mem_printf("%s/spool.db", q->store.folder);
+	if (span_starts_nocase(rest, SPAN("vfs="))) {
+		vfs = span_from(rest, 4);
+		q->vfs = span_dup(vfs);
+	}
+}
+
+static struct store *
+sqlite_open(const struct spool_config *c, struct error *err)
+{
+	struct sqlite *q = NEW(struct sqlite);
+	struct store *st = &q->store;
+
+	must(c->workers != NULL);
+	st->ops = &sqlite_store;
+	q->lock = -1;
+	url_split(q, c->url);
+	if (getrandom(&st->owner, sizeof(st->owner), 0) < 0)
+		bug("no random numbers");
+	st->owner = (st->owner >> 1) | 1;
+	if (st->folder[0] == '\0')
+		error_set(err, ERROR_CONFIG, "`%s' names no folder", c->url);
+	else if (file_make_folder(st->folder, 0700, err) &&
+		 lock_take(st->folder, &q->lock, err) &&
+		 schema_check_file(q->path, err) && make_file(q->path, err) &&
+		 database_open(q, err) && recover(q, err) &&
+		 (st->files = files_open(st->folder, c->workers, err)) != NULL)
+		return st;
+	sqlite_close(&st);
+	return NULL;
+}
+
+/* --- transactions ------------------------------------------------------- */
+
+static enum store_result
+simple(struct store *st, enum sqlite_stmt_id id, struct error *err)
+{
+	struct sqlite *q = sqlite_of(st);
+
+	return sqlite_result(&q->c, statement_run(statement(&q->c, id)), err);
+}
+
+static enum store_result
+sqlite_begin(struct store *st, struct error *err)
+{
+	return simple(st, Q_BEGIN, err);
+}
+
+static enum store_result
+sqlite_commit(struct store *st, struct error *err)
+{
+	return simple(st, Q_COMMIT, err);
+}
+
+static void
+sqlite_rollback(struct store *st)
+{
+	struct sqlite *q = sqlite_of(st);
+
+	/* SQLite has done it already after some errors */
+	if (q->c.db != NULL && !sqlite3_get_autocommit(q->c.db))
+		statement_run(statement(&q->c, Q_ROLLBACK));
+}
+
+static bool
+doubts_settle(struct sqlite *q, const struct doubt *doubts, size_t n,
+	      struct error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		enum store_result r;
+		sqlite3_stmt *stmt;
+
+		if (doubts[i].remove) {
+			r = sqlite_remove(q, doubts[i].id, err);
+		} else {
+			stmt = statement(&q->c, Q_UNCLAIM);
+			sqlite3_bind_int64(stmt, 1, (int64_t)doubts[i].id);
+			r = sqlite_result(&q->c, statement_run(stmt), err);
+		}
+		if (r != STORE_OK && r != STORE_GONE)
+			return false;
+	}
+	return true;
+}
+
+static bool
+sqlite_prove(struct store *st, const struct doubt *doubts, size_t n,
+	     struct error *err)
+{
+	struct sqlite *q = sqlite_of(st);
+
+	connection_close(&q->c);
+	if (database_open(q, err) && sqlite_begin(st, err) == STORE_OK &&
+	    doubts_settle(q, doubts, n, err) && state_write(q, err) &&
+	    sqlite_commit(st, err) == STORE_OK)
+		return true;
+	sqlite_rollback(st);
+	return false;
+}
+
+/* --- checkpoints -------------------------------------------------------- */
+
+static enum store_result
+checkpoint(struct sqlite *q, int mode, struct error *err)
+{
+	int frames = 0, written = 0;
+	int rc = sqlite3_wal_checkpoint_v2(q->c.db, NULL, mode, &frames,
+					   &written);
+
+	/* a reader stands in the way, or there is no room: later */
+	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED ||
+	    (rc & 0xff) == SQLITE_FULL)
+		return STORE_OK;
+	if (rc == SQLITE_OK && frames == written)
+		q->store.dirty = false;
+	return sqlite_result(&q->c, rc, err);
+}
+
+static enum store_result
+sqlite_housekeep(struct store *st, bool idle, struct error *err)
+{
+	struct sqlite *q = sqlite_of(st);
+	int64_t since = (q->wal_frames - q->wal_checked) * q->page_size;
+	enum store_result r;
+
+	if (!idle && since < (q->wal_checked ? WAL_STEP : WAL_LARGE))
+		return STORE_OK;
+	r = checkpoint(q, SQLITE_CHECKPOINT_PASSIVE, err);
+	q->wal_checked = q->wal_frames;
+	if (r == STORE_OK && idle)
+		sqlite3_db_release_memory(q->c.db);
+	return r;
+}
+
+static enum store_result
+sqlite_exists(struct store *st, uint64_t id, struct error *err)
+{
+	struct sqlite *q = sqlite_of(st);
+	sqlite3_stmt *stmt = statement(&q->c, Q_EXISTS);
+	enum store_result r;
+	int64_t there = 0;
+
+	sqlite3_bind_int64(stmt, 1, (int64_t)id);
+	r = sqlite_result(&q->c, statement_number(stmt, 0, &there), err);
+	return r == STORE_OK && !there ? STORE_GONE : r;
+}
+
+static int64_t
+sqlite_next_due(struct store *st)
+{
+	struct sqlite *q = sqlite_of(st);
+	int64_t due = -1;
+
+	statement_number(statement(&q->c, Q_NEXT_DUE), -1, &due);
+	return due;
+}
+
+const struct store_ops sqlite_store = {
+	.open = sqlite_open,
+	.close = sqlite_close,
+	.prove = sqlite_prove,
+	.begin = sqlite_begin,
+	.commit = sqlite_commit,
+	.rollback = sqlite_rollback,
+	.accept = sqlite_accept,
+	.claim = sqlite_claim,
+	.settle = sqlite_settle,
+	.act = sqlite_act,
+	.exists = sqlite_exists,
+	.next_due = sqlite_next_due,
+	.housekeep = sqlite_housekeep,
+	.reader_open = sqlite_reader_open,
+	.reader_close = sqlite_reader_close,
+	.view = sqlite_view,
+	.view_item = sqlite_view_item,
+	.count = sqlite_count,
+	.read_row = sqlite_read_row,
+	.has_body = sqlite_has_body,
+};

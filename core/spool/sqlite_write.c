@@ -1,0 +1,487 @@
+/* sqlite_write.c - what the writer does with rows
+ *
+ * Every function works inside the batch's transaction.  STORE_REFUSED leaves
+ * nothing of the operation; any other failure rolls back the batch.
+ */
+#include "spool/sqlite.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/mem.h"
+
+enum { BODY_8BIT = 1 };
+
+static const struct log spool_log = { .room = "spool" };
+
+static struct sqlite *
+sqlite_of(struct store *st)
+{
+	return container_of(st, struct sqlite, store);
+}
+
+static enum store_result
+run(struct sqlite *q, sqlite3_stmt *stmt, struct error *err)
+{
+	return sqlite_result(&q->c, statement_run(stmt), err);
+}
+
+static void
+bind_id(sqlite3_stmt *stmt, int at, uint64_t id)
+{
+	sqlite3_bind_int64(stmt, at, (int64_t)id);
+}
+
+static void
+bind_str(sqlite3_stmt *stmt, int at, const char *s)
+{
+	sqlite3_bind_text(stmt, at, s, -1, SQLITE_STATIC);
+}
+
+/* An empty span is an empty text. */
+static void
+bind_span(sqlite3_stmt *stmt, int at, struct span s)
+{
+	sqlite3_bind_text(stmt, at, s.n ? s.p : "", (int)s.n, SQLITE_STATIC);
+}
+
+/* For columns where nothing is NULL, which takes no space. */
+static void
+bind_optional(sqlite3_stmt *stmt, int at, struct span s)
+{
+	if (s.n == 0)
+		sqlite3_bind_null(stmt, at);
+	else
+		bind_span(stmt, at, s);
+}
+
+/* --- accept ------------------------------------------------------------- */
+
+static void
+bind_state(sqlite3_stmt *stmt, const struct item *item, uint64_t owner)
+{
+	bind_id(stmt, 1, item->id);
+	if (item->claimed)
+		bind_id(stmt, 2, owner);
+	else
+		sqlite3_bind_null(stmt, 2);
+	sqlite3_bind_int64(stmt, 3, item->due_ms);
+	sqlite3_bind_int(stmt, 4, (int)item->lane);
+	sqlite3_bind_int(stmt, 5, item->held);
+	sqlite3_bind_int(stmt, 6, item->uncertain);
+	sqlite3_bind_int(stmt, 7, (int)item->attempts);
+	sqlite3_bind_int64(stmt, 8, item->warned_ms);
+	sqlite3_bind_int64(stmt, 9, item->created_ms);
+	if (item->body->id == item_message(item->id))
+		sqlite3_bind_null(stmt, 10);
+	else
+		bind_id(stmt, 10, item->body->id);
+}
+
+static enum store_result
+item_add(struct sqlite *q, const struct item *item, struct error *err)
+{
+	sqlite3_stmt *stmt = statement(&q->c, Q_ITEM_ADD);
+	const struct envelope *env = item->env;
+	const struct origin *o = &item->origin;
+	struct span prefix = buf_span(&item->prefix);
+
+	bind_state(stmt, item, q->store.owner);
+	sqlite3_bind_int(stmt, 11, (int)env->body);
+	sqlite3_bind_int(stmt, 12, env->smtputf8);
+	sqlite3_bind_int(stmt, 13, (int)env->ret);
+	bind_optional(stmt, 14, env->envid);
+	bind_str(stmt, 15, item->route);
+	bind_span(stmt, 16, env->sender.text);
+	bind_str(stmt, 17, o->client);
+	bind_str(stmt, 18, o->helo);
+	bind_str(stmt, 19, o->user);
+	bind_str(stmt, 20, o->listener);
+	bind_str(stmt, 21, o->message_id);
+	bind_str(stmt, 22, item->last);
+	sqlite3_bind_blob(stmt, 23, prefix.n ? prefix.p : "", (int)prefix.n,
+			  SQLITE_STATIC);
+	return run(q, stmt, err);
+}
+
+static enum store_result
+rcpts_add(struct sqlite *q, const struct item *item, struct error *err)
+{
+	sqlite3_stmt *stmt = statement(&q->c, Q_RCPT_ADD);
+	enum store_result r = STORE_OK;
+
+	bind_id(stmt, 1, item->id);
+	for (size_t i = 0; i < item->env->rcpt_count && r == STORE_OK; i++) {
+		const struct rcpt *rcpt = &item->env->rcpts[i];
+
+		sqlite3_bind_int64(stmt, 2, (int64_t)i);
+		bind_span(stmt, 3, rcpt->address.text);
+		sqlite3_bind_int(stmt, 4, (int)rcpt->notify);
+		bind_optional(stmt, 5, rcpt->orcpt);
+		sqlite3_bind_int(stmt, 6, (int)item->rcpts[i].state);
+		bind_str(stmt, 7, item->rcpts[i].last);
+		r = run(q, stmt, err);
+	}
+	return r;
+}
+
+static bool
+body_at_hand(const struct body *b)
+{
+	return body_in_memory(b) || b->files != NULL;
+}
+
+/* A body that is neither in memory nor a file just written is in the store
+ * already: one more item names it. */
+static enum store_result
+body_share(struct sqlite *q, const struct body *b, int refs, struct error *err)
+{
+	sqlite3_stmt *stmt = statement(&q->c, Q_BODY_SHARE);
+	enum store_result r;
+
+	bind_id(stmt, 1, b->id);
+	sqlite3_bind_int(stmt, 2, refs);
+	r = run(q, stmt, err);
+	if (r != STORE_OK || sqlite3_changes(q->c.db) > 0)
+		return r;
+	error_set(err, ERROR_SYSTEM, "the body of a message is gone");
+	return STORE_REFUSED;
+}
+
+static enum store_result
+body_add(struct sqlite *q, const struct body *b, int refs, struct error *err)
+{
+	sqlite3_stmt *stmt;
+	struct span bytes = buf_span(&b->bytes);
+
+	if (!body_at_hand(b))
+		return body_share(q, b, refs, err);
+	stmt = statement(&q->c, Q_BODY_ADD);
+	bind_id(stmt, 1, b->id);
+	sqlite3_bind_int(stmt, 2, refs);
+	bind_id(stmt, 3, b->size);
+	sqlite3_bind_int(stmt, 4, b->has_8bit ? BODY_8BIT : 0);
+	sqlite3_bind_int(stmt, 5, b->in_file);
+	if (b->in_file)
+		sqlite3_bind_null(stmt, 6);
+	else
+		sqlite3_bind_blob64(stmt, 6, bytes.n ? bytes.p : "", bytes.n,
+				    SQLITE_STATIC);
+	return run(q, stmt, err);
+}
+
+/* Each distinct body once, with the number of items that name it. */
+static enum store_result
+bodies_add(struct sqlite *q, const struct spool_accept *a, struct error *err)
+{
+	enum store_result r = STORE_OK;
+
+	for (size_t i = 0; i < a->n && r == STORE_OK; i++) {
+		uint64_t id = a->items[i]->body->id;
+		bool before = false;
+		int refs = 0;
+
+		for (size_t j = 0; j < a->n; j++) {
+			bool same = a->items[j]->body->id == id;
+
+			before = before || (same && j < i);
+			refs += same;
+		}
+		if (!before)
+			r = body_add(q, a->items[i]->body, refs, err);
+	}
+	return r;
+}
+
+static enum store_result
+accept_all(struct sqlite *q, const struct spool_accept *a, struct error *err)
+{
+	enum store_result r = STORE_OK;
+
+	for (size_t i = 0; i < a->n && r == STORE_OK; i++) {
+		r = item_add(q, a->items[i], err);
+		if (r == STORE_OK)
+			r = rcpts_add(q, a->items[i], err);
+	}
+	return r == STORE_OK ? bodies_add(q, a, err) : r;
+}
+
+enum store_result
+sqlite_accept(struct store *st, struct spool_accept *a, struct error *err)
+{
+	struct sqlite *q = sqlite_of(st);
+	enum store_result r;
+
+	/* of one item whose body is at hand only the first insert can be
+	 * refused, so nothing needs to be undone */
+	if (a->n == 1 && body_at_hand(a->items[0]->body))
+		return accept_all(q, a, err);
+	r = run(q, statement(&q->c, Q_SAVE), err);
+	if (r != STORE_OK)
+		return r;
+	r = accept_all(q, a, err);
+	if (r == STORE_REFUSED &&
+	    statement_run(statement(&q->c, Q_SAVE_BACK)) != SQLITE_DONE)
+		r = STORE_BROKEN;
+	if (r == STORE_OK || r == STORE_REFUSED)
+		statement_run(statement(&q->c, Q_SAVE_DONE));
+	return r;
+}
+
+/* --- remove ------------------------------------------------------------- */
+
+static enum store_result
+run_id(struct sqlite *q, enum sqlite_stmt_id which, uint64_t id,
+       struct error *err)
+{
+	sqlite3_stmt *stmt = statement(&q->c, which);
+
+	bind_id(stmt, 1, id);
+	return run(q, stmt, err);
+}
+
+static enum store_result
+ask_id(struct sqlite *q, enum sqlite_stmt_id which, uint64_t id, int64_t *ret,
+       struct error *err)
+{
+	sqlite3_stmt *stmt = statement(&q->c, which);
+
+	bind_id(stmt, 1, id);
+	return sqlite_result(&q->c, statement_number(stmt, -1, ret), err);
+}
+
+static enum store_result
+body_release(struct sqlite *q, uint64_t id, struct error *err)
+{
+	enum store_result r = run_id(q, Q_BODY_REMOVE_ROW, id, err);
+	int64_t refs;
+
+	if (r != STORE_OK || sqlite3_changes(q->c.db) > 0)
+		return r;
+	r = ask_id(q, Q_BODY_REFS, id, &refs, err);
+	if (r != STORE_OK || refs < 0)
+		return r;
+	if (refs > 1)
+		return run_id(q, Q_BODY_UNSHARE, id, err);
+	r = run_id(q, Q_BODY_REMOVE, id, err);
+	if (r == STORE_OK)
+		ids_add(&q->store.gone, id);
+	return r;
+}
+
+enum store_result
+sqlite_remove(struct sqlite *q, uint64_t id, struct error *err)
+{
+	enum store_result r = run_id(q, Q_ITEM_REMOVE_OWN, id, err);
+	int64_t body = (int64_t)item_message(id);
+
+	if (r != STORE_OK)
+		return r;
+	if (sqlite3_changes(q->c.db) == 0) {
+		r = ask_id(q, Q_ITEM_BODY, id, &body, err);
+		if (r != STORE_OK || body < 0)
+			return r == STORE_OK ? STORE_GONE : r;
+		r = run_id(q, Q_ITEM_REMOVE, id, err);
+	}
+	if (r == STORE_OK)
+		r = run_id(q, Q_RCPTS_REMOVE, id, err);
+	return r == STORE_OK ? body_release(q, (uint64_t)body, err) : r;
+}
+
+/* --- claim -------------------------------------------------------------- */
+
+static enum store_result
+due_ids(struct sqlite *q, const struct spool_claim *c, struct ids *ret,
+	struct error *err)
+{
+	sqlite3_stmt *stmt = statement(&q->c, Q_DUE);
+	int rc;
+
+	sqlite3_bind_int64(stmt, 1, c->now_ms);
+	sqlite3_bind_int64(stmt, 2, (int64_t)MIN(c->max, (size_t)INT32_MAX));
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
+		ids_add(ret, (uint64_t)sqlite3_column_int64(stmt, 0));
+	sqlite3_reset(stmt);
+	return sqlite_result(&q->c, rc, err);
+}
+
+/* Rows that make no sense are held, for a person to look at. */
+static enum store_result
+damaged(struct sqlite *q, uint64_t id, const struct error *why,
+	struct error *err)
+{
+	sqlite3_stmt *stmt = statement(&q->c, Q_DAMAGED);
+	char text[ITEM_TEXT];
+
+	log_error(&spool_log, "item %s is held: %s", item_id_text(id, text),
+		  why->text);
+	bind_id(stmt, 1, id);
+	bind_str(stmt, 2, why->text);
+	return run(q, stmt, err);
+}
+
+static enum store_result
+take(struct sqlite *q, uint64_t id, struct spool_claim *c, struct error *err)
+{
+	sqlite3_stmt *stmt = statement(&q->c, Q_TAKE);
+	struct item *item = NULL;
+	struct error why;
+	enum store_result r;
+
+	bind_id(stmt, 1, id);
+	bind_id(stmt, 2, q->store.owner);
+	r = run(q, stmt, err);
+	if (r != STORE_OK)
+		return r;
+	r = item_load(&q->c, id, &item, &why);
+	if (r == STORE_OK && item->body->id == 0) {
+		item_free(&item);
+		error_set(&why, ERROR_SYSTEM, "its body is missing");
+		r = STORE_REFUSED;
+	}
+	if (r == STORE_REFUSED)
+		return damaged(q, id, &why, err);
+	if (r != STORE_OK)
+		*err = why;
+	else
+		c->items[c->n++] = item;
+	return r;
+}
+
+enum store_result
+sqlite_claim(struct store *st, struct spool_claim *c, struct error *err)
+{
+	struct sqlite *q = sqlite_of(st);
+	AUTO(ids_fini) struct ids ids = { 0 };
+	enum store_result r = due_ids(q, c, &ids, err);
+
+	if (r != STORE_OK)
+		return r;
+	c->items = mem_array(ids.n, sizeof(*c->items));
+	for (size_t i = 0; i < ids.n && r == STORE_OK; i++)
+		r = take(q, ids.v[i], c, err);
+	if (r == STORE_OK)
+		r = sqlite_result(&q->c, statement_number(
+				  statement(&q->c, Q_NEXT_DUE), -1,
+				  &c->next_due_ms), err);
+	return r;
+}
+
+/* --- settle ------------------------------------------------------------- */
+
+static enum store_result
+settle_rcpt(struct sqlite *q, uint64_t id, const struct settle_rcpt *rcpt,
+	    struct error *err)
+{
+	sqlite3_stmt *stmt = statement(&q->c, Q_RCPT_SETTLE);
+
+	bind_id(stmt, 1, id);
+	bind_id(stmt, 2, rcpt->index);
+	sqlite3_bind_int(stmt, 3, (int)rcpt->state);
+	bind_str(stmt, 4, rcpt->last);
+	return run(q, stmt, err);
+}
+
+enum store_result
+sqlite_settle(struct store *st, struct spool_settle *t, struct error *err)
+{
+	struct sqlite *q = sqlite_of(st);
+	sqlite3_stmt *stmt;
+	enum store_result r;
+
+	if (t->fate == FATE_DONE)
+		return sqlite_remove(q, t->id, err);
+	stmt = statement(&q->c, t->fate == FATE_STAY ? Q_ITEM_STAY
+						     : Q_ITEM_LEAVE);
+	bind_id(stmt, 1, t->id);
+	sqlite3_bind_int64(stmt, 2, t->due_ms);
+	sqlite3_bind_int64(stmt, 3, t->warned_ms);
+	sqlite3_bind_int(stmt, 4, (int)t->attempts);
+	bind_str(stmt, 5, t->last);
+	r = run(q, stmt, err);
+	if (r == STORE_OK && sqlite3_changes(q->c.db) == 0)
+		return STORE_GONE;
+	for (size_t i = 0; i < t->rcpt_count && r == STORE_OK; i++)
+		r = settle_rcpt(q, t->id, &t->rcpts[i], err);
+	return r;
+}
+
+/* --- act ---------------------------------------------------------------- */
+
+static enum store_result
+act_remove(struct sqlite *q, uint64_t id, struct error *err)
+{
+	int64_t free = 0;
+	enum store_result r = ask_id(q, Q_UNCLAIMED, id, &free, err);
+
+	if (r == STORE_OK && free <= 0)
+		return STORE_GONE;
+	return r == STORE_OK ? sqlite_remove(q, id, err) : r;
+}
+
+/* STORE_GONE: it is not one of those that the verb is for. */
+static enum store_result
+act_on(struct sqlite *q, enum spool_verb verb, uint64_t id, struct error *err)
+{
+	static const enum sqlite_stmt_id updates[] = {
+		[SPOOL_HOLD] = Q_HOLD, [SPOOL_RELEASE] = Q_RELEASE,
+		[SPOOL_RETRY] = Q_RETRY,
+	};
+	sqlite3_stmt *stmt;
+	enum store_result r;
+
+	if (verb == SPOOL_REMOVE)
+		return act_remove(q, id, err);
+	stmt = statement(&q->c, updates[verb]);
+	bind_id(stmt, 1, id);
+	if (verb == SPOOL_RETRY)
+		sqlite3_bind_int64(stmt, 2, clock_wall_ms());
+	r = run(q, stmt, err);
+	if (r == STORE_OK && sqlite3_changes(q->c.db) == 0)
+		return STORE_GONE;
+	return r;
+}
+
+/* The next ids that are meant: of the list (at counts along it), or of the
+ * queue (at is the last id seen). */
+static enum store_result
+act_ids(struct sqlite *q, struct spool_act *a, size_t max, struct ids *ret,
+	struct error *err)
+{
+	sqlite3_stmt *stmt;
+	int rc;
+
+	if (a->ids != NULL) {
+		while (a->ran_at < a->n && ret->n < max)
+			ids_add(ret, a->ids[a->ran_at++]);
+		return STORE_OK;
+	}
+	stmt = statement(&q->c, Q_SOME);
+	bind_id(stmt, 1, a->ran_at);
+	bind_str(stmt, 2, a->route);
+	sqlite3_bind_int64(stmt, 3, (int64_t)max);
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
+		ids_add(ret, (uint64_t)sqlite3_column_int64(stmt, 0));
+	sqlite3_reset(stmt);
+	if (ret->n > 0)
+		a->ran_at = ret->v[ret->n - 1];
+	return sqlite_result(&q->c, rc, err);
+}
+
+enum store_result
+sqlite_act(struct store *st, struct spool_act *a, size_t max, bool *more,
+	   struct error *err)
+{
+	struct sqlite *q = sqlite_of(st);
+	AUTO(ids_fini) struct ids ids = { 0 };
+	enum store_result r = act_ids(q, a, max, &ids, err);
+
+	for (size_t i = 0; i < ids.n && r == STORE_OK; i++) {
+		r = act_on(q, a->verb, ids.v[i], err);
+		a->ran += r == STORE_OK;
+		if (r == STORE_GONE)
+			r = STORE_OK;
+	}
+	*more = ids.n == max;
+	return r;
+}
