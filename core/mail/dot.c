@@ -235,7 +235,7 @@ step_edge(struct dot_decoder *d, char c, struct buf *out)
 static size_t
 decode(struct dot_decoder *d, struct span in, struct buf *out, bool dots)
 {
-	const char *p = in.p, *end = in.p + in.n;
+	const char *p = in.n ? in.p : "", *start = p, *end = p + in.n;
 	struct ends next = { NULL, NULL };
 
 	while (p < end && d->state != ST_END &&
@@ -251,7 +251,7 @@ decode(struct dot_decoder *d, struct span in, struct buf *out, bool dots)
 		if (p == from)
 			step_edge(d, *p++, out);
 	}
-	return (size_t)(p - in.p);
+	return (size_t)(p - start);
 }
 
 size_t
