@@ -361,6 +361,8 @@ draft_collect(struct draft *d, bool all)
 	struct error err;
 	bool fits = true;
 
+	/* of the head, at once: it must be in one piece */
+	all = all || d->whole.len < LIMIT_HEADER;
 	if (d->chunk.len >= SHIP || (all && d->whole.len > 0)) {
 		d->shipped += d->chunk.len;
 		fits = buf_add(&d->whole, buf_span(&d->chunk));
