@@ -165,20 +165,30 @@ op_refuse(struct spool *s, struct spool_op *op)
 }
 
 static void
+tell_due(struct spool *s)
+{
+	if (s->due_ms == INT64_MAX)
+		return;
+	if (s->hooks.work != NULL)
+		s->hooks.work(s->hooks.arg, s->due_ms);
+	s->due_ms = INT64_MAX;
+}
+
+static void
 batch_committed(struct spool *s)
 {
+	struct op_list done, again;
 	struct spool_op *op;
-	struct op_list again;
 
+	op_list_init(&done);
 	op_list_init(&again);
 	atomic_fetch_add(&s->commits, 1);
-	while ((op = op_list_take(&s->batch)) != NULL) {
-		atomic_fetch_add(&s->operations, 1);
-		if (op->kind->committed(s, op))
-			op_home(op);
-		else
-			op_list_add(&again, op);
-	}
+	atomic_fetch_add(&s->operations, s->batch.n);
+	while ((op = op_list_take(&s->batch)) != NULL)
+		op_list_add(op->kind->committed(s, op) ? &done : &again, op);
+	tell_due(s);
+	while ((op = op_list_take(&done)) != NULL)
+		op_home(op);
 	while ((op = op_list_take(&again)) != NULL)
 		op_list_add(&s->ready, op);
 	if (s->store->files != NULL)
@@ -307,16 +317,6 @@ batch_choose(struct spool *s)
 		bytes += op->kind->weight(op);
 		op_list_add(&s->batch, op);
 	}
-}
-
-static void
-tell_due(struct spool *s)
-{
-	if (s->due_ms == INT64_MAX)
-		return;
-	if (s->hooks.work != NULL)
-		s->hooks.work(s->hooks.arg, s->due_ms);
-	s->due_ms = INT64_MAX;
 }
 
 static void
