@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "route/route.h"
+#include "smtpd/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -286,8 +287,10 @@ world_free(struct world **ptr)
 	world_hang_up(w);
 	if (!w->stopped)
 		smtpd_stop(w->smtpd, 1000, on_stopped, w);
-	for (int i = 0; i < 200 && !w->stopped; i++)
+	for (int i = 0; i < 2000 && !w->stopped; i++) {
 		world_turn(w);
+		poll(NULL, 0, w->stopped ? 0 : 1);
+	}
 	assert_true(w->stopped);
 	smtpd_free(&w->smtpd);
 	world_turn(w);
@@ -353,13 +356,19 @@ world_hear(struct world *w)
 void
 world_turn(struct world *w)
 {
-	/* the spool's thread needs its time too */
-	for (int quiet = 0; quiet < 6; quiet++) {
+	int patience = 5000;
+
+	for (int quiet = 0; quiet < 4; quiet++) {
 		ev_run(loop_ev(w->loop), EVRUN_NOWAIT);
 		if (world_hear(w))
 			quiet = 0;
-		else if (quiet > 2)
-			poll(NULL, 0, 2);
+		while (w->smtpd != NULL && w->smtpd->commits > 0 &&
+		       patience-- > 0) {
+			/* the spool's thread needs its time too */
+			poll(NULL, 0, 1);
+			ev_run(loop_ev(w->loop), EVRUN_NOWAIT);
+			quiet = 0;
+		}
 	}
 }
 

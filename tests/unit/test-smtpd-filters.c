@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 /* --- filters -------------------------------------------------------------------------- */
@@ -176,8 +177,11 @@ stopping_has_an_end(void **state)
 	world_connect(w, "10.0.0.1");
 	play(w, HELLO MAIL_ALPHA ">DATA\n<354 *\n");
 	smtpd_stop(w->smtpd, 10, note_stopped, w);
-	for (int i = 0; i < 50 && !w->stopped; i++)
+	for (int i = 0; i < 2000 && !w->stopped; i++) {
+		poll(NULL, 0, 1);
 		world_turn(w);
+	}
+	world_turn(w);
 	assert_true(w->stopped);
 	assert_true(w->gone);
 	world_free(&w);
