@@ -66,6 +66,7 @@ static void
 settle_fill(struct spool_settle *t, struct attempt *a, enum item_fate fate)
 {
 	const struct item *item = a->item;
+	const char *words;
 
 	t->id = item->id;
 	t->fate = fate;
@@ -78,11 +79,9 @@ settle_fill(struct spool_settle *t, struct attempt *a, enum item_fate fate)
 	a->results = NULL;
 	a->result_count = a->result_room = 0;
 	a->news = false;
-	if (fate == FATE_STAY)
-		return;
-	t->last = a->last != NULL ? a->last
-		: item->last != NULL ? mem_strdup(item->last) : NULL;
-	a->last = NULL;
+	/* the row is written as a whole, also while the item stays */
+	words = a->last != NULL ? a->last : item->last;
+	t->last = words != NULL && fate != FATE_DONE ? mem_strdup(words) : NULL;
 }
 
 void
