@@ -235,7 +235,7 @@ world_configure(struct world *w, const char *yaml)
 }
 
 struct world *
-world_new(const char *yaml)
+world_bare(const char *yaml)
 {
 	struct world *w = world = NEW(struct world);
 	struct dispatch_deps deps;
@@ -252,6 +252,14 @@ world_new(const char *yaml)
 	deps = (struct dispatch_deps){ .loop = w->loop };
 	w->d = dispatch_new(&deps);
 	assert_true(world_configure(w, yaml));
+	return w;
+}
+
+struct world *
+world_new(const char *yaml)
+{
+	struct world *w = world_bare(yaml);
+
 	dispatch_set_spool(w->d, (struct spool *)w);
 	world_turn(w);
 	return w;

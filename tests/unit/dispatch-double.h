@@ -70,6 +70,8 @@ struct world {
 extern struct world *world;		/* the one there is */
 
 struct world *world_new(const char *yaml);
+/* The same, before it has a spool: for a test with a real one. */
+struct world *world_bare(const char *yaml);
 void world_free(struct world **w);
 /* yaml: "ROUTE: {domain: D, connections: N, block: {...}}" for each route,
  * and retry:, dsn: as in postern.yaml.  False: it was refused. */
