@@ -15,7 +15,8 @@ struct body_source;
 /* The answer to one read, on the thread that asked.  bytes is borrowed until
  * the callback returns; empty at the end of the body.  err is set (and bytes
  * empty) when the bytes cannot be had: the attempt fails, the mail stays. */
-typedef void body_read_fn(void *arg, struct span bytes, const struct error *err);
+typedef void body_read_fn(void *arg, struct span bytes,
+			  const struct error *err);
 
 struct body_ops {
 	/* Asks for at most max bytes from offset.  One read may be under way

@@ -380,7 +380,8 @@ add_references(struct buf *out, const struct shape *shape)
 }
 
 static bool
-add_header(struct buf *out, const struct dsn_facts *f, const struct shape *shape)
+add_header(struct buf *out, const struct dsn_facts *f,
+	   const struct shape *shape)
 {
 	AUTO(buf_fini) struct buf host = BUF_MAX(WORDS_MAX + 10);
 	AUTO(buf_fini) struct buf id = BUF_MAX(WORDS_MAX + 10);

@@ -56,7 +56,7 @@ const char *phase_words(enum phase p);	/* "waiting for the greeting" */
 const char *phase_name(enum phase p);	/* "greeting" */
 
 /* These two fill kind, phase, code, enhanced and text, and leave the rest of
- * *o (zeroed when it is made) as it is: from a reply that came in this phase, */
+ * *o (zeroed when it is made) as it is: from a reply that came in this phase */
 void outcome_reply(struct outcome *o, enum phase p, const struct smtp_reply *r);
 /* and for anything without a reply.  Text is made one printable line. */
 void outcome_set(struct outcome *o, enum outcome_kind kind, enum phase p,

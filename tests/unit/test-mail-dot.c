@@ -145,7 +145,11 @@ test_decode_maximum(void **state)
 static void
 test_chunk(void **state)
 {
-	static const struct { enum bare_lf policy; struct span in, out; bool bare; } chunks[] = {
+	static const struct {
+		enum bare_lf policy;
+		struct span in, out;
+		bool bare;
+	} chunks[] = {
 		{ R, SPAN("a\r\n.\r\n..b\r\n"), SPAN("a\r\n.\r\n..b\r\n"), false },
 		{ R, SPAN(""), SPAN(""), false },
 		{ R, SPAN("a"), SPAN("a\r\n"), false },
