@@ -229,8 +229,8 @@ place_lost(struct delivery *y)
 	struct judgement j = { .outcomes = &o, .single = true, .tried = true };
 	char id[ITEM_TEXT];
 
-	outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "route `%s' is gone from the "
-		    "configuration, and no other takes the message",
+	outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "route `%s' is gone from "
+		    "the configuration, and no other takes the message",
 		    a->item->route);
 	log_warning(&dispatch_log, "%s: %s; bring the route back or write one "
 		    "that matches, and reload", item_id_text(a->item->id, id),

@@ -68,7 +68,7 @@ report_audience(const struct item *item, size_t rcpt, enum dsn_action action,
 		audience |= TOLD_SENDER;
 	if (action != DSN_FAILED || c->dsn_to == NULL)
 		return audience;
-	/* a report that does not reach them makes no other; and one is enough */
+	/* one that does not reach them makes no other; and one is enough */
 	if (goes_to(item, rcpt, c->dsn_to) ||
 	    ((audience & TOLD_SENDER) != 0 &&
 	     span_eq_nocase(sender, span_of(c->dsn_to))))

@@ -15,12 +15,15 @@
 const struct schema_key retry_keys[] = {
 	DURATION(first, "1m", 1, 30 * DAY,
 		 "pause after the first attempt; each pause varies by a tenth"),
-	KEY(retry_policy, factor, T_FACTOR, "2", "growth from one pause to the next, at least 1"),
+	KEY(retry_policy, factor, T_FACTOR, "2",
+	    "growth from one pause to the next, at least 1"),
 	DURATION(longest, "1h", 1, 30 * DAY, "no pause exceeds this"),
 	DURATION(give_up, "2d", 1, 365 * DAY,
-		 "age at which a message that fails again is returned, but not before its second attempt"),
+		 "age at which a message that fails again is returned, "
+		 "but not before its second attempt"),
 	DURATION(warn_after, "1h", 0, 365 * DAY,
-		 "age at which the sender is told, once, that a message waits; 0: never"),
+		 "age at which the sender is told, once, that a message "
+		 "waits; 0: never"),
 	{ 0 },
 };
 
@@ -30,7 +33,8 @@ const struct schema_key dsn_keys[] = {
 	  .help = "address that gets a copy of each report of a failure" },
 	{ .name = "route", .type = T_STRING,
 	  .offset = offsetof(struct dispatch_config, dsn_route),
-	  .help = "route that delivery reports take, instead of the one that their rules find" },
+	  .help = "route that delivery reports take, instead of the one "
+		  "that the rules find" },
 	{ 0 },
 };
 
@@ -91,7 +95,8 @@ dsn_route_check(const struct dispatch_config *c, const struct node *map,
 	if (near != NULL)
 		diag_hint(d, "did you mean `%s'?", near);
 	else
-		diag_hint(d, "name one of the routes in conf.d, or leave it out");
+		diag_hint(d, "name one of the routes in conf.d, or leave it "
+			  "out");
 	mem_free(names);
 	return false;
 }

@@ -10,7 +10,7 @@ struct retry_policy {
 	double factor;			/* growth from one pause to the next */
 	int64_t longest;		/* no pause exceeds this */
 	int64_t give_up;		/* age at which a message bounces */
-	int64_t warn_after;		/* age at which a delay is told; 0: never */
+	int64_t warn_after;		/* age when a delay is told; 0: never */
 };
 
 struct dispatch_config {

@@ -64,17 +64,17 @@ struct destination {
 	uint64_t hash;
 	struct delivery *first, **last;		/* the line */
 	unsigned waiting, active;
-	unsigned narrow;			/* at once, 0: as the route says */
+	unsigned narrow;		/* at once, 0: as the route says */
 	unsigned ease;				/* successes since it changed */
 	bool stalled, probing;
-	unsigned failures;			/* of the host, one after another */
+	unsigned failures;		/* of the host, one after another */
 	int64_t rest_until_ms;			/* monotonic; 0: none */
 	int64_t rested_ms, succeeded_ms;	/* when, monotonic */
 	int64_t pace_ms;			/* what a job takes, smoothed */
-	struct outcome *why;			/* the latest of them, or NULL */
-	struct timer timer;			/* end of rest, end of idleness */
+	struct outcome *why;		/* the latest of them, or NULL */
+	struct timer timer;		/* end of rest, end of idleness */
 	uint64_t delivered, deferred, bounced;
-	char *words;				/* of the last failure, or NULL */
+	char *words;			/* of the last failure, or NULL */
 	struct delivery *filling;		/* scratch of attempt.c */
 };
 
@@ -88,7 +88,8 @@ void destination_take(struct destination *t, struct delivery *y);
 void destination_run(struct destination *t);
 /* A job came back: counts, widens, narrows, rests.  Starts nothing. */
 void destination_job_over(struct destination *t, const struct delivery *y);
-int64_t destination_rest_ms(const struct destination *t);	/* left; 0: none */
+/* What is left of its rest; 0: none. */
+int64_t destination_rest_ms(const struct destination *t);
 unsigned destination_limit(const struct destination *t);	/* as of now */
 void destination_wake(struct destination *t);		/* ends its rest */
 void destination_failed(struct destination *t, const struct outcome *o);
@@ -105,7 +106,7 @@ struct delivery {
 	struct destination *destination;
 	struct delivery *next;			/* in the line */
 	struct delivery *sibling, **self;	/* of the attempt */
-	size_t *rcpts, room, one;		/* indexes; one: the usual case */
+	size_t *rcpts, room, one;	/* indexes; one: the usual case */
 	bool active;
 	int64_t started_ms;			/* monotonic */
 	int64_t started_wall_ms;
@@ -118,13 +119,13 @@ struct attempt {
 	struct dispatch *dispatch;
 	struct item *item;
 	struct delivery *deliveries;
-	unsigned under_way;			/* deliveries, waiting or active */
-	unsigned reports, settling;		/* being written, not yet home */
+	unsigned under_way;		/* deliveries, waiting or active */
+	unsigned reports, settling;	/* being written, not yet home */
 	size_t queued;				/* recipients that are */
 	bool counts;				/* as an attempt of the item */
-	bool leaving;				/* the last settlement is posted */
-	int64_t due_ms;				/* wall; INT64_MAX: nobody said */
-	int64_t pause_ms;			/* once it was asked for; 0: not */
+	bool leaving;			/* the last settlement is posted */
+	int64_t due_ms;			/* wall; INT64_MAX: nobody said */
+	int64_t pause_ms;		/* once it was asked for; 0: not */
 	char *last;				/* words, or NULL */
 	struct settle_rcpt *results;		/* not settled yet */
 	size_t result_count, result_room;
@@ -234,7 +235,7 @@ struct attempt *window_find(struct dispatch *d, uint64_t id);
 /* fn may remove the one that it is given. */
 void window_each(struct dispatch *d, void (*fn)(void *arg, struct attempt *a),
 		 void *arg);
-void window_pull(struct dispatch *d);		/* when there is room and work */
+void window_pull(struct dispatch *d);	/* when there is room and work */
 void window_close(struct dispatch *d);
 
 /* --- dispatch.c ---------------------------------------------------------- */

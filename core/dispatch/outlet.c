@@ -269,6 +269,14 @@ outlets_retire(struct dispatch *d, struct outlet *list)
 		outlet_close_when_idle(o);
 }
 
+/* Perhaps it may do more at once now. */
+static void
+run_one(void *arg, struct destination *t)
+{
+	(void)arg;
+	destination_run(t);
+}
+
 bool
 outlets_configure(struct dispatch *d, struct snapshot *snap,
 		  struct error *err)
@@ -290,9 +298,11 @@ outlets_configure(struct dispatch *d, struct snapshot *snap,
 	d->routes = routes;
 	snapshot_unref(&old);
 	outlets_retire(d, left);
+	destinations_each(d, run_one, NULL);
 	return true;
 }
 
+/* Jobs that never came back keep theirs: the program ends. */
 void
 outlets_free(struct dispatch *d)
 {
@@ -303,7 +313,8 @@ outlets_free(struct dispatch *d)
 
 		for (struct outlet *o = lists[i]; o != NULL; o = next) {
 			next = o->next;
-			outlet_free(o);
+			if (o->active == 0)
+				outlet_free(o);
 		}
 	}
 	d->outlets = d->retired = d->recent = NULL;

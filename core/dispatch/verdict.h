@@ -14,7 +14,7 @@
 enum verdict {
 	VERDICT_DELIVERED,
 	VERDICT_RETRY,		/* after the pause */
-	VERDICT_RETRY_NOW,	/* the rest of a transaction that was too long */
+	VERDICT_RETRY_NOW,	/* the rest of a list that was too long */
 	VERDICT_BOUNCE,
 };
 

@@ -394,7 +394,7 @@ by_name(struct world *w, const char *rcpt, struct outcome *o)
 		{ "policy", PHASE_DOT, 554, "5.7.1", "not today" },
 		{ "cut", PHASE_DOT, 0, NULL, "cut off" },
 		{ "down", PHASE_CONNECT, 0, NULL, "connection refused" },
-		{ "full", PHASE_GREETING, 421, "4.3.2", "too many connections" },
+		{ "full", PHASE_GREETING, 421, "4.3.2", "too many" },
 		{ "box", PHASE_NONE, 250, NULL, "kept" },
 	};
 

@@ -17,13 +17,29 @@ a_reload_keeps_what_is_the_same(void **state)
 	assert_int_equal(w->opened, 2);
 	w->held = true;
 	world_commit(w, world_item(w, "a", "b@x.test"));
-	assert_true(world_configure(w, "# moved\nb: {connections: 5}\n"
-				    "a:\n  block:\n    host: h\n    port: 25\n"));
+	assert_true(world_configure(w, "# moved\nb: {connections: 5}\na:\n"
+				    "  block:\n    host: h\n    port: 25\n"));
 	world_turn(w);
 	assert_int_equal(w->opened, 2);
 	assert_int_equal(w->closed, 0);
 	assert_string_equal(w->d->outlets->name, "b");
 	assert_int_equal(w->d->outlets->connections, 5);
+}
+
+/* What is raised takes effect on what waits already. */
+static void
+a_reload_opens_the_way(void **state)
+{
+	struct world *w = world_new("a: {connections: 1}\n");
+
+	(void)state;
+	w->held = true;
+	world_commit(w, world_item(w, "a", "b@x.test"));
+	world_commit(w, world_item(w, "a", "b@x.test"));
+	assert_int_equal(w->active, 1);
+	assert_true(world_configure(w, "a: {connections: 2}\n"));
+	assert_int_equal(w->active, 2);
+	assert_int_equal(w->opened, 1);
 }
 
 static void
@@ -36,7 +52,8 @@ a_reload_moves_what_waits(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(after); i++) {
-		struct world *w = world_new("a: {connections: 1, block: {host: h}}\n");
+		struct world *w = world_new("a: {connections: 1, "
+					    "block: {host: h}}\n");
 
 		w->held = true;
 		world_commit(w, world_item(w, "a", "b@x.test"));
@@ -65,7 +82,8 @@ a_reload_that_fails_changes_nothing(void **state)
 	struct world *w = world_new(ONE_ROUTE);
 
 	(void)state;
-	assert_false(world_configure(w, "first: {}\nout: {backend: missing}\n"));
+	assert_false(world_configure(w, "first: {}\n"
+				     "out: {backend: missing}\n"));
 	assert_int_equal(w->opened, 2);
 	assert_int_equal(w->closed, 1);
 	w->open_fails = true;
@@ -77,7 +95,8 @@ a_reload_that_fails_changes_nothing(void **state)
 static void
 items_of_a_route_that_is_gone(void **state)
 {
-	struct world *w = world_new("x: {domain: x.test}\nrest: {domain: y.test}\n");
+	struct world *w = world_new("x: {domain: x.test}\n"
+				    "rest: {domain: y.test}\n");
 	const struct seen_settle *s;
 
 	(void)state;
@@ -385,6 +404,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		PLAY(a_reload_keeps_what_is_the_same),
+		PLAY(a_reload_opens_the_way),
 		PLAY(a_reload_moves_what_waits),
 		PLAY(a_reload_that_fails_changes_nothing),
 		PLAY(items_of_a_route_that_is_gone),

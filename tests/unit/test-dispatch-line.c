@@ -1,4 +1,4 @@
-/* test-dispatch-line.c - destinations: concurrency, rests, what is told of them */
+/* test-dispatch-line.c - destinations: concurrency and rests */
 #include "dispatch-double.h"
 
 #include "base/clock.h"
@@ -86,7 +86,7 @@ a_dead_host_is_not_tried_item_by_item(void **state)
 	}
 	/* 4 s is long: all others went back, untried, and say why */
 	assert_int_equal(w->d->window.count, 1);	/* other.test */
-	assert_int_equal(world_last(w)->attempts, 1);	/* the one that probed */
+	assert_int_equal(world_last(w)->attempts, 1);	/* it probed */
 	s = world_last(w) - 1;
 	assert_int_equal(s->fate, FATE_RELEASE);
 	assert_int_equal(s->attempts, 0);

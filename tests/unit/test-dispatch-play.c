@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* --- one attempt --------------------------------------------------------- */
 
@@ -413,7 +414,11 @@ a_delay_is_told_once(void **state)
 static void
 success_is_told_to_who_asked(void **state)
 {
-	static const struct { const char *to; unsigned notify; const char *want; } rows[] = {
+	static const struct {
+		const char *to;
+		unsigned notify;
+		const char *want;
+	} rows[] = {
 		{ "b@x.test", DSN_NOTIFY_SUCCESS, "Action: relayed" },
 		{ "box@x.test", DSN_NOTIFY_SUCCESS, "Action: delivered" },
 		{ "passed@x.test", DSN_NOTIFY_SUCCESS, NULL },
@@ -435,6 +440,81 @@ success_is_told_to_who_asked(void **state)
 			CHECK_ROW(i, strstr(world_last(w)->report[0].text,
 					    rows[i].want) != NULL);
 	}
+}
+
+/* --- the log line -------------------------------------------------------- */
+
+/* What is logged while the item goes through. */
+static void
+logged(struct world *w, struct item *item, char *to, size_t size)
+{
+	int was = dup(STDERR_FILENO);
+	FILE *f = tmpfile();
+	size_t n;
+
+	assert_non_null(f);
+	dup2(fileno(f), STDERR_FILENO);
+	world_commit(w, item);
+	dup2(was, STDERR_FILENO);
+	close(was);
+	rewind(f);
+	n = fread(to, 1, size - 1, f);
+	to[n] = '\0';
+	fclose(f);
+}
+
+static size_t
+lines_in(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void
+one_line_tells_an_attempt(void **state)
+{
+	static const char *const want[] = {
+		"route=out", "destination=x.test", "from=a@here.test",
+		"host=mx.test[192.0.2.1]:25", "to=busy@x.test",
+		"status=deferred", "code=450", "enhanced=4.2.1",
+		"reply=\"try later\"", "phase=\"sending RCPT TO\"",
+		"attempt=1", "delay_ms=5000", "in_queue_ms=5000",
+		"connect_ms=", "setup_ms=", "transfer_ms=", "retry_ms=",
+	};
+	struct world *w = world_new(ONE_ROUTE);
+	struct item *item = world_item(w, "out", "busy@x.test");
+	char text[4000];
+
+	(void)state;
+	w->answer = by_name;
+	later(5 * SEC);
+	log_configure(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	logged(w, item, text, sizeof(text));
+	assert_int_equal(lines_in(text), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		CHECK_ROW(i, strstr(text, want[i]) != NULL);
+}
+
+static void
+one_line_for_each_group(void **state)
+{
+	struct world *w = world_new(ONE_ROUTE);
+	char text[4000];
+
+	(void)state;
+	w->answer = by_name;
+	log_configure(LOG_FORMAT_JSON, LOG_LEVEL_INFO);
+	logged(w, world_item(w, "out", "b@x.test c@x.test busy@x.test "
+			     "unknown@x.test"), text, sizeof(text));
+	assert_int_equal(lines_in(text), 3);
+	assert_non_null(strstr(text, "\"to\":\"b@x.test,c@x.test\""));
+	assert_non_null(strstr(text, "\"rcpts\":2"));
+	assert_non_null(strstr(text, "\"status\":\"delivered\""));
+	assert_non_null(strstr(text, "\"status\":\"bounced\""));
+	assert_non_null(strstr(text, "\"level\":\"warning\""));
 }
 
 int
@@ -462,6 +542,8 @@ main(void)
 		PLAY(a_removed_message_gives_its_report_back),
 		PLAY(a_delay_is_told_once),
 		PLAY(success_is_told_to_who_asked),
+		PLAY(one_line_tells_an_attempt),
+		PLAY(one_line_for_each_group),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

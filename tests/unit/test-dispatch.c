@@ -369,7 +369,8 @@ config_mistakes(void **state)
 		AUTO(buf_fini) struct buf words = BUF_MAX(10000);
 		struct dispatch_config c;
 
-		CHECK_ROW(i, config_bind(rows[i].yaml, &c, a, &words) == rows[i].ok);
+		CHECK_ROW(i, config_bind(rows[i].yaml, &c, a, &words) ==
+			     rows[i].ok);
 		if (strstr(buf_str(&words), rows[i].words) == NULL)
 			fail_msg("row %zu: %s", i, buf_str(&words));
 	}
