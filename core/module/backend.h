@@ -18,12 +18,14 @@
 struct backend;
 struct smtpc;
 
+enum { BACKEND_DEADLINE_MS = 10 * 60 * 1000 };	/* as postern-plugin(3) says */
+
 struct backend_place {
 	const char *route;
 	const char *hostname;
 	struct loop *loop;
 	struct smtpc *smtpc;		/* for postern_smtp_send() */
-	int64_t deadline_ms;		/* for blocking modules */
+	int64_t deadline_ms;		/* for blocking modules; 0: the above */
 };
 
 struct backend *backend_open(struct module *m, const struct node *block,

@@ -20,16 +20,19 @@ struct module;
 /* The module called name, loaded when it has to be; NULL with err (all folders
  * that were searched, or what dlopen, the ABI number or the table lacked). */
 struct module *module_find(const char *name, struct error *err);
-/* Loads the file at path; its module is found under its own name then. */
+/* Loads the file at path; its module is found under its own name then.  A
+ * second file with a module of the same name is an error. */
 struct module *module_load(const char *path, struct error *err);
 
+/* Our copy: what an older module's table does not have is zero. */
 const struct postern_module *module_table(const struct module *m);
 const char *module_path(const struct module *m);
 bool module_is_backend(const struct module *m);
 bool module_is_filter(const struct module *m);
 bool module_blocks(const struct module *m);
 
-/* Calls row for each module that can be found, loaded or not. */
+/* Loads every module that can be found and calls row for each that is loaded,
+ * by name; row must not load any.  What does not load is logged. */
 void module_each(void (*row)(void *arg, const struct module *m), void *arg);
 /* The options as a schema, for binding and for the manual. */
 const struct schema_key *module_schema(const struct module *m);
@@ -48,9 +51,11 @@ struct instance_place {
 	const char *route;		/* "" : gateway-wide */
 	const char *hostname;
 	struct loop *loop;		/* whose callbacks it gets */
+	bool blocking;			/* its jobs run on a worker: no timers */
 };
 
-/* Opens one on the loop of place; NULL with err.  Copies what it needs. */
+/* Opens one on the loop of place; NULL with err.  Copies what it needs; the
+ * block has passed module_check(). */
 struct postern_instance *instance_open(struct module *m,
 	const struct node *block, const struct instance_place *place,
 	struct error *err);

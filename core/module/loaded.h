@@ -1,0 +1,65 @@
+/* loaded.h - a module as the files of this room see it; for no other
+ *
+ * The tables that the module was built with are copied into structures of
+ * ours when it is loaded, no further than their sizes go: what a module's
+ * older header did not have is zero, and nobody has to think of it again.
+ */
+#ifndef MODULE_LOADED_H
+#define MODULE_LOADED_H
+
+#include "base/arena.h"
+#include "module/module.h"
+#include "postern-plugin.h"
+
+struct module {
+	struct module *next;
+	struct arena *arena;		/* of all that follows */
+	const char *path;
+	struct postern_module table;
+	struct postern_backend backend;
+	struct postern_filter filter;
+	struct postern_option *options;	/* never NULL */
+	struct schema_key *schema;
+	size_t option_count;		/* with those of blocks */
+};
+
+/* Checks what the file has and copies it.  NULL with err: which says what is
+ * wrong, but not where. */
+struct module *module_adopt(const struct postern_module *table,
+			    const char *path, struct error *err);
+
+/* [a-z0-9_-], at most 64 of them: may be part of a file's name. */
+bool module_name_valid(const char *name);
+
+/* --- options.c ----------------------------------------------------------- */
+
+/* Copies the rows (NULL: none) and makes a schema of them. */
+bool options_adopt(struct module *m, const struct postern_option *rows,
+		   struct error *err);
+/* Fills self (zeroed) from a block; see schema_bind. */
+bool options_bind(const struct module *m, const struct node *block,
+		  const char *what, void *self, struct arena *arena,
+		  struct diags *d);
+
+/* --- search.c ------------------------------------------------------------ */
+
+enum { SEARCH_FOLDERS = 32 };
+
+/* The folders, in order: those of POSTERN_MODULE_PATH, then the installed. */
+struct search {
+	struct arena *arena;
+	const char *folders[SEARCH_FOLDERS];
+	size_t n;
+};
+void search_init(struct search *s);
+void search_fini(struct search *s);
+
+/* The file of a module, in s->arena, or NULL.  FOLDER/NAME.so, or as it lies
+ * in a build tree: FOLDER/NAME/.libs/NAME.so. */
+const char *search_file(struct search *s, const char *name);
+/* The names of all files that are there, sorted, once each. */
+size_t search_names(struct search *s, const char ***ret);
+/* "a, b" */
+const char *search_folders_text(struct search *s);
+
+#endif

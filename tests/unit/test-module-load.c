@@ -1,0 +1,357 @@
+/* test-module-load.c - which files are modules, and what their options say */
+#include "test-module.h"
+
+#include "module/loaded.h"
+
+static void
+finds_loads_and_lists(void **state)
+{
+	struct error err;
+	struct module *m = module_find("maildir", &err);
+
+	(void)state;
+	assert_non_null(m);
+	assert_true(module_find("maildir", &err) == m);
+	assert_true(module_is_backend(m) && module_blocks(m));
+	assert_false(module_is_filter(m));
+	assert_string_equal(module_table(m)->name, "maildir");
+	CHECK_HAS(module_path(m), "/backends/maildir/.libs/maildir.so");
+	/* by path it is the same */
+	assert_true(module_load("backends/maildir/.libs/maildir.so", &err) == m);
+}
+
+static void
+refuses_what_is_no_module(void **state)
+{
+	static const struct {
+		const char *name, *text, *hint;
+	} rows[] = {
+		{ "maildri", "there is no module `maildri' in backends, ",
+		  "did you mean `maildir'?" },
+		{ "xyzzy", "in backends, plugins, tests/unit/modules/.libs, /",
+		  "`modules:'" },
+		{ "../null", "there is no module `../null'", "" },
+		{ "bad-abi", "was built for ABI 4711, this Postern has 0",
+		  "postern-plugin.h" },
+		{ "bad-entry", "has no postern_module_entry", "POSTERN_MODULE" },
+		{ "bad-name", "is called `other', not `bad-name'", "" },
+		{ "bad-symbol", "undefined symbol: nobody_has_this", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct error err = { .text = "" };
+
+		CHECK_ROW(i, module_find(rows[i].name, &err) == NULL);
+		CHECK_ROW(i, err.kind == ERROR_CONFIG);
+		CHECK_HAS(err.text, rows[i].text);
+		CHECK_HAS(err.hint, rows[i].hint);
+		CHECK_HAS(err.text, rows[i].name);
+	}
+}
+
+static void
+refuses_paths(void **state)
+{
+	struct error err;
+	struct module *m = module_find("null", &err);
+
+	(void)state;
+	assert_non_null(m);
+	assert_null(module_load("tests/unit/modules/.libs/none.so", &err));
+	CHECK_HAS(err.text, "none.so: No such file");
+	/* the file says that it is `null', which is taken */
+	assert_null(module_load("tests/unit/modules/.libs/bad-twin.so", &err));
+	CHECK_HAS(err.text, "bad-twin.so: a module called `null' is loaded from ");
+	CHECK_HAS(err.text, module_path(m));
+	assert_true(module_find("null", &err) == m);
+}
+
+static void
+note_name(void *arg, const struct module *m)
+{
+	struct buf *b = arg;
+
+	buf_addf(b, "%s ", module_table(m)->name);
+}
+
+static void
+lists_all(void **state)
+{
+	AUTO(buf_fini) struct buf names = BUF_MAX(1000);
+
+	(void)state;
+	module_each(note_name, &names);
+	assert_string_equal(buf_str(&names), "ask connector fault maildir null "
+			    "probe slow tag ");
+}
+
+/* --- tables --------------------------------------------------------------- */
+
+struct fields {
+	const char *text, *path;
+	int32_t truth, word;
+	int64_t number, bytes, pause, inner, last;
+	struct postern_strings list;
+	int narrow;
+};
+
+static postern_verdict
+on_message(void *self, postern_txn *txn)
+{
+	(void)self, (void)txn;
+	return POSTERN_CONTINUE;
+}
+
+static void
+deliver(void *self, postern_job *job)
+{
+	(void)self, (void)job;
+}
+
+static const struct postern_filter filter = { .on_message = on_message };
+static const struct postern_backend no_describe = { .deliver = deliver };
+
+/* rows override what they are about */
+#pragma GCC diagnostic ignored "-Woverride-init"
+#define TABLE(...)							\
+	{ .abi = POSTERN_ABI, .size = sizeof(struct postern_module),	\
+	  .sizes = POSTERN_SIZES_HERE, .name = "good", .summary = "is good", \
+	  .self_size = sizeof(struct fields), __VA_ARGS__ }
+#define ROWS(...) ((const struct postern_option[]){ __VA_ARGS__, { 0 } })
+#define OPT(f, t, ...) POSTERN_OPTION(struct fields, f, t, __VA_ARGS__)
+
+static void
+refuses_bad_tables(void **state)
+{
+	static struct postern_option endless[2];
+	const struct {
+		struct postern_module table;
+		const char *text;
+	} rows[] = {
+		{ TABLE(.filter = &filter), NULL },
+		{ TABLE(.name = "Big", .filter = &filter), "name" },
+		{ TABLE(.name = NULL, .filter = &filter), "name" },
+		{ TABLE(.summary = "", .filter = &filter), "no summary" },
+		{ TABLE(.name = "good"), "neither a backend nor a filter" },
+		{ TABLE(.backend = &no_describe), "without describe()" },
+		{ TABLE(.filter = &filter, .flags = POSTERN_BLOCKING),
+		  "for backends" },
+		{ TABLE(.filter = &filter, .flags = 64), "flags are 0x40" },
+		{ TABLE(.filter = &filter, .size = 8), "a table of 8 octets" },
+		{ TABLE(.filter = &filter, .sizes = { 4 }),
+		  "struct postern_option of 4 octets, this Postern has" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(number, POSTERN_INT, .help = "h"))), NULL },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(narrow, POSTERN_INT, .help = "h"))),
+		  "option `narrow': the field has 4 octets, the type 8" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(number, POSTERN_INT))), "`number' has no help" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(number, 99, .help = "h"))), "no type 99" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(number, POSTERN_INT, .help = "h"),
+			OPT(number, POSTERN_INT, .help = "h"))),
+		  "`number' is there twice" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(number, POSTERN_INT, .fallback = "ten", .help = "h"))),
+		  "the fallback `ten' is no value" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(number, POSTERN_INT, .min = 1, .max = 5,
+			    .fallback = "9", .help = "h"))),
+		  "the fallback `9' is no value" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(pause, POSTERN_DURATION, .fallback = "9",
+			    .help = "h"))), "the fallback `9' is no value" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(word, POSTERN_ENUM, .words = "a|b", .fallback = "c",
+			    .help = "h"))), "the fallback `c' is no value" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(word, POSTERN_ENUM, .help = "h"))), "no words" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			OPT(text, POSTERN_STRING, .flags = POSTERN_REQUIRED,
+			    .fallback = "x", .help = "h"))),
+		  "required and has a fallback" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			{ .key = "far", .offset = sizeof(struct fields),
+			  .type = POSTERN_INT, .help = "h" })),
+		  "`far': the field is outside of self" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			{ .key = "odd", .offset = 1, .type = POSTERN_INT,
+			  .help = "h" })), "not aligned" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			{ .key = "Bad Key", .type = POSTERN_INT, .help = "h" })),
+		  "a key consists of" },
+		{ TABLE(.filter = &filter, .options = ROWS(
+			{ .key = "block", .type = POSTERN_BLOCK, .help = "h" })),
+		  "a block has rows" },
+		{ TABLE(.filter = &filter, .options = endless), "does not end" },
+	};
+
+	(void)state;
+	endless[0] = (struct postern_option){ .key = "again",
+		.type = POSTERN_BLOCK, .block = endless, .help = "h" };
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct error err = { .text = "" };
+		struct module *m = module_adopt(&rows[i].table, "x.so", &err);
+
+		CHECK_ROW(i, (m != NULL) == (rows[i].text == NULL));
+		if (m != NULL)
+			arena_free(&m->arena);
+		else
+			CHECK_HAS(err.text, rows[i].text);
+	}
+}
+
+/* --- binding --------------------------------------------------------------- */
+
+static const struct postern_option inner_rows[] = {
+	OPT(inner, POSTERN_DURATION, .fallback = "2m", .help = "inside"),
+	{ 0 },
+};
+static const struct postern_option rows_of_fields[] = {
+	OPT(text, POSTERN_STRING, .help = "text"),
+	OPT(truth, POSTERN_BOOL, .fallback = "yes", .help = "truth"),
+	OPT(number, POSTERN_INT, .fallback = "-3", .help = "number"),
+	OPT(bytes, POSTERN_SIZE, .fallback = "4K", .help = "bytes"),
+	{ .key = "timeouts", .type = POSTERN_BLOCK, .block = inner_rows,
+	  .help = "a block" },
+	OPT(pause, POSTERN_DURATION, .fallback = "90s", .help = "pause"),
+	OPT(word, POSTERN_ENUM, .words = "red|green|blue", .help = "colour"),
+	OPT(path, POSTERN_PATH, .help = "path"),
+	OPT(list, POSTERN_STRINGS, .fallback = "[x, y]", .help = "list"),
+	OPT(last, POSTERN_INT, .min = 1, .max = 9, .fallback = "9",
+	    .help = "the last"),
+	{ 0 },
+};
+
+static struct module *
+fields_module(void)
+{
+	static const struct postern_module table
+		= TABLE(.filter = &filter, .options = rows_of_fields);
+	struct error err;
+
+	return module_adopt(&table, "x.so", &err);
+}
+
+static void
+fills_defaults(void **state)
+{
+	struct module *m = fields_module();
+	struct fields f = { .text = NULL };
+	struct diags *d = diags_new();
+
+	(void)state;
+	assert_true(options_bind(m, NULL, "it", &f, m->arena, d));
+	assert_null(f.text);
+	assert_null(f.path);
+	assert_int_equal(f.truth, 1);
+	assert_int_equal(f.number, -3);
+	assert_int_equal(f.bytes, 4096);
+	assert_int_equal(f.inner, 120000);
+	assert_int_equal(f.pause, 90000);
+	assert_int_equal(f.word, 0);
+	assert_int_equal(f.list.n, 2);
+	assert_string_equal(f.list.v[1], "y");
+	assert_int_equal(f.last, 9);
+	diags_free(&d);
+	arena_free(&m->arena);
+}
+
+static void
+fills_what_is_written(void **state)
+{
+	struct module *m = fields_module();
+	struct fields f = { .text = NULL };
+	struct yaml y = yaml("text: hello\ntruth: no\nnumber: 7\nbytes: 2M\n"
+		"timeouts: {inner: 5s}\npause: 0\nword: blue\npath: /a/b\n"
+		"list: [p, q, r]\nlast: 1\n");
+
+	(void)state;
+	assert_true(options_bind(m, y.root, "it", &f, m->arena, y.d));
+	yaml_free(&y);		/* the instance outlives the file */
+	assert_string_equal(f.text, "hello");
+	assert_string_equal(f.path, "/a/b");
+	assert_int_equal(f.truth, 0);
+	assert_int_equal(f.number, 7);
+	assert_int_equal(f.bytes, 2 * 1024 * 1024);
+	assert_int_equal(f.inner, 5000);
+	assert_int_equal(f.pause, 0);
+	assert_int_equal(f.word, 2);
+	assert_int_equal(f.list.n, 3);
+	assert_string_equal(f.list.v[2], "r");
+	assert_int_equal(f.last, 1);
+	arena_free(&m->arena);
+}
+
+static void
+says_what_is_wrong(void **state)
+{
+	static const struct { const char *module, *text, *said; } rows[] = {
+		{ "maildir", "x: 1\n", "test.yaml:1:1: error: unknown key `x'" },
+		{ "maildir", "{}\n", "`path' is missing" },
+		{ "connector", "{host: h, port: 0}\n", "1:17: error: `port' must "
+		  "be a whole number, from 1 to 65535" },
+		{ "connector", "{host: h, timeouts: {dott: 1m}}\n",
+		  "did you mean `dot'?" },
+		{ "connector", "{host: h, timeouts: {dot: 1}}\n", "a unit" },
+		{ "connector", "host: a@b\n", "`host' must be a name or an "
+		  "address" },
+		{ "connector", "{host: h, source: eth0}\n", "`source' must be an "
+		  "address" },
+		{ "fault", "answer: busy\n", "`answer' must begin with a reply "
+		  "code" },
+		{ "fault", "then: 99 x\n", "`then' must begin" },
+		{ "fault", "phase: lunch\n", "`phase' must be none, " },
+		{ "tag", "{header: 'X Tag', value: v}\n", "the name of a field" },
+		{ "tag", "{value: \"a\\nb\"}\n", "on one line" },
+		{ "null", "a: b\n", "unknown key `a'" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct yaml y = yaml(rows[i].text);
+		struct error err;
+		struct module *m = module_find(rows[i].module, &err);
+
+		CHECK_ROW(i, m != NULL);
+		CHECK_ROW(i, !module_check(m, y.root, "this block", y.d));
+		CHECK_HAS(yaml_said(&y), rows[i].said);
+		yaml_free(&y);
+	}
+}
+
+static void
+opening_says_it_too(void **state)
+{
+	struct yaml y = yaml("path: []\n");
+	struct instance_place place = { .route = "r", .hostname = "gw.test" };
+	struct error err;
+
+	(void)state;
+	assert_null(instance_open(module_find("maildir", &err), y.root, &place,
+				  &err));
+	CHECK_HAS(err.text, "module `maildir': test.yaml:1:7: error: `path' ");
+	yaml_free(&y);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_loads_and_lists),
+		cmocka_unit_test(refuses_what_is_no_module),
+		cmocka_unit_test(refuses_paths),
+		cmocka_unit_test(lists_all),
+		cmocka_unit_test(refuses_bad_tables),
+		cmocka_unit_test(fills_defaults),
+		cmocka_unit_test(fills_what_is_written),
+		cmocka_unit_test(says_what_is_wrong),
+		cmocka_unit_test(opening_says_it_too),
+	};
+
+	setenv("POSTERN_MODULE_PATH", MODULE_PATH, 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
