@@ -1,0 +1,264 @@
+/* attempt.c - the way of one message to a server, and its settling */
+#include "smtpc/attempt.h"
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "io/dns.h"
+#include "smtpc/client.h"
+#include "smtpc/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct rcpt *
+attempt_rcpt(const struct attempt *a, size_t i)
+{
+	return &a->m->env->rcpts[a->m->rcpts[i]];
+}
+
+int64_t
+attempt_timeout_ms(const struct attempt *a, enum smtpc_timeout t)
+{
+	int64_t ms = a->plan->timeouts_ms[t];
+
+	return ms > 0 ? ms : smtpc_timeout_rows[t].default_ms;
+}
+
+/* --- settling -------------------------------------------------------------- */
+
+void
+attempt_settle(struct attempt *a, size_t i, const struct outcome *o)
+{
+	if (a->rcpts[i] == RCPT_SETTLED)
+		return;
+	a->rcpts[i] = RCPT_SETTLED;
+	a->unsettled--;
+	a->events->settled(a->arg, i, o);
+}
+
+void
+attempt_settle_those(struct attempt *a, enum rcpt_state s,
+		     const struct outcome *o)
+{
+	for (size_t i = 0; i < a->m->rcpt_count; i++)
+		if (a->rcpts[i] == s)
+			attempt_settle(a, i, o);
+}
+
+void
+attempt_settle_rest(struct attempt *a, const struct outcome *o)
+{
+	for (size_t i = 0; i < a->m->rcpt_count; i++)
+		attempt_settle(a, i, o);
+}
+
+/* The message is still lent to us while its source owes us an answer. */
+void
+attempt_finish(struct attempt *a)
+{
+	if (a->over) {			/* dropped, and the source answered */
+		attempt_later(a);
+		return;
+	}
+	if (a->unsettled > 0 || a->client != NULL || a->reading)
+		return;
+	attempt_drop(a);
+	a->events->done(a->arg);
+}
+
+void
+attempt_fail(struct attempt *a, const struct outcome *o)
+{
+	if (a->starting) {
+		if (o != &a->last)
+			a->last = *o;
+		a->failing = true;
+		attempt_later(a);
+		return;
+	}
+	attempt_settle_rest(a, o);
+	attempt_finish(a);
+}
+
+/* --- the way to a server --------------------------------------------------- */
+
+static void attempt_next(struct attempt *a);
+
+static void
+outcome_host(struct attempt *a, struct outcome *o, const char *host)
+{
+	snprintf(o->host, sizeof(o->host), "%s", host);
+	o->connect_ms = clock_now_ms() - a->began_ms;
+}
+
+static void
+on_addresses(void *arg, const struct dns_answer *answer)
+{
+	struct attempt *a = arg;
+	const char *host = a->plan->hosts[a->host - 1];
+
+	a->lookup = 0;
+	a->ip_next = 0;
+	a->ip_count = MIN(answer->n, (size_t)ADDRESSES_PER_HOST);
+	for (size_t i = 0; i < a->ip_count; i++)
+		a->ips[i] = answer->ips[i];
+	if (answer->status != DNS_OK) {
+		a->ip_count = 0;
+		a->last = (struct outcome){ .code = 0 };
+		outcome_set(&a->last, OUTCOME_DNS, PHASE_RESOLVE, "%s: %s",
+			    host, answer->why);
+		a->last.enhanced = answer->status == DNS_NONE
+			? (struct enhanced){ 4, 4, 4 }
+			: (struct enhanced){ 4, 4, 3 };
+		outcome_host(a, &a->last, host);
+	}
+	attempt_next(a);
+}
+
+/* The next address of this host, or of the next that has some. */
+static void
+attempt_next(struct attempt *a)
+{
+	struct endpoint to = { .port = a->plan->port ? a->plan->port : 25 };
+	const char *host;
+	uint64_t ticket;
+
+	if (a->ip_next < a->ip_count) {
+		to.ip = a->ips[a->ip_next++];
+		client_connect(a, to, a->plan->hosts[a->host - 1]);
+		return;
+	}
+	if (a->host == a->plan->host_count) {
+		attempt_fail(a, &a->last);
+		return;
+	}
+	host = a->plan->hosts[a->host++];
+	/* answered at once it comes back here, no deeper than hosts there
+	 * are, and leaves no ticket of its own */
+	ticket = dns_lookup(a->engine->dns, host, on_addresses, a);
+	if (ticket != 0)
+		a->lookup = ticket;
+}
+
+void
+attempt_begin(struct attempt *a)
+{
+	struct client *c = a->fresh ? NULL : pool_take(a);
+
+	a->began_ms = clock_now_ms();
+	a->greeted_ms = a->data_ms = 0;
+	if (c == NULL) {
+		a->host = a->ip_count = a->ip_next = 0;
+		attempt_next(a);
+		return;
+	}
+	a->greeted_ms = a->began_ms;
+	/* what this server cannot take would be settled at once: not before
+	 * smtpc_send() has returned */
+	if (a->starting && !transaction_fits(c))
+		attempt_later(a);
+	else
+		client_go(c, transaction_begin(c));
+}
+
+void
+attempt_elsewhere(struct attempt *a, const struct outcome *o)
+{
+	a->last = *o;
+	attempt_next(a);
+}
+
+void
+attempt_again(struct attempt *a)
+{
+	for (size_t i = 0; i < a->m->rcpt_count; i++)
+		if (a->rcpts[i] != RCPT_SETTLED)
+			a->rcpts[i] = RCPT_WAITS;
+	a->fresh = true;
+	attempt_begin(a);
+}
+
+/* --- life ------------------------------------------------------------------ */
+
+static void
+attempt_cancelled(struct attempt *a)
+{
+	struct outcome o = { .code = 0 };
+	enum phase at = PHASE_RESOLVE;
+
+	if (a->client != NULL) {
+		at = client_rows[a->client->state].phase;
+		client_facts(a->client, &o);
+		client_cut(a->client);
+	}
+	if (a->lookup != 0)
+		dns_forget(a->engine->dns, a->lookup);
+	a->lookup = 0;
+	outcome_set(&o, OUTCOME_LOCAL, at, "broken off by us");
+	attempt_fail(a, &o);
+}
+
+static void
+attempt_turn(struct later *l)
+{
+	struct attempt *a = container_of(l, struct attempt, later);
+
+	if (a->over) {
+		if (!a->reading)
+			mem_free(a);
+	} else if (a->failing) {
+		attempt_fail(a, &a->last);
+	} else if (a->cancelled) {
+		attempt_cancelled(a);
+	} else if (a->client != NULL && a->client->state == ST_IDLE) {
+		client_go(a->client, transaction_begin(a->client));
+	}
+}
+
+void
+attempt_later(struct attempt *a)
+{
+	loop_later(a->loop, &a->later);
+}
+
+struct attempt *
+attempt_new(struct smtpc *e, const struct smtpc_plan *plan,
+	    const struct smtpc_message *m)
+{
+	struct attempt *a = mem_new(sizeof(*a) + m->rcpt_count);
+
+	must(plan->host_count > 0 && m->rcpt_count > 0);
+	a->engine = e;
+	a->loop = e->loop;
+	a->plan = plan;
+	a->m = m;
+	a->unsettled = m->rcpt_count;
+	a->later.run = attempt_turn;
+	a->ticket = ticket_open(e->tickets, a);
+	a->next = e->attempts;
+	a->prev = &e->attempts;
+	if (a->next != NULL)
+		a->next->prev = &a->next;
+	e->attempts = a;
+	e->counts.attempts++;
+	return a;
+}
+
+void
+attempt_drop(struct attempt *a)
+{
+	struct smtpc *e = a->engine;
+
+	a->over = true;
+	if (a->client != NULL)
+		client_cut(a->client);
+	if (a->lookup != 0)
+		dns_forget(e->dns, a->lookup);
+	ticket_close(e->tickets, a->ticket);
+	*a->prev = a->next;
+	if (a->next != NULL)
+		a->next->prev = a->prev;
+	e->counts.attempts--;
+	attempt_later(a);
+}

@@ -1,0 +1,311 @@
+/* client.c - the life of a connection, and its way along the table */
+#include "smtpc/client.h"
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "smtpc/attempt.h"
+#include "smtpc/engine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { INPUT_MAX = 2 * LIMIT_REPLY };
+
+/* --- moving ---------------------------------------------------------------- */
+
+/* With the last recipient settled the attempt needs this client no more. */
+static struct attempt *
+client_let_go(struct client *c)
+{
+	struct attempt *a = c->attempt;
+
+	if (a == NULL || a->unsettled > 0)
+		return NULL;
+	c->attempt = NULL;
+	a->client = NULL;
+	return a;
+}
+
+void
+client_go(struct client *c, enum state next)
+{
+	const struct state_row *row = &client_rows[next];
+	struct attempt *over;
+
+	/* an end is reached once, also when it was reached meanwhile */
+	if (c->state >= ST_QUIT && next <= c->state)
+		return;
+	log_debug(&smtpc_log, "%s: %s, then %s", c->where,
+		  client_rows[c->state].name, row->name);
+	if (c->state == ST_IDLE)
+		pool_leave(c);
+	c->state = next;
+	over = client_let_go(c);
+	stream_timeout(c->stream, c->patience_ms[row->patience]);
+
+	if (row->speaks && !c->ahead && stream_in(c->stream)->len > 0)
+		c->uncalled = true;	/* hear it out, and say nothing more */
+	else if (row->enter != NULL)
+		row->enter(c);
+	if (over != NULL)
+		attempt_finish(over);
+}
+
+void
+client_facts(const struct client *c, struct outcome *o)
+{
+	const struct attempt *a = c->attempt;
+	int64_t now_ms = clock_now_ms();
+	int64_t greeted_ms = a->greeted_ms ? a->greeted_ms : now_ms;
+	int64_t data_ms = a->data_ms ? a->data_ms : now_ms;
+
+	snprintf(o->host, sizeof(o->host), "%s", c->where);
+	o->dsn_passed_on = c->offers.dsn;
+	o->connect_ms = greeted_ms - a->began_ms;
+	o->setup_ms = MAX(data_ms - greeted_ms, 0);
+	o->transfer_ms = now_ms - data_ms;
+}
+
+void
+client_fail(struct client *c, struct outcome *o, enum state next)
+{
+	struct attempt *a = c->attempt;
+	enum state was = c->state;
+	bool dead = c->kept && !c->heard;
+
+	if (a == NULL) {
+		client_go(c, next);
+		return;
+	}
+	client_facts(c, o);
+	c->attempt = NULL;
+	a->client = NULL;
+	client_go(c, next);
+	if (was < ST_IDLE)
+		attempt_elsewhere(a, o);
+	else if (dead && (was == ST_IDLE || was == ST_MAIL) && !a->cancelled)
+		attempt_again(a);
+	else
+		attempt_fail(a, o);
+}
+
+void
+client_broken(struct client *c, const char *fmt, ...)
+{
+	struct outcome o = { .code = 0 };
+	char text[LIMIT_OUTCOME_TEXT];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_debug(&smtpc_log, "%s: %s", c->where, text);
+	outcome_set(&o, OUTCOME_NETWORK, client_rows[c->state].phase, "%s",
+		    text);
+	client_fail(c, &o, ST_CLOSED);
+}
+
+/* --- what comes from the stream ------------------------------------------- */
+
+/* 421 may come at any time and ends the connection (RFC 5321 section 3.8). */
+static void
+client_closing(struct client *c, const struct smtp_reply *r)
+{
+	struct outcome o = { .code = 0 };
+
+	/* a kept connection that had been given up before we spoke */
+	if (c->state == ST_IDLE || c->state == ST_MAIL)
+		c->heard = false;
+	outcome_reply(&o, client_rows[c->state].phase, r);
+	client_fail(c, &o, ST_CLOSED);
+}
+
+static void
+client_hear(struct client *c, const struct smtp_reply *r)
+{
+	if (r->code == 421)
+		client_closing(c, r);
+	else if (c->uncalled && c->state != ST_BODY)
+		client_broken(c, "the server answered before it was asked: "
+			      "%03d %.*s", r->code, SPAN_ARG(r->text));
+	else if (client_rows[c->state].reply == NULL)
+		client_go(c, ST_CLOSED);	/* idle, and talks to itself */
+	else
+		client_go(c, client_rows[c->state].reply(c, r));
+}
+
+static void
+on_input(void *arg)
+{
+	struct client *c = arg;
+	struct smtp_reply r;
+	struct error why;
+
+	while (c->state != ST_CLOSED && stream_in(c->stream)->len > 0) {
+		enum parse got = reply_parse(&c->parser, stream_in(c->stream),
+					     &r, &why);
+
+		if (got == PARSE_MORE)
+			return;
+		c->heard = c->state != ST_IDLE;
+		if (got == PARSE_OK)
+			client_hear(c, &r);
+		else
+			client_broken(c, "%s", why.text);
+	}
+}
+
+static void
+on_ready(void *arg)
+{
+	client_go(arg, ST_GREETING);
+}
+
+static void
+on_drained(void *arg)
+{
+	struct client *c = arg;
+
+	if (c->state == ST_BODY)
+		transfer_drained(c);
+}
+
+/* A large message on a slow line: as long as some of it leaves, wait. */
+static bool
+transfer_moves(struct client *c)
+{
+	size_t before = c->pending;
+
+	if (c->state != ST_BODY)
+		return false;
+	c->pending = stream_pending(c->stream);
+	return c->pending != 0 && (before == 0 || c->pending < before);
+}
+
+static void
+on_timeout(void *arg)
+{
+	struct client *c = arg;
+	int64_t waited_ms = c->patience_ms[client_rows[c->state].patience];
+
+	if (c->state == ST_IDLE && c->attempt == NULL)
+		client_go(c, ST_QUIT);
+	else if (transfer_moves(c))
+		stream_timeout(c->stream, waited_ms);
+	else if (c->state == ST_BODY && stream_pending(c->stream) == 0)
+		transfer_failed(c, "its bytes did not come in time");
+	else
+		client_broken(c, "no answer within %lld s",
+			      (long long)(waited_ms + 999) / 1000);
+}
+
+static void
+on_closed(void *arg, const struct error *err)
+{
+	struct client *c = arg;
+
+	/* what it had said last was no whole reply */
+	if (c->state == ST_QUIT || c->attempt == NULL)
+		client_go(c, ST_CLOSED);
+	else
+		client_broken(c, "%s", err ? err->text : "the server closed "
+			      "the connection");
+}
+
+static const struct stream_events client_events = {
+	.ready = on_ready, .input = on_input, .drained = on_drained,
+	.timeout = on_timeout, .closed = on_closed,
+};
+
+/* --- life ------------------------------------------------------------------ */
+
+void
+client_adopt(struct client *c, struct attempt *a)
+{
+	c->attempt = a;
+	a->client = c;
+	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)
+		c->patience_ms[i] = attempt_timeout_ms(a, i);
+	c->patience_ms[PATIENCE_IDLE] = a->plan->idle_ms ? a->plan->idle_ms
+							 : SMTPC_IDLE_MS;
+	c->reuse = a->plan->reuse ? a->plan->reuse : SMTPC_REUSE;
+}
+
+/* "mx1.example.org[192.0.2.1]:25" */
+static void
+client_name(struct client *c, struct endpoint to)
+{
+	char ip[IP_TEXT];
+
+	snprintf(c->where, sizeof(c->where), "%.190s[%s]:%u", c->host,
+		 ip_text(to.ip, ip), (unsigned)to.port);
+}
+
+struct client *
+client_connect(struct attempt *a, struct endpoint to, const char *host)
+{
+	struct smtpc *e = a->engine;
+	struct client *c = NEW(struct client);
+
+	c->engine = e;
+	c->next = e->clients;
+	c->prev = &e->clients;
+	if (c->next != NULL)
+		c->next->prev = &c->next;
+	e->clients = c;
+	e->counts.connections++;
+	e->counts.connects++;
+
+	c->host = mem_strdup(host);
+	c->helo = mem_strdup(a->plan->helo ? a->plan->helo : "localhost");
+	c->port = to.port;
+	if (a->plan->source != NULL)
+		c->source = *a->plan->source;
+	client_name(c, to);
+	reply_parser_init(&c->parser);
+	client_adopt(c, a);
+	c->state = ST_CONNECT;
+	c->stream = stream_connect(e->loop, to, a->plan->source, INPUT_MAX,
+				   &client_events, c);
+	stream_timeout(c->stream, c->patience_ms[SMTPC_CONNECT]);
+	return c;
+}
+
+static void
+client_free(struct later *l)
+{
+	struct client *c = container_of(l, struct client, later);
+
+	reply_parser_fini(&c->parser);
+	mem_free(c->host);
+	mem_free(c->helo);
+	mem_free(c);
+}
+
+void
+client_shut(struct client *c)
+{
+	struct smtpc *e = c->engine;
+
+	/* what is unsent must not follow by accident: it may hold the end of
+	 * a message that has been given up */
+	buf_clear(stream_out(c->stream));
+	stream_close(&c->stream);
+	*c->prev = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	e->counts.connections--;
+	c->later.run = client_free;
+	loop_later(e->loop, &c->later);
+}
+
+void
+client_cut(struct client *c)
+{
+	if (c->attempt != NULL)
+		c->attempt->client = NULL;
+	c->attempt = NULL;
+	client_go(c, ST_CLOSED);
+}

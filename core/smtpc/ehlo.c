@@ -1,0 +1,100 @@
+/* ehlo.c - what a server offers in its reply to EHLO */
+#include "smtpc/client.h"
+
+#include "base/macros.h"
+
+#include <limits.h>
+
+static void
+offer_pipelining(struct offers *o, struct span args)
+{
+	(void)args;
+	o->pipelining = true;
+}
+
+static void
+offer_8bitmime(struct offers *o, struct span args)
+{
+	(void)args;
+	o->eightbit = true;
+}
+
+static void
+offer_smtputf8(struct offers *o, struct span args)
+{
+	(void)args;
+	o->smtputf8 = true;
+}
+
+static void
+offer_dsn(struct offers *o, struct span args)
+{
+	(void)args;
+	o->dsn = true;
+}
+
+/* RFC 1870 section 4: no number, or 0, names no limit */
+static void
+offer_size(struct offers *o, struct span args)
+{
+	uint64_t max;
+
+	o->size = true;
+	if (span_u64(span_trim(args), UINT64_MAX, &max))
+		o->size_max = max;
+}
+
+/* "MAILMAX=100 RCPTMAX=50", RFC 9422 section 3 */
+static void
+offer_limits(struct offers *o, struct span args)
+{
+	struct span one;
+
+	while (span_split(&args, ' ', &one)) {
+		size_t eq = span_find(one, '=');
+		struct span key = span_sub(one, 0, eq);
+		uint64_t n;
+
+		if (eq == one.n ||
+		    !span_u64(span_from(one, eq + 1), UINT_MAX, &n))
+			continue;
+		if (span_eq_nocase(key, SPAN("MAILMAX")))
+			o->mail_max = (unsigned)n;
+		else if (span_eq_nocase(key, SPAN("RCPTMAX")))
+			o->rcpt_max = (unsigned)n;
+	}
+}
+
+static const struct {
+	const char *keyword;
+	void (*offer)(struct offers *o, struct span args);
+} keywords[] = {
+	{ "PIPELINING", offer_pipelining },
+	{ "8BITMIME",   offer_8bitmime },
+	{ "SMTPUTF8",   offer_smtputf8 },
+	{ "DSN",        offer_dsn },
+	{ "SIZE",       offer_size },
+	{ "LIMITS",     offer_limits },
+};
+
+struct offers
+offers_parse(struct span text)
+{
+	struct offers o = { .pipelining = false };
+	struct span line;
+
+	span_split(&text, '\n', &line);		/* the server's name */
+	while (span_split(&text, '\n', &line)) {
+		size_t blank;
+		struct span word;
+
+		line = span_trim(line);
+		blank = span_find(line, ' ');
+		word = span_sub(line, 0, blank);
+		for (size_t i = 0; i < ARRAY_SIZE(keywords); i++)
+			if (span_eq_nocase(word, span_of(keywords[i].keyword)))
+				keywords[i].offer(&o, span_from(line,
+								blank + 1));
+	}
+	return o;
+}

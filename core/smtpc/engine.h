@@ -1,0 +1,26 @@
+/* engine.h - what the engine's parts share.  Private to smtpc/. */
+#ifndef SMTPC_ENGINE_H
+#define SMTPC_ENGINE_H
+
+#include "base/log.h"
+#include "base/ticket.h"
+#include "smtpc/smtpc.h"
+
+struct attempt;
+struct client;
+
+enum { POOL_MAX = 200 };		/* idle connections, of all hosts */
+
+struct smtpc {
+	struct loop *loop;
+	struct dns *dns;
+	struct tickets *tickets;
+	struct attempt *attempts;
+	struct client *clients;
+	struct client *newest_idle, *oldest_idle;
+	struct smtpc_counts counts;
+};
+
+extern const struct log smtpc_log;
+
+#endif

@@ -1,0 +1,118 @@
+/* say.c - the commands, as they go out
+ *
+ * A body that has 8-bit bytes goes as it is to a server that does not offer
+ * 8BITMIME: nearly all of them pass it, and refusing it would bounce what
+ * devices send.  Making it 7-bit (RFC 6152 section 3) is for those who
+ * prepare the message.
+ */
+#include "smtpc/client.h"
+
+#include "base/macros.h"
+#include "smtpc/attempt.h"
+
+#include <stdio.h>
+
+void
+say_line(struct client *c, struct span line)
+{
+	buf_add(stream_out(c->stream), line);
+	stream_send(c->stream);
+}
+
+void
+say_hello(struct client *c, const char *verb)
+{
+	buf_addf(stream_out(c->stream), "%s %s\r\n", verb, c->helo);
+	stream_send(c->stream);
+}
+
+/* A sender who said SMTPUTF8 may have said so in vain. */
+bool
+needs_smtputf8(const struct attempt *a)
+{
+	const struct envelope *env = a->m->env;
+
+	if (!env->smtputf8)
+		return false;
+	if (a->m->body->has_8bit || address_needs_utf8(env->sender.text))
+		return true;
+	for (size_t i = 0; i < a->m->rcpt_count; i++)
+		if (a->rcpts[i] == RCPT_CHOSEN &&
+		    address_needs_utf8(attempt_rcpt(a, i)->address.text))
+			return true;
+	return false;
+}
+
+static void
+add_path(struct buf *out, const char *verb, struct span address)
+{
+	buf_add_str(out, verb);
+	buf_add(out, address);
+	buf_add(out, SPAN(">"));
+}
+
+/* RFC 5321 section 4.1.1.2 */
+void
+say_mail(struct client *c)
+{
+	const struct attempt *a = c->attempt;
+	const struct envelope *env = a->m->env;
+	struct buf *out = stream_out(c->stream);
+	char number[32];
+
+	add_path(out, "MAIL FROM:<", env->sender.text);
+	if (c->offers.size) {
+		snprintf(number, sizeof(number), " SIZE=%llu",
+			 (unsigned long long)a->m->body->size);
+		buf_add_str(out, number);
+	}
+	if (c->offers.eightbit && a->m->body->has_8bit)
+		buf_add(out, SPAN(" BODY=8BITMIME"));
+	if (c->offers.smtputf8 && needs_smtputf8(a))
+		buf_add(out, SPAN(" SMTPUTF8"));
+	if (c->offers.dsn && env->ret != DSN_RET_NONE)
+		buf_add_str(out, env->ret == DSN_RET_FULL ? " RET=FULL"
+							  : " RET=HDRS");
+	if (c->offers.dsn && env->envid.n > 0) {
+		buf_add(out, SPAN(" ENVID="));
+		buf_add(out, env->envid);
+	}
+	say_line(c, SPAN("\r\n"));
+}
+
+static void
+add_notify(struct buf *out, unsigned notify)
+{
+	static const struct { unsigned bit; const char *word; } words[] = {
+		{ DSN_NOTIFY_NEVER,   "NEVER" },
+		{ DSN_NOTIFY_SUCCESS, "SUCCESS" },
+		{ DSN_NOTIFY_FAILURE, "FAILURE" },
+		{ DSN_NOTIFY_DELAY,   "DELAY" },
+	};
+	const char *before = " NOTIFY=";
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!(notify & words[i].bit))
+			continue;
+		buf_add_str(out, before);
+		buf_add_str(out, words[i].word);
+		before = ",";
+	}
+}
+
+/* RFC 5321 section 4.1.1.3; the wishes: RFC 3461 section 4 */
+void
+say_rcpt(struct client *c, const struct rcpt *r)
+{
+	struct buf *out = stream_out(c->stream);
+
+	add_path(out, "RCPT TO:<", r->address.text);
+	if (c->offers.dsn) {
+		add_notify(out, r->notify);
+		if (r->orcpt.n > 0) {
+			buf_add(out, SPAN(" ORCPT="));
+			buf_add(out, r->orcpt);
+		}
+	}
+	say_line(c, SPAN("\r\n"));
+}

@@ -1,0 +1,85 @@
+/* smtpc.c - the engine as its users see it */
+#include "smtpc/smtpc.h"
+
+#include "base/macros.h"
+#include "base/mem.h"
+#include "smtpc/attempt.h"
+#include "smtpc/client.h"
+#include "smtpc/engine.h"
+
+const struct log smtpc_log = { .room = "smtpc" };
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND };
+
+/* RFC 5321 section 4.5.3.2, but for connect and quit, where it names none */
+const struct smtpc_timeout_row smtpc_timeout_rows[SMTPC_TIMEOUTS] = {
+	[SMTPC_CONNECT]  = { "connect",  30 * SECOND, "until a connection is made" },
+	[SMTPC_GREETING] = { "greeting", 5 * MINUTE,  "until the server greets" },
+	[SMTPC_EHLO]     = { "ehlo",     5 * MINUTE,  "until EHLO, HELO or RSET is answered" },
+	[SMTPC_MAIL]     = { "mail",     5 * MINUTE,  "until MAIL is answered" },
+	[SMTPC_RCPT]     = { "rcpt",     5 * MINUTE,  "until each RCPT is answered" },
+	[SMTPC_DATA]     = { "data",     2 * MINUTE,  "until DATA is answered" },
+	[SMTPC_BLOCK]    = { "block",    3 * MINUTE,  "until some of the message can be sent on" },
+	[SMTPC_DOT]      = { "dot",      10 * MINUTE, "until the whole message is answered" },
+	[SMTPC_QUIT]     = { "quit",     5 * SECOND,  "until QUIT is answered" },
+};
+
+struct smtpc *
+smtpc_new(struct loop *loop, struct dns *dns)
+{
+	struct smtpc *e = NEW(struct smtpc);
+
+	e->loop = loop;
+	e->dns = dns;
+	e->tickets = tickets_new();
+	return e;
+}
+
+void
+smtpc_free(struct smtpc **ptr)
+{
+	struct smtpc *e = *ptr;
+
+	if (e == NULL)
+		return;
+	while (e->attempts != NULL)
+		attempt_drop(e->attempts);
+	while (e->clients != NULL)
+		client_cut(e->clients);
+	tickets_free(&e->tickets);
+	mem_free(e);
+	*ptr = NULL;
+}
+
+uint64_t
+smtpc_send(struct smtpc *e, const struct smtpc_plan *plan,
+	   const struct smtpc_message *m, const struct smtpc_events *ev,
+	   void *arg)
+{
+	struct attempt *a = attempt_new(e, plan, m);
+	uint64_t ticket = a->ticket;
+
+	a->events = ev;
+	a->arg = arg;
+	a->starting = true;
+	attempt_begin(a);
+	a->starting = false;
+	return ticket;
+}
+
+void
+smtpc_cancel(struct smtpc *e, uint64_t ticket)
+{
+	struct attempt *a = ticket_find(e->tickets, ticket);
+
+	if (a == NULL)
+		return;
+	a->cancelled = true;
+	attempt_later(a);
+}
+
+struct smtpc_counts
+smtpc_count(const struct smtpc *e)
+{
+	return e->counts;
+}
