@@ -146,6 +146,23 @@ past_the_end_a_rest_counts(void **state)
 	assert_int_equal(world_last(w)->reports, 1);
 }
 
+static void
+after_a_rest_one_goes_alone(void **state)
+{
+	struct world *w = world_new(ONE_ROUTE);
+
+	(void)state;
+	fall(w);
+	w->answer = NULL;
+	w->held = true;
+	later(10 * SEC);
+	for (int i = 0; i < 3; i++)
+		world_commit(w, world_item(w, "out", "b@x.test"));
+	assert_int_equal(w->active, 1);
+	world_finish(w, 4);
+	assert_int_equal(w->active, 2);
+}
+
 /* The jobs that were under way when a host fell count as one failure. */
 static void
 a_fall_counts_once(void **state)
@@ -259,6 +276,7 @@ main(void)
 		PLAY(a_blocking_backend_gets_one_job),
 		PLAY(a_dead_host_is_not_tried_item_by_item),
 		PLAY(past_the_end_a_rest_counts),
+		PLAY(after_a_rest_one_goes_alone),
 		PLAY(a_fall_counts_once),
 		PLAY(a_host_that_has_enough_gets_fewer),
 		PLAY(a_later_cut_rests_nothing),

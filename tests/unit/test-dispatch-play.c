@@ -496,6 +496,7 @@ one_line_tells_an_attempt(void **state)
 	assert_int_equal(lines_in(text), 1);
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
 		CHECK_ROW(i, strstr(text, want[i]) != NULL);
+	assert_null(strstr(text, "rcpts="));
 }
 
 static void
