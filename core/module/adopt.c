@@ -108,11 +108,12 @@ table_sane(const struct module *m, struct error *err)
 	return true;
 }
 
-static void
+void
 module_drop(struct module **m)
 {
-	if (*m != NULL)
-		arena_free(&(*m)->arena);
+	struct arena *a = *m ? (*m)->arena : NULL;	/* the module is in it */
+
+	arena_free(&a);
 	*m = NULL;
 }
 

@@ -28,6 +28,9 @@ struct module {
 struct module *module_adopt(const struct postern_module *table,
 			    const char *path, struct error *err);
 
+/* For one that is not in the registry. */
+void module_drop(struct module **m);
+
 /* [a-z0-9_-], at most 64 of them: may be part of a file's name. */
 bool module_name_valid(const char *name);
 

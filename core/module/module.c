@@ -98,12 +98,6 @@ file_read_module(const char *path, void **handle, struct error *err)
 	return m;
 }
 
-static void
-module_free(struct module *m)
-{
-	arena_free(&m->arena);
-}
-
 /* The registry is locked.  name is what the module must be called, or NULL. */
 static struct module *
 load_file(const char *given, const char *name, struct error *err)
@@ -125,7 +119,7 @@ load_file(const char *given, const char *name, struct error *err)
 	if (name != NULL && strcmp(own, name) != 0) {
 		error_set(err, ERROR_CONFIG, "%s: the module in it is called "
 			  "`%s', not `%s'", path, own, name);
-		module_free(m);
+		module_drop(&m);
 		return NULL;
 	}
 	other = registry_get(own);
@@ -139,7 +133,7 @@ load_file(const char *given, const char *name, struct error *err)
 			  "from %s already", path, own, other->path);
 		other = NULL;
 	}
-	module_free(m);
+	module_drop(&m);
 	return other;
 }
 

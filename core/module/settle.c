@@ -179,12 +179,14 @@ job_finish_soon(struct postern_job *j)
 void
 job_free(struct postern_job *j)
 {
+	struct arena *a = j->arena;		/* the job is in it */
+
 	*j->prev = j->next;
 	if (j->next != NULL)
 		j->next->prev = j->prev;
 	timer_stop(&j->deadline);
 	pthread_mutex_destroy(&j->lock);
-	arena_free(&j->arena);
+	arena_free(&a);
 }
 
 void

@@ -198,7 +198,7 @@ refuses_bad_tables(void **state)
 
 		CHECK_ROW(i, (m != NULL) == (rows[i].text == NULL));
 		if (m != NULL)
-			arena_free(&m->arena);
+			module_drop(&m);
 		else
 			CHECK_HAS(err.text, rows[i].text);
 	}
@@ -257,7 +257,7 @@ fills_defaults(void **state)
 	assert_string_equal(f.list.v[1], "y");
 	assert_int_equal(f.last, 9);
 	diags_free(&d);
-	arena_free(&m->arena);
+	module_drop(&m);
 }
 
 static void
@@ -283,7 +283,7 @@ fills_what_is_written(void **state)
 	assert_int_equal(f.list.n, 3);
 	assert_string_equal(f.list.v[2], "r");
 	assert_int_equal(f.last, 1);
-	arena_free(&m->arena);
+	module_drop(&m);
 }
 
 static void
