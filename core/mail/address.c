@@ -80,7 +80,8 @@ label_valid(struct span s, bool utf8)
 		unsigned char c = (unsigned char)s.p[i];
 
 		n = char_length(span_from(s, i), utf8);
-		if (n == 0 || (c < 0x80 && !is_alnum(c) && c != '-' && c != '_'))
+		if (n == 0 ||
+		    (c < 0x80 && !is_alnum(c) && c != '-' && c != '_'))
 			return false;
 		ascii = ascii && c < 0x80;
 	}
@@ -159,9 +160,10 @@ quoted_length(struct span s, bool utf8)
 		if (c == '"')
 			return i + 1;
 		if (c == '\\') {
-			if (i + 1 >= s.n || s.p[i + 1] < 32 || s.p[i + 1] == 127)
-				return 0;
 			n = 2;
+			if (i + 1 >= s.n || s.p[i + 1] < 32 ||
+			    s.p[i + 1] == 127)
+				return 0;
 		}
 	}
 	return 0;

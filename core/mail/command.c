@@ -154,8 +154,8 @@ mail_size(void *to, struct span value, struct command_error *err)
 
 	if (span_u64(value, UINT64_MAX, &m->size))
 		return true;
-	if (value.n != 20 || !span_u64(span_from(value, 1), UINT64_MAX, &ignored)
-	    || value.p[0] < '0' || value.p[0] > '9')
+	if (value.n != 20 || value.p[0] < '0' || value.p[0] > '9' ||
+	    !span_u64(span_from(value, 1), UINT64_MAX, &ignored))
 		return refuse_value(err, "SIZE is not a number");
 	m->size = UINT64_MAX;
 	return true;
@@ -171,7 +171,8 @@ mail_body(void *to, struct span value, struct command_error *err)
 			      "offered here");
 	m->body = span_eq_nocase(value, SPAN("8BITMIME")) ? BODY_8BITMIME
 							   : BODY_7BIT;
-	return m->body == BODY_8BITMIME || span_eq_nocase(value, SPAN("7BIT")) ||
+	return m->body == BODY_8BITMIME ||
+	       span_eq_nocase(value, SPAN("7BIT")) ||
 	       refuse_value(err, "BODY is neither 7BIT nor 8BITMIME");
 }
 
@@ -343,17 +344,20 @@ params_take(const struct param *rows, size_t n, struct span rest, void *to,
 	unsigned seen = 0;
 
 	if (rest.n && !is_blank(rest.p[0]))
-		return refuse_value(err, "a blank is missing behind the address");
+		return refuse_value(err, "a blank is missing behind the "
+				    "address");
 	for (size_t i = 0; i < rest.n; i++)
 		if (is_control((unsigned char)rest.p[i]) && rest.p[i] != '\t')
 			return refuse_value(err, "the parameters hold a "
 					    "control character");
 	for (rest = span_trim(rest); rest.n; rest = span_trim(rest)) {
+		struct span word;
 		size_t end = 0;
 
 		while (end < rest.n && !is_blank(rest.p[end]))
 			end++;
-		if (!param_take(rows, n, span_sub(rest, 0, end), to, &seen, err))
+		word = span_sub(rest, 0, end);
+		if (!param_take(rows, n, word, to, &seen, err))
 			return false;
 		rest = span_from(rest, end);
 	}

@@ -310,7 +310,7 @@ encode_run(const char *p, const char *end, bool start, struct buf *out)
 			break;
 		if (dot > p)
 			start = dot[-1] == '\n' || dot[-1] == '\r';
-		if (start) {		/* up to the dot; it comes again below */
+		if (start) {		/* up to the dot, which comes again */
 			size_t n = (size_t)(dot + 1 - from);
 
 			ok = buf_add(out, (struct span){ from, n });

@@ -78,12 +78,12 @@ add_clean(struct buf *b, struct span s, const struct dsn_facts *f)
 	return true;
 }
 
-/* A field whose value is "prefix" and s made harmless; none when s is empty. */
+/* A field of "prefix" and s made harmless; none when s is empty. */
 static bool
 add_field(struct buf *out, const char *name, const char *prefix,
 	  struct span s, const struct dsn_facts *f)
 {
-	AUTO(buf_fini) struct buf value = BUF_MAX(WORDS_MAX + LIMIT_ORCPT + 100);
+	AUTO(buf_fini) struct buf value = BUF_MAX(2 * WORDS_MAX);
 
 	if (s.n == 0)
 		return true;
@@ -129,11 +129,12 @@ static bool
 add_reason(struct buf *out, const struct dsn_facts *f, const struct outcome *o)
 {
 	AUTO(buf_fini) struct buf said = BUF_MAX(WORDS_MAX + 100);
+	bool reply = o->kind == OUTCOME_REPLY;
 	char text[2 * LIMIT_OUTCOME_TEXT];
 
 	if (o->host[0] &&
 	    (!add_clean(&said, span_of(o->host), f) ||
-	     !buf_add_str(&said, o->kind == OUTCOME_REPLY ? " answered:" : ":") ||
+	     !buf_add_str(&said, reply ? " answered:" : ":") ||
 	     !add_wrapped(out, "    ", buf_span(&said))))
 		return false;
 	buf_clear(&said);
@@ -337,15 +338,14 @@ static void
 choose_boundary(struct shape *shape, const struct dsn_facts *f)
 {
 	AUTO(buf_fini) struct buf b = BUF_MAX(sizeof(shape->boundary) - 1);
-	struct span s;
+	struct span s, from = shape->returned;
 
 	for (unsigned i = 0; ; i++) {
 		buf_clear(&b);
 		must(buf_addf(&b, "=_report_%llx_%u",
 			      (unsigned long long)f->now_ms, i));
 		s = buf_span(&b);
-		if (shape->returned.n == 0 ||
-		    memmem(shape->returned.p, shape->returned.n, s.p, s.n) == NULL)
+		if (from.n == 0 || memmem(from.p, from.n, s.p, s.n) == NULL)
 			break;
 	}
 	memcpy(shape->boundary, buf_str(&b), b.len + 1);

@@ -32,7 +32,7 @@ struct dsn_facts {
 	 * is all and it is small. */
 	struct span original;
 	bool whole;
-	bool smtputf8;			/* the report may hold UTF-8 (RFC 6533) */
+	bool smtputf8;			/* it may hold UTF-8 (RFC 6533) */
 	const struct dsn_rcpt *rcpts;
 	size_t rcpt_count;
 };

@@ -142,7 +142,8 @@ static struct span
 message_id(struct span value)
 {
 	size_t open = span_find(value, '<'), n = 0;
-	struct span id = trim_space(span_from(value, open < value.n ? open : 0));
+	struct span id = open < value.n ? span_from(value, open)
+					: trim_space(value);
 
 	while (n < id.n && !is_space(id.p[n]) && (n == 0 || id.p[n - 1] != '>'))
 		n++;
@@ -294,7 +295,8 @@ header_add_received(struct buf *b, const struct received *r)
 		return false;
 	clock_rfc5322(r->wall_ms, date, sizeof(date));
 	if (add_from(b, r) &&
-	    buf_add(b, SPAN("\r\n\tby ")) && add_word(b, r->by, SPAN("unknown")) &&
+	    buf_add(b, SPAN("\r\n\tby ")) &&
+	    add_word(b, r->by, SPAN("unknown")) &&
 	    buf_add(b, SPAN(" with ")) && add_word(b, r->with, SPAN("SMTP")) &&
 	    (r->id.n == 0 || (buf_add(b, SPAN(" id ")) &&
 			      add_word(b, r->id, SPAN_NONE))) &&

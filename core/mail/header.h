@@ -48,7 +48,7 @@ struct received {
 	struct span helo;		/* as said; "" : nothing was said */
 	struct span client;		/* 192.0.2.7 or IPv6:2001:db8::1 */
 	struct span by;			/* our host name */
-	struct span with;		/* SMTP ESMTP ESMTPS ESMTPSA UTF8SMTP ... */
+	struct span with;		/* SMTP ESMTP ESMTPSA UTF8SMTP ... */
 	struct span tls;		/* "TLS1.3 with cipher ...", or "" */
 	struct span id;
 	struct span for_;		/* the only recipient, or "" */

@@ -61,7 +61,8 @@ enhanced_text(struct enhanced e, char *buf, size_t size)
 	if (e.class == 0)
 		snprintf(buf, size, "%s", "");
 	else
-		snprintf(buf, size, "%hu.%hu.%hu", e.class, e.subject, e.detail);
+		snprintf(buf, size, "%hu.%hu.%hu", e.class, e.subject,
+			 e.detail);
 	return buf;
 }
 
@@ -205,7 +206,8 @@ reply_parse(struct reply_parser *p, struct buf *in, struct smtp_reply *ret,
 		if (end == bytes.n && end < LIMIT_REPLY)
 			return PARSE_MORE;
 		if (end >= LIMIT_REPLY)
-			return parse_bad(p, bytes, "the reply is too long", why);
+			return parse_bad(p, bytes, "the reply is too long",
+					 why);
 		line = span_sub(bytes, 0, end);
 		if (line.n && line.p[line.n - 1] == '\r')
 			line.n--;

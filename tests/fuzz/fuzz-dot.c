@@ -43,7 +43,8 @@ static void
 check_narrow(const struct result *want, struct span in, enum bare_lf policy,
 	     size_t max)
 {
-	AUTO(buf_fini) struct buf out = BUF_MAX(max), all = BUF_MAX(4 * in.n + 16);
+	AUTO(buf_fini) struct buf all = BUF_MAX(4 * in.n + 16);
+	AUTO(buf_fini) struct buf out = BUF_MAX(max);
 	struct dot_decoder d;
 	size_t used = 0;
 	bool ended = false;
@@ -132,7 +133,8 @@ check_round_trip(struct span body, size_t piece)
 	     memmem(wire.data, wire.len - 3, "\n.\r\n", 4) == NULL);
 	back = decode(buf_span(&wire), BARE_LF_REPAIR, piece);
 	must(back.ended && back.used == wire.len);
-	if (!back.decoder.saw_bare && (body.n == 0 || body.p[body.n - 1] == '\n'))
+	if (!back.decoder.saw_bare &&
+	    (body.n == 0 || body.p[body.n - 1] == '\n'))
 		must(span_eq(buf_span(&back.out), body));
 }
 
