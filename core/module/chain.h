@@ -1,4 +1,4 @@
-/* chain.h - a chain of filters as the files of this room see it; for no other */
+/* chain.h - a chain of filters as this room sees it; for no other */
 #ifndef MODULE_CHAIN_H
 #define MODULE_CHAIN_H
 

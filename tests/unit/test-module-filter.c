@@ -1,4 +1,4 @@
-/* test-module-filter.c - a hook goes through a chain, with and without waiting */
+/* test-module-filter.c - a hook goes through a chain, at once or in time */
 #include "test-module.h"
 
 #include "base/limits.h"
