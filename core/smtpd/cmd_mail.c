@@ -32,12 +32,12 @@ mail_check(struct session *s, struct span args, struct reply *reterr)
 		return false;
 	}
 	transaction_hold(s);
+	s->tx.env = envelope_new(m);
 	if (m->size > (uint64_t)session_config(s)->message_size) {
 		*reterr = reply(552, "5.3.4", "message size exceeds the "
 				"limit (limits.message_size)");
 		return false;
 	}
-	s->tx.env = envelope_new(m);
 	return true;
 }
 

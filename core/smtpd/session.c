@@ -190,12 +190,19 @@ session_step(struct session *s)
 
 /* --- replies --------------------------------------------------------------- */
 
+/* The client's line, when it is to blame.  Only MAIL's and RCPT's: others may
+ * hold what nobody shall see. */
 static struct span
-refused_sender(const struct session *s)
+blamed_line(const struct session *s, const struct reply *r)
 {
-	if (s->tx.env != NULL)
-		return s->tx.env->sender.text;
-	return SPAN_NONE;
+	enum { SHOWN = 200 };
+	struct span line = span_sub(buf_span(stream_in(s->stream)), 0, s->line);
+
+	while (line.n > 0 && (line.p[line.n - 1] == '\n' ||
+			      line.p[line.n - 1] == '\r'))
+		line.n--;
+	return r->code == 501 || r->code == 553 || r->code == 555
+		? span_sub(line, 0, SHOWN) : SPAN_NONE;
 }
 
 void
@@ -208,17 +215,21 @@ session_log_refusal(struct session *s, const struct reply *r)
 		LOG_STR("client", s->client_text),
 		LOG_STR("helo", s->helo),
 		LOG_STR("after", s->command != NULL ? s->command->verb : ""),
-		LOG_TEXT("from", refused_sender(s)),
 	};
-	size_t n = 4;
+	struct span line = tell ? blamed_line(s, r) : SPAN_NONE;
+	size_t n = 3;
 
 	if (tell)
 		atomic_fetch_add(&s->server->count_refused, 1);
 	s->quiet = false;
 	if (!log_wants(level))
 		return;
+	if (s->tx.env != NULL)
+		fields[n++] = LOG_TEXT("from", s->tx.env->sender.text);
 	if (s->asked_rcpt != NULL)
 		fields[n++] = LOG_STR("to", s->asked_rcpt);
+	if (line.n > 0)
+		fields[n++] = LOG_TEXT("line", line);
 	log_event(&s->server->log, level, fields, n, "refused: %d %s %s",
 		  r->code, r->enhanced, r->text);
 }

@@ -239,10 +239,16 @@ world_configure(struct world *w, bool gateway_filters)
 struct world *
 world_new(void)
 {
+	return world_new_on("memory:", 64 * 1024 * 1024);
+}
+
+struct world *
+world_new_on(const char *url, int64_t memory)
+{
 	static struct network relay[] = { { { 4, { 10 } }, 8 } };
 	struct world *w = NEW(struct world);
 	struct spool_hooks hooks = { w, on_committed, on_work };
-	struct spool_config sc = { .url = "memory:", .budget = &w->budget };
+	struct spool_config sc = { .url = url, .budget = &w->budget };
 	struct error err;
 
 	committed_to = w;
@@ -250,7 +256,7 @@ world_new(void)
 	w->fd = -1;
 	w->window = WORLD_ITEMS;
 	w->heard = BUF_MAX(1024 * 1024);
-	w->budget.limit = 64 * 1024 * 1024;
+	w->budget.limit = memory;
 	w->loop = loop_new("intake");
 	w->workers = workers_new("worker", 1);
 	sc.workers = w->workers;

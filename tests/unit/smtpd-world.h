@@ -46,6 +46,8 @@ struct fake_filters {
 extern struct fake_filters fake_gateway, fake_route;
 
 struct world *world_new(void);
+/* With another spool and less memory. */
+struct world *world_new_on(const char *url, int64_t memory);
 void world_free(struct world **w);
 /* Takes the configuration as it is now. */
 void world_configure(struct world *w, bool gateway_filters);

@@ -8,7 +8,11 @@
 #include "base/macros.h"
 #include "base/mem.h"
 
+#include <ftw.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 
 /* Played in each of three ways, each with a new session. */
 static const struct {
@@ -392,6 +396,96 @@ the_gone_are_accepted(void **state)
 	world_free(&w);
 }
 
+/* --- large bodies ----------------------------------------------------------------------- */
+
+static size_t bodies;
+
+static int
+count_body(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)at;
+	bodies += type == FTW_F && strstr(path, "/bodies/") != NULL;
+	return 0;
+}
+
+static size_t
+bodies_in(const char *folder)
+{
+	bodies = 0;
+	nftw(folder, count_body, 8, FTW_PHYS);
+	return bodies;
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+/* Says lines of 64 octets as fast as they are taken. */
+static void
+pour(struct world *w, size_t lines)
+{
+	struct pollfd p = { .fd = w->fd, .events = POLLOUT };
+	AUTO(buf_fini) struct buf b = BUF_MAX(64 * 1024);
+
+	while (b.len < 64 * 1024)
+		buf_add_str(&b, "0123456789012345678901234567890123456789"
+			    "0123456789012345678901\r\n");
+	for (size_t left = lines * 64; left > 0; ) {
+		ssize_t n = send(w->fd, b.data, MIN(left, b.len), MSG_NOSIGNAL);
+
+		/* keeps to whole lines */
+		if (n > 0)
+			left -= (size_t)n;
+		if (n > 0 && n % 64 != 0) {
+			world_say(w, span_sub(buf_span(&b), (size_t)n % 64,
+					      64 - (size_t)n % 64));
+			left -= 64 - (size_t)n % 64;
+		}
+		ev_run(loop_ev(w->loop), EVRUN_NOWAIT);
+		poll(&p, 1, 1);
+	}
+}
+
+static void
+large_bodies_wait_for_the_disk(void **state)
+{
+	char folder[] = "/tmp/postern-smtpd-XXXXXX", url[64];
+	struct world *w;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(url, sizeof(url), "sqlite:%s", folder);
+	w = world_new_on(url, 128 * 1024);
+	w->config.message_size = 8 * 1024 * 1024;
+	world_configure(w, false);
+	world_connect(w, "10.0.0.1");
+	play(w, GREETED ">HELO x\n<250 *\n" MAIL_ALPHA ">DATA\n<354 *\n");
+	pour(w, 65536);
+	world_say(w, SPAN(".\r\nNOOP\r\n"));
+	for (int i = 0; i < 5000 && w->heard.len == 0; i++) {
+		poll(NULL, 0, 1);
+		world_turn(w);
+	}
+	play(w, "<250 2.0.0 Ok: queued *\n<250 2.0.0 Ok\n");
+	assert_int_equal(w->count, 1);
+	assert_int_equal(w->items[0]->body->size, 65536 * 64);
+	assert_true(w->items[0]->body->in_file);
+	/* one that is given up leaves nothing behind */
+	play(w, MAIL_ALPHA ">DATA\n<354 *\n");
+	pour(w, 16384);
+	world_hang_up(w);
+	world_turn(w);
+	world_free(&w);
+	assert_int_equal(bodies_in(folder), 1);
+	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 static void
 a_full_window_leaves_items_unclaimed(void **state)
 {
@@ -426,6 +520,7 @@ main(void)
 		cmocka_unit_test(loops_are_stopped),
 		cmocka_unit_test(nothing_is_half_accepted),
 		cmocka_unit_test(the_gone_are_accepted),
+		cmocka_unit_test(large_bodies_wait_for_the_disk),
 		cmocka_unit_test(a_full_window_leaves_items_unclaimed),
 	};
 
