@@ -70,6 +70,7 @@ struct smtpd {
 	unsigned spares;
 	size_t open, commits;		/* sessions; commits that are out */
 	struct buf scratch;		/* what is decoded to be forgotten */
+	int64_t command_ms, block_ms;	/* patience with a client */
 	bool stopping;
 	struct timer patience;
 	struct later stopped;

@@ -10,10 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* RFC 5321 section 4.5.3.2.7, and the block of 4.5.3.2.5 */
 enum {
-	COMMAND_MS = 5 * 60 * 1000,
-	BLOCK_MS = 3 * 60 * 1000,
 	FLUSH_MS = 30 * 1000,		/* for the last reply */
 	LINGER_MS = 5 * 1000,		/* for a client that still sends */
 };
@@ -106,19 +103,18 @@ read_ignored(struct session *s)
 	return false;
 }
 
-/* What arrives, what is done with it, and how long one waits for more. */
+/* What arrives, and what is done with it. */
 static const struct {
 	bool (*read)(struct session *s);
-	int64_t patience_ms;
-	bool by_bytes;			/* any byte renews the patience */
+	bool data;		/* any byte renews the patience */
 } inputs[INPUT_KINDS] = {
-	[INPUT_COMMAND] = { read_command, COMMAND_MS, false },
-	[INPUT_RESYNC] = { read_resync, COMMAND_MS, false },
-	[INPUT_DATA] = { data_read, BLOCK_MS, true },
-	[INPUT_DATA_REFUSED] = { data_read_refused, BLOCK_MS, true },
-	[INPUT_CHUNK] = { chunk_read, BLOCK_MS, true },
-	[INPUT_CHUNK_REFUSED] = { chunk_read_refused, BLOCK_MS, true },
-	[INPUT_IGNORED] = { read_ignored, FLUSH_MS, false },
+	[INPUT_COMMAND] = { read_command, false },
+	[INPUT_RESYNC] = { read_resync, false },
+	[INPUT_DATA] = { data_read, true },
+	[INPUT_DATA_REFUSED] = { data_read_refused, true },
+	[INPUT_CHUNK] = { chunk_read, true },
+	[INPUT_CHUNK_REFUSED] = { chunk_read_refused, true },
+	[INPUT_IGNORED] = { read_ignored, false },
 };
 
 /* --- waiting and going on ------------------------------------------------ */
@@ -144,8 +140,11 @@ session_patience(struct session *s)
 {
 	if (s->wait != WAIT_NONE && s->wait != WAIT_OUTPUT)
 		stream_timeout(s->stream, 0);
-	else if (s->moved || inputs[s->input].by_bytes)
-		stream_timeout(s->stream, inputs[s->input].patience_ms);
+	else if (inputs[s->input].data)
+		stream_timeout(s->stream, s->server->block_ms);
+	else if (s->moved)
+		stream_timeout(s->stream, s->input == INPUT_IGNORED
+			       ? FLUSH_MS : s->server->command_ms);
 	s->moved = false;
 }
 

@@ -13,6 +13,9 @@
 
 enum { SPARE_COMMITS = 32, SCRATCH = 64 * 1024 };
 
+/* RFC 5321 section 4.5.3.2.7, and the block of 4.5.3.2.5 */
+enum { COMMAND_MS = 5 * 60 * 1000, BLOCK_MS = 3 * 60 * 1000 };
+
 static void
 patience_over(struct timer *t)
 {
@@ -46,6 +49,8 @@ smtpd_new(const struct smtpd_deps *deps)
 	s->log = (struct log){ .room = "smtpd" };
 	s->tickets = tickets_new();
 	s->scratch = BUF_MAX(SCRATCH);
+	s->command_ms = COMMAND_MS;
+	s->block_ms = BLOCK_MS;
 	s->stopped.run = tell_stopped;
 	timer_init(&s->patience, deps->loop, patience_over);
 	return s;

@@ -126,6 +126,8 @@ static struct route route_rows[] = {
 	{ .name = "gamma", .index = 2, .filters = &some_list },
 };
 static struct routes some_routes = { route_rows, ARRAY_SIZE(route_rows) };
+static struct routes plain_routes = { route_rows, 2 };
+static struct routes no_routes;
 
 static enum match_result
 fake_match(const struct route *r, const struct facts *f)
@@ -232,23 +234,25 @@ world_configure(struct world *w, bool gateway_filters)
 	*c = w->config;
 	c->filters = gateway_filters ? &some_list : NULL;
 	snapshot_set(w->snap, SLOT_SMTPD, c);
-	snapshot_set(w->snap, SLOT_ROUTES, &some_routes);
+	snapshot_set(w->snap, SLOT_ROUTES, w->no_routes ? &no_routes
+		     : w->plain ? &plain_routes : &some_routes);
 	assert_true(smtpd_configure(w->smtpd, w->snap, &err));
 }
 
 struct world *
 world_new(void)
 {
-	return world_new_on("memory:", 64 * 1024 * 1024);
+	return world_new_with(&(struct world_options){ .url = "memory:" });
 }
 
 struct world *
-world_new_on(const char *url, int64_t memory)
+world_new_with(const struct world_options *o)
 {
 	static struct network relay[] = { { { 4, { 10 } }, 8 } };
 	struct world *w = NEW(struct world);
 	struct spool_hooks hooks = { w, on_committed, on_work };
-	struct spool_config sc = { .url = url, .budget = &w->budget };
+	struct spool_config sc = { .url = o->url, .budget = &w->budget,
+				   .free_space = o->free_space };
 	struct error err;
 
 	committed_to = w;
@@ -256,7 +260,8 @@ world_new_on(const char *url, int64_t memory)
 	w->fd = -1;
 	w->window = WORLD_ITEMS;
 	w->heard = BUF_MAX(1024 * 1024);
-	w->budget.limit = memory;
+	w->budget.limit = o->memory > 0 ? o->memory : 64 * 1024 * 1024;
+	w->plain = o->plain;
 	w->loop = loop_new("intake");
 	w->workers = workers_new("worker", 1);
 	sc.workers = w->workers;
@@ -303,9 +308,15 @@ world_free(struct world **ptr)
 	assert_int_equal(guard_sessions(w->guard), 0);
 	assert_int_equal(fake_gateway.open, 0);
 	assert_int_equal(fake_route.open, 0);
-	spool_close(&w->spool);
 	for (size_t i = 0; i < w->count; i++)
 		item_free(&w->items[i]);
+	/* a draft that was dropped may still be at its file */
+	for (int i = 0; i < 2000 && spool_folder(w->spool) != NULL &&
+	     w->budget.used > 0; i++) {
+		world_turn(w);
+		poll(NULL, 0, 1);
+	}
+	spool_close(&w->spool);
 	workers_free(&w->workers);
 	snapshot_unref(&w->snap);
 	guard_free(&w->guard);

@@ -27,6 +27,8 @@ struct world {
 	int fd;				/* the client's end; -1: none */
 	struct buf heard;		/* what the server said */
 	bool gone;			/* it closed */
+	bool plain;			/* no route has filters */
+	bool no_routes;
 	size_t window;			/* how many items it takes */
 	size_t reserved;
 	struct item *items[WORLD_ITEMS];	/* committed as claimed */
@@ -46,8 +48,12 @@ struct fake_filters {
 extern struct fake_filters fake_gateway, fake_route;
 
 struct world *world_new(void);
-/* With another spool and less memory. */
-struct world *world_new_on(const char *url, int64_t memory);
+struct world_options {
+	const char *url;		/* of the spool */
+	int64_t memory, free_space;
+	bool plain;			/* no route has filters */
+};
+struct world *world_new_with(const struct world_options *o);
 void world_free(struct world **w);
 /* Takes the configuration as it is now. */
 void world_configure(struct world *w, bool gateway_filters);

@@ -8,10 +8,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 
-#include <ftw.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 /* Played in each of three ways, each with a new session. */
@@ -103,13 +100,19 @@ static const struct {
 
 static const char *const way_names[] = { "lines", "bytes", "at once" };
 
+static bool with_filters = true;
+
 static void
 dialogues(void **state)
 {
-	(void)state;
+	/* without and with filters the ways differ */
+	const struct world_options options = {
+		.url = "memory:", .plain = *state == NULL,
+	};
+
 	for (size_t i = 0; i < ARRAY_SIZE(plays); i++)
 		for (enum way way = WAY_LINES; way <= WAY_AT_ONCE; way++) {
-			struct world *w = world_new();
+			struct world *w = world_new_with(&options);
 
 			print_message("play %zu, %s\n", i, way_names[way]);
 			world_connect(w, "10.0.0.1");
@@ -238,122 +241,6 @@ sessions_are_limited(void **state)
 	world_free(&w);
 }
 
-/* --- too much --------------------------------------------------------------------- */
-
-static void
-long_lines_are_skipped(void **state)
-{
-	struct world *w = world_new();
-	AUTO(buf_fini) struct buf b = BUF_MAX(LIMIT_COMMAND * 4);
-
-	(void)state;
-	memset(buf_room(&b, LIMIT_COMMAND * 2), 'x', LIMIT_COMMAND * 2);
-	buf_added(&b, LIMIT_COMMAND * 2);
-	buf_add_str(&b, "\r\nNOOP\r\n");
-	world_connect(w, "10.0.0.1");
-	world_say(w, buf_span(&b));
-	play(w, GREETED "<500 5.5.2 *\n<250 *\n" QUIT);
-	/* in two reads, and exactly at the limit */
-	world_connect(w, "10.0.0.1");
-	world_say(w, span_sub(buf_span(&b), 0, LIMIT_COMMAND));
-	world_turn(w);
-	world_say(w, SPAN("yyy\r\nNOOP\r\n"));
-	play(w, GREETED "<500 5.5.2 *\n<250 *\n");
-	buf_cut(&b, LIMIT_COMMAND - 2);
-	buf_add_str(&b, "\r\n");
-	world_say(w, buf_span(&b));
-	play(w, "<500 5.5.2 command*\n" QUIT);
-	world_free(&w);
-}
-
-static void
-nonsense_ends_the_session(void **state)
-{
-	struct world *w = world_new();
-
-	(void)state;
-	world_connect(w, "10.0.0.1");
-	play(w, GREETED);
-	for (int i = 0; i < LIMIT_BAD_COMMANDS; i++)
-		play(w, ">XYZZY\n<500 *\n");
-	play(w, ">XYZZY\n<421 4.7.0 *\nX\n");
-	world_free(&w);
-}
-
-/* lines of 64 octets */
-static void
-say_data(struct world *w, size_t lines)
-{
-	static const char line[] = "0123456789012345678901234567890123456789"
-		"0123456789012345678901\r\n";
-
-	for (size_t i = 0; i < lines && !w->gone; i++)
-		world_say(w, SPAN(line));
-	world_turn(w);
-}
-
-static void
-large_messages_are_refused(void **state)
-{
-	struct world *w = world_new();
-
-	(void)state;
-	world_connect(w, "10.0.0.1");
-	play(w, HELLO MAIL_ALPHA ">DATA\n<354 *\n");
-	say_data(w, 1600);		/* exactly the limit */
-	play(w, ">.\n<250 2.0.0 *\n" MAIL_ALPHA ">DATA\n<354 *\n");
-	say_data(w, 1601);
-	play(w, ">.\n<552 5.3.4 *\n>NOOP\n<250 *\n" MAIL_ALPHA
-	     ">DATA\n<354 *\n");
-	say_data(w, 4000);
-	play(w, "<552 5.3.4 *\n");
-	/* it lingers for a client that does not listen, but not for ever */
-	world_hang_up(w);
-	world_turn(w);
-	assert_int_equal(w->count, 1);
-	assert_int_equal(w->items[0]->body->size, 102400);
-	world_free(&w);
-}
-
-static void
-chunks_are_added_up(void **state)
-{
-	struct world *w = world_new();
-
-	(void)state;
-	world_connect(w, "10.0.0.1");
-	play(w, HELLO MAIL_ALPHA ">BDAT 51200\n");
-	say_data(w, 800);
-	play(w, "<250 *\n>BDAT 51264 LAST\n");
-	say_data(w, 801);
-	play(w, "<552 5.3.4 *\n>BDAT 2 LAST\n=xx\n<503 *\n" MAIL_ALPHA
-	     ">BDAT 102400 LAST\n");
-	say_data(w, 1600);
-	play(w, "<250 2.0.0 Ok*\n" QUIT);
-	assert_int_equal(w->count, 1);
-	assert_int_equal(w->items[0]->body->size, 102400);
-	world_free(&w);
-}
-
-static void
-loops_are_stopped(void **state)
-{
-	struct world *w = world_new();
-
-	(void)state;
-	world_connect(w, "10.0.0.1");
-	for (int n = LIMIT_RECEIVED; n <= LIMIT_RECEIVED + 1; n++) {
-		play(w, n == LIMIT_RECEIVED ? HELLO : "");
-		play(w, MAIL_ALPHA ">DATA\n<354 *\n");
-		for (int i = 0; i < n; i++)
-			world_say(w, SPAN("Received: by x\r\n"));
-		play(w, n == LIMIT_RECEIVED ? ">\n>.\n<250 *\n"
-					    : ">\n>.\n<554 5.4.6 *\n");
-	}
-	assert_int_equal(w->count, 1);
-	world_free(&w);
-}
-
 /* --- who goes early ------------------------------------------------------------------ */
 
 static void
@@ -396,96 +283,6 @@ the_gone_are_accepted(void **state)
 	world_free(&w);
 }
 
-/* --- large bodies ----------------------------------------------------------------------- */
-
-static size_t bodies;
-
-static int
-count_body(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)at;
-	bodies += type == FTW_F && strstr(path, "/bodies/") != NULL;
-	return 0;
-}
-
-static size_t
-bodies_in(const char *folder)
-{
-	bodies = 0;
-	nftw(folder, count_body, 8, FTW_PHYS);
-	return bodies;
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
-/* Says lines of 64 octets as fast as they are taken. */
-static void
-pour(struct world *w, size_t lines)
-{
-	struct pollfd p = { .fd = w->fd, .events = POLLOUT };
-	AUTO(buf_fini) struct buf b = BUF_MAX(64 * 1024);
-
-	while (b.len < 64 * 1024)
-		buf_add_str(&b, "0123456789012345678901234567890123456789"
-			    "0123456789012345678901\r\n");
-	for (size_t left = lines * 64; left > 0; ) {
-		ssize_t n = send(w->fd, b.data, MIN(left, b.len), MSG_NOSIGNAL);
-
-		/* keeps to whole lines */
-		if (n > 0)
-			left -= (size_t)n;
-		if (n > 0 && n % 64 != 0) {
-			world_say(w, span_sub(buf_span(&b), (size_t)n % 64,
-					      64 - (size_t)n % 64));
-			left -= 64 - (size_t)n % 64;
-		}
-		ev_run(loop_ev(w->loop), EVRUN_NOWAIT);
-		poll(&p, 1, 1);
-	}
-}
-
-static void
-large_bodies_wait_for_the_disk(void **state)
-{
-	char folder[] = "/tmp/postern-smtpd-XXXXXX", url[64];
-	struct world *w;
-
-	(void)state;
-	assert_non_null(mkdtemp(folder));
-	snprintf(url, sizeof(url), "sqlite:%s", folder);
-	w = world_new_on(url, 128 * 1024);
-	w->config.message_size = 8 * 1024 * 1024;
-	world_configure(w, false);
-	world_connect(w, "10.0.0.1");
-	play(w, GREETED ">HELO x\n<250 *\n" MAIL_ALPHA ">DATA\n<354 *\n");
-	pour(w, 65536);
-	world_say(w, SPAN(".\r\nNOOP\r\n"));
-	for (int i = 0; i < 5000 && w->heard.len == 0; i++) {
-		poll(NULL, 0, 1);
-		world_turn(w);
-	}
-	play(w, "<250 2.0.0 Ok: queued *\n<250 2.0.0 Ok\n");
-	assert_int_equal(w->count, 1);
-	assert_int_equal(w->items[0]->body->size, 65536 * 64);
-	assert_true(w->items[0]->body->in_file);
-	/* one that is given up leaves nothing behind */
-	play(w, MAIL_ALPHA ">DATA\n<354 *\n");
-	pour(w, 16384);
-	world_hang_up(w);
-	world_turn(w);
-	world_free(&w);
-	assert_int_equal(bodies_in(folder), 1);
-	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 static void
 a_full_window_leaves_items_unclaimed(void **state)
 {
@@ -509,18 +306,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dialogues),
+		cmocka_unit_test_prestate(dialogues, &with_filters),
 		cmocka_unit_test(fields_are_added),
 		cmocka_unit_test(each_route_has_an_item),
 		cmocka_unit_test(strangers_do_not_relay),
 		cmocka_unit_test(sessions_are_limited),
-		cmocka_unit_test(long_lines_are_skipped),
-		cmocka_unit_test(nonsense_ends_the_session),
-		cmocka_unit_test(large_messages_are_refused),
-		cmocka_unit_test(chunks_are_added_up),
-		cmocka_unit_test(loops_are_stopped),
 		cmocka_unit_test(nothing_is_half_accepted),
 		cmocka_unit_test(the_gone_are_accepted),
-		cmocka_unit_test(large_bodies_wait_for_the_disk),
 		cmocka_unit_test(a_full_window_leaves_items_unclaimed),
 	};
 
