@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -56,22 +57,50 @@ listen_bind(int fd, struct endpoint *at)
 	socklen_t len = endpoint_to_sockaddr(*at, &sa);
 
 	if (!listen_options(fd, at->ip.family) ||
-	    bind(fd, (struct sockaddr *)&sa, len) < 0 ||
-	    listen(fd, BACKLOG) < 0)
+	    bind(fd, (struct sockaddr *)&sa, len) < 0)
 		return false;
 	len = sizeof(sa);
 	return getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
 	       endpoint_from_sockaddr((struct sockaddr *)&sa, at);
 }
 
+static int
+listen_socket(struct endpoint at)
+{
+	return socket(at.ip.family == 6 ? AF_INET6 : AF_INET,
+		      SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/* SO_REUSEPORT would let us share a port with another gateway in silence, so
+ * a socket without it is bound first, and closed again. */
+static bool
+listen_probe(struct endpoint at)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = endpoint_to_sockaddr(at, &sa);
+	int on = 1, fd = listen_socket(at);
+	bool ok = fd >= 0 &&
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+		(at.ip.family != 6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
+						 &on, sizeof(on)) == 0) &&
+		bind(fd, (struct sockaddr *)&sa, len) == 0 &&
+		listen(fd, 1) == 0;
+	int saved = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+	return ok;
+}
+
 int
-listen_open(struct endpoint *at, struct error *err)
+listen_open(struct endpoint *at, bool first, struct error *err)
 {
 	char text[ENDPOINT_TEXT];
-	int number;
-	int fd = socket(at->ip.family == 6 ? AF_INET6 : AF_INET,
-			SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = -1, number;
 
+	if (!first || at->port == 0 || listen_probe(*at))
+		fd = listen_socket(*at);
 	if (fd >= 0 && listen_bind(fd, at))
 		return fd;
 	number = errno;
@@ -177,6 +206,9 @@ listener_start(struct loop *loop, int fd,
 	l->later.run = listener_free;
 	timer_init(&l->rest, loop, on_rested);
 	socket_no_delay(fd);		/* also one that was inherited */
+	if (listen(fd, BACKLOG) < 0)
+		log_error(&listen_log, "nobody can connect: listen: %s",
+			  strerrordesc_np(errno));
 	ev_io_init(&l->io, on_client, fd, EV_READ);
 	l->io.data = l;
 	ev_io_start(loop_ev(loop), &l->io);

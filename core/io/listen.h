@@ -11,13 +11,15 @@
 #include "base/ip.h"
 #include "base/loop.h"
 
-/* A bound, listening, non-blocking socket with SO_REUSEPORT and a large
- * backlog, or -1.  Port 0 takes any; *at becomes what was bound. */
-int listen_open(struct endpoint *at, struct error *err);
+/* A bound, non-blocking socket with SO_REUSEPORT, or -1.  Nobody can connect
+ * until a listener is started on it.  Port 0 takes any; *at becomes what was
+ * bound.  first: no other of ours is bound there, so somebody else's is an
+ * error (a moment's test socket finds out). */
+int listen_open(struct endpoint *at, bool first, struct error *err);
 
 struct listener;
 
-/* Takes fd over, which must not block.  accepted gets a non-blocking
+/* Takes fd over and begins to listen.  accepted gets a non-blocking
  * descriptor that it owns, with Nagle off, and may stop the listener. */
 struct listener *listener_start(struct loop *loop, int fd,
 	void (*accepted)(void *arg, int fd, struct endpoint peer), void *arg);

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/mem.h"
-#include "smtpc/attempt.h"
+#include "smtpc/errand.h"
 #include "smtpc/engine.h"
 
 #include <stdarg.h>
@@ -16,14 +16,14 @@ enum { INPUT_MAX = 2 * LIMIT_REPLY };
 /* --- moving ---------------------------------------------------------------- */
 
 /* With the last recipient settled the attempt needs this client no more. */
-static struct attempt *
+static struct errand *
 client_let_go(struct client *c)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 
 	if (a == NULL || a->unsettled > 0)
 		return NULL;
-	c->attempt = NULL;
+	c->errand = NULL;
 	a->client = NULL;
 	return a;
 }
@@ -32,7 +32,7 @@ void
 client_go(struct client *c, enum state next)
 {
 	const struct state_row *row = &client_rows[next];
-	struct attempt *over;
+	struct errand *over;
 
 	/* an end is reached once, also when it was reached meanwhile */
 	if (c->state >= ST_QUIT && next <= c->state)
@@ -50,13 +50,13 @@ client_go(struct client *c, enum state next)
 	else if (row->enter != NULL)
 		row->enter(c);
 	if (over != NULL)
-		attempt_finish(over);
+		errand_finish(over);
 }
 
 void
 client_facts(const struct client *c, struct outcome *o)
 {
-	const struct attempt *a = c->attempt;
+	const struct errand *a = c->errand;
 	int64_t now_ms = clock_now_ms();
 	int64_t greeted_ms = a->greeted_ms ? a->greeted_ms : now_ms;
 	int64_t data_ms = a->data_ms ? a->data_ms : now_ms;
@@ -71,7 +71,7 @@ client_facts(const struct client *c, struct outcome *o)
 void
 client_fail(struct client *c, struct outcome *o, enum state next)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 	enum state was = c->state;
 	bool dead = c->kept && !c->heard;
 
@@ -80,15 +80,15 @@ client_fail(struct client *c, struct outcome *o, enum state next)
 		return;
 	}
 	client_facts(c, o);
-	c->attempt = NULL;
+	c->errand = NULL;
 	a->client = NULL;
 	client_go(c, next);
 	if (was < ST_IDLE)
-		attempt_elsewhere(a, o);
+		errand_elsewhere(a, o);
 	else if (dead && (was == ST_IDLE || was == ST_MAIL) && !a->cancelled)
-		attempt_again(a);
+		errand_again(a);
 	else
-		attempt_fail(a, o);
+		errand_fail(a, o);
 }
 
 void
@@ -190,7 +190,7 @@ on_timeout(void *arg)
 	struct client *c = arg;
 	int64_t waited_ms = c->patience_ms[client_rows[c->state].patience];
 
-	if (c->state == ST_IDLE && c->attempt == NULL)
+	if (c->state == ST_IDLE && c->errand == NULL)
 		client_go(c, ST_QUIT);
 	else if (transfer_moves(c))
 		stream_timeout(c->stream, waited_ms);
@@ -207,7 +207,7 @@ on_closed(void *arg, const struct error *err)
 	struct client *c = arg;
 
 	/* what it had said last was no whole reply */
-	if (c->state == ST_QUIT || c->attempt == NULL)
+	if (c->state == ST_QUIT || c->errand == NULL)
 		client_go(c, ST_CLOSED);
 	else
 		client_broken(c, "%s", err ? err->text : "the server closed "
@@ -222,12 +222,12 @@ static const struct stream_events client_events = {
 /* --- life ------------------------------------------------------------------ */
 
 void
-client_adopt(struct client *c, struct attempt *a)
+client_adopt(struct client *c, struct errand *a)
 {
-	c->attempt = a;
+	c->errand = a;
 	a->client = c;
 	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)
-		c->patience_ms[i] = attempt_timeout_ms(a, i);
+		c->patience_ms[i] = errand_timeout_ms(a, i);
 	c->patience_ms[PATIENCE_IDLE] = a->plan->idle_ms ? a->plan->idle_ms
 							 : SMTPC_IDLE_MS;
 	c->reuse = a->plan->reuse ? a->plan->reuse : SMTPC_REUSE;
@@ -244,7 +244,7 @@ client_name(struct client *c, struct endpoint to)
 }
 
 struct client *
-client_connect(struct attempt *a, struct endpoint to, const char *host)
+client_connect(struct errand *a, struct endpoint to, const char *host)
 {
 	struct smtpc *e = a->engine;
 	struct client *c = NEW(struct client);
@@ -304,8 +304,8 @@ client_shut(struct client *c)
 void
 client_cut(struct client *c)
 {
-	if (c->attempt != NULL)
-		c->attempt->client = NULL;
-	c->attempt = NULL;
+	if (c->errand != NULL)
+		c->errand->client = NULL;
+	c->errand = NULL;
 	client_go(c, ST_CLOSED);
 }

@@ -15,7 +15,7 @@
 #include "mail/reply.h"
 #include "smtpc/smtpc.h"
 
-struct attempt;
+struct errand;
 
 enum state {
 	ST_CONNECT,
@@ -52,7 +52,7 @@ struct client {
 	struct stream *stream;		/* NULL once closed */
 	struct reply_parser parser;
 	struct later later;
-	struct attempt *attempt;	/* who it works for, or NULL */
+	struct errand *errand;	/* who it works for, or NULL */
 	enum state state;
 
 	/* what another attempt must have in common to use it */
@@ -83,10 +83,10 @@ struct client {
 /* --- client.c: life, and moving along the table -------------------------- */
 
 /* Connects for a, which it then works for. */
-struct client *client_connect(struct attempt *a, struct endpoint to,
+struct client *client_connect(struct errand *a, struct endpoint to,
 			      const char *host);
 /* From now on c works for a, by a's plan. */
-void client_adopt(struct client *c, struct attempt *a);
+void client_adopt(struct client *c, struct errand *a);
 
 /* The only place that changes a state. */
 void client_go(struct client *c, enum state next);
@@ -115,7 +115,7 @@ void pool_leave(struct client *c);
 
 /* Takes one out for a, who adopts it; it stays in ST_IDLE.  The hosts of the
  * plan are gone through in order.  NULL: none is there. */
-struct client *pool_take(struct attempt *a);
+struct client *pool_take(struct errand *a);
 
 /* --- dialogue.c: the table ------------------------------------------------ */
 
@@ -147,7 +147,7 @@ void say_mail(struct client *c);
 void say_rcpt(struct client *c, const struct rcpt *r);
 void say_line(struct client *c, struct span line);
 
-bool needs_smtputf8(const struct attempt *a);
+bool needs_smtputf8(const struct errand *a);
 
 /* Puts the message out, as the connection takes it. */
 void transfer_begin(struct client *c);

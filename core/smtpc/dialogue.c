@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
-#include "smtpc/attempt.h"
+#include "smtpc/errand.h"
 
 #include <stdio.h>
 
@@ -58,7 +58,7 @@ static enum state
 on_greeting(struct client *c, const struct smtp_reply *r)
 {
 	if (reply_class(r, 2)) {
-		c->attempt->greeted_ms = clock_now_ms();
+		c->errand->greeted_ms = clock_now_ms();
 		return ST_EHLO;
 	}
 	return reply_refuses(r) ? refused(c, r) : unexpected(c, r);
@@ -102,7 +102,7 @@ static bool
 too_large(const struct client *c)
 {
 	return c->offers.size_max != 0 &&
-	       c->attempt->m->body->size > c->offers.size_max;
+	       c->errand->m->body->size > c->offers.size_max;
 }
 
 static void
@@ -113,11 +113,11 @@ settle_too_large(struct client *c)
 	outcome_set(&o, OUTCOME_UNSUPPORTED, PHASE_MAIL,
 		    "the message of %llu octets is larger than the %llu that "
 		    "the server takes",
-		    (unsigned long long)c->attempt->m->body->size,
+		    (unsigned long long)c->errand->m->body->size,
 		    (unsigned long long)c->offers.size_max);
 	o.enhanced = (struct enhanced){ 5, 3, 4 };
 	client_facts(c, &o);
-	attempt_settle_rest(c->attempt, &o);
+	errand_settle_rest(c->errand, &o);
 }
 
 /* RFC 6531 section 3.2.  An address that needs it concerns its recipient
@@ -125,7 +125,7 @@ settle_too_large(struct client *c)
 static void
 settle_without_smtputf8(struct client *c)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 	bool all = a->m->body->has_8bit ||
 		   address_needs_utf8(a->m->env->sender.text);
 	struct outcome o = { .code = 0 };
@@ -136,15 +136,15 @@ settle_without_smtputf8(struct client *c)
 	client_facts(c, &o);
 	for (size_t i = 0; i < a->m->rcpt_count; i++)
 		if (all ||
-		    address_needs_utf8(attempt_rcpt(a, i)->address.text))
-			attempt_settle(a, i, &o);
+		    address_needs_utf8(errand_rcpt(a, i)->address.text))
+			errand_settle(a, i, &o);
 }
 
 bool
 transaction_fits(const struct client *c)
 {
 	return !too_large(c) &&
-	       (c->offers.smtputf8 || !c->attempt->m->env->smtputf8);
+	       (c->offers.smtputf8 || !c->errand->m->env->smtputf8);
 }
 
 static bool
@@ -163,7 +163,7 @@ client_parts(const struct client *c)
 enum state
 transaction_begin(struct client *c)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 	size_t chosen = 0, max = c->offers.rcpt_max;
 
 	if (too_large(c))
@@ -184,7 +184,7 @@ transaction_begin(struct client *c)
 static enum state
 transaction_end(struct client *c, bool clean)
 {
-	if (c->attempt != NULL && c->attempt->unsettled > 0)
+	if (c->errand != NULL && c->errand->unsettled > 0)
 		return clean ? transaction_begin(c) : ST_RSET;
 	if (!clean && !client_used_up(c))
 		return ST_RSET;
@@ -198,7 +198,7 @@ transaction_end(struct client *c, bool clean)
 static size_t
 rcpt_in_state(const struct client *c, enum rcpt_state s)
 {
-	const struct attempt *a = c->attempt;
+	const struct errand *a = c->errand;
 	size_t i = c->rcpt_at;
 
 	while (i < a->m->rcpt_count && a->rcpts[i] != s)
@@ -209,9 +209,9 @@ rcpt_in_state(const struct client *c, enum rcpt_state s)
 static void
 say_rcpt_number(struct client *c, size_t i)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 
-	say_rcpt(c, attempt_rcpt(a, i));
+	say_rcpt(c, errand_rcpt(a, i));
 	a->rcpts[i] = RCPT_SAID;
 	c->rcpt_said++;
 }
@@ -219,7 +219,7 @@ say_rcpt_number(struct client *c, size_t i)
 static void
 enter_mail(struct client *c)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 
 	c->messages++;
 	c->accepted = c->rcpt_said = c->rcpt_at = 0;
@@ -243,7 +243,7 @@ on_mail(struct client *c, const struct smtp_reply *r)
 	if (!reply_refuses(r))
 		return unexpected(c, r);
 	outcome_heard(c, &o, r);
-	attempt_settle_rest(c->attempt, &o);
+	errand_settle_rest(c->errand, &o);
 	return c->ahead ? ST_RCPT : transaction_end(c, true);
 }
 
@@ -270,25 +270,25 @@ too_many(const struct client *c, const struct smtp_reply *r)
 static void
 rcpt_refused(struct client *c, size_t i, const struct smtp_reply *r)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 	struct outcome o = { .code = 0 };
 
 	outcome_heard(c, &o, r);
 	if (!too_many(c, r)) {
-		attempt_settle(a, i, &o);
+		errand_settle(a, i, &o);
 		return;
 	}
 	o.code = 452;
 	o.enhanced = (struct enhanced){ 4, 5, 3 };
-	attempt_settle(a, i, &o);
+	errand_settle(a, i, &o);
 	/* those whose commands are not said yet need not be */
-	attempt_settle_those(a, RCPT_CHOSEN, &o);
+	errand_settle_those(a, RCPT_CHOSEN, &o);
 }
 
 static enum state
 on_rcpt(struct client *c, const struct smtp_reply *r)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 	size_t i;
 
 	if (!reply_class(r, 2) && !reply_refuses(r))
@@ -332,7 +332,7 @@ on_data(struct client *c, const struct smtp_reply *r)
 		return unexpected(c, r);
 	if (c->accepted > 0) {
 		outcome_heard(c, &o, r);
-		attempt_settle_those(c->attempt, RCPT_ACCEPTED, &o);
+		errand_settle_those(c->errand, RCPT_ACCEPTED, &o);
 	}
 	return transaction_end(c, false);
 }
@@ -376,7 +376,7 @@ on_dot(struct client *c, const struct smtp_reply *r)
 	if (!reply_class(r, 2) && !reply_refuses(r))
 		return unexpected(c, r);
 	outcome_heard(c, &o, r);
-	attempt_settle_those(c->attempt, RCPT_ACCEPTED, &o);
+	errand_settle_those(c->errand, RCPT_ACCEPTED, &o);
 	return transaction_end(c, true);
 }
 
@@ -392,8 +392,8 @@ static enum state
 on_rset(struct client *c, const struct smtp_reply *r)
 {
 	if (!reply_class(r, 2))
-		return c->attempt ? refused(c, r) : ST_QUIT;
-	return c->attempt ? transaction_begin(c) : client_parts(c);
+		return c->errand ? refused(c, r) : ST_QUIT;
+	return c->errand ? transaction_begin(c) : client_parts(c);
 }
 
 static void

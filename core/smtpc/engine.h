@@ -6,7 +6,7 @@
 #include "base/ticket.h"
 #include "smtpc/smtpc.h"
 
-struct attempt;
+struct errand;
 struct client;
 
 enum { POOL_MAX = 200 };		/* idle connections, of all hosts */
@@ -15,7 +15,7 @@ struct smtpc {
 	struct loop *loop;
 	struct dns *dns;
 	struct tickets *tickets;
-	struct attempt *attempts;
+	struct errand *attempts;
 	struct client *clients;
 	struct client *newest_idle, *oldest_idle;
 	struct smtpc_counts counts;

@@ -5,7 +5,7 @@
  */
 #include "smtpc/client.h"
 
-#include "smtpc/attempt.h"
+#include "smtpc/errand.h"
 #include "smtpc/engine.h"
 
 #include <string.h>
@@ -61,7 +61,7 @@ client_suits(const struct client *c, const struct smtpc_plan *p,
 }
 
 struct client *
-pool_take(struct attempt *a)
+pool_take(struct errand *a)
 {
 	struct smtpc *e = a->engine;
 

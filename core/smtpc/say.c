@@ -8,7 +8,7 @@
 #include "smtpc/client.h"
 
 #include "base/macros.h"
-#include "smtpc/attempt.h"
+#include "smtpc/errand.h"
 
 #include <stdio.h>
 
@@ -28,7 +28,7 @@ say_hello(struct client *c, const char *verb)
 
 /* A sender who said SMTPUTF8 may have said so in vain. */
 bool
-needs_smtputf8(const struct attempt *a)
+needs_smtputf8(const struct errand *a)
 {
 	const struct envelope *env = a->m->env;
 
@@ -38,7 +38,7 @@ needs_smtputf8(const struct attempt *a)
 		return true;
 	for (size_t i = 0; i < a->m->rcpt_count; i++)
 		if (a->rcpts[i] == RCPT_CHOSEN &&
-		    address_needs_utf8(attempt_rcpt(a, i)->address.text))
+		    address_needs_utf8(errand_rcpt(a, i)->address.text))
 			return true;
 	return false;
 }
@@ -55,7 +55,7 @@ add_path(struct buf *out, const char *verb, struct span address)
 void
 say_mail(struct client *c)
 {
-	const struct attempt *a = c->attempt;
+	const struct errand *a = c->errand;
 	const struct envelope *env = a->m->env;
 	struct buf *out = stream_out(c->stream);
 	char number[32];

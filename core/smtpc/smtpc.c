@@ -3,7 +3,7 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
-#include "smtpc/attempt.h"
+#include "smtpc/errand.h"
 #include "smtpc/client.h"
 #include "smtpc/engine.h"
 
@@ -43,7 +43,7 @@ smtpc_free(struct smtpc **ptr)
 	if (e == NULL)
 		return;
 	while (e->attempts != NULL)
-		attempt_drop(e->attempts);
+		errand_drop(e->attempts);
 	while (e->clients != NULL)
 		client_cut(e->clients);
 	tickets_free(&e->tickets);
@@ -56,13 +56,13 @@ smtpc_send(struct smtpc *e, const struct smtpc_plan *plan,
 	   const struct smtpc_message *m, const struct smtpc_events *ev,
 	   void *arg)
 {
-	struct attempt *a = attempt_new(e, plan, m);
+	struct errand *a = errand_new(e, plan, m);
 	uint64_t ticket = a->ticket;
 
 	a->events = ev;
 	a->arg = arg;
 	a->starting = true;
-	attempt_begin(a);
+	errand_begin(a);
 	a->starting = false;
 	return ticket;
 }
@@ -70,12 +70,12 @@ smtpc_send(struct smtpc *e, const struct smtpc_plan *plan,
 void
 smtpc_cancel(struct smtpc *e, uint64_t ticket)
 {
-	struct attempt *a = ticket_find(e->tickets, ticket);
+	struct errand *a = ticket_find(e->tickets, ticket);
 
 	if (a == NULL)
 		return;
 	a->cancelled = true;
-	attempt_later(a);
+	errand_later(a);
 }
 
 struct smtpc_counts

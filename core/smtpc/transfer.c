@@ -8,7 +8,7 @@
 #include "smtpc/client.h"
 
 #include "base/clock.h"
-#include "smtpc/attempt.h"
+#include "smtpc/errand.h"
 
 enum { UNSENT_MAX = 256 * 1024 };
 
@@ -27,7 +27,7 @@ transfer_failed(struct client *c, const char *why)
 static void
 transfer_ends(struct client *c)
 {
-	dot_finish(&c->attempt->dots, stream_out(c->stream));
+	dot_finish(&c->errand->dots, stream_out(c->stream));
 	c->sent = true;
 	stream_send(c->stream);
 }
@@ -35,7 +35,7 @@ transfer_ends(struct client *c)
 static void
 transfer_take(struct client *c, struct span bytes, const struct error *err)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 
 	if (err != NULL) {
 		transfer_failed(c, err->text);
@@ -55,12 +55,12 @@ transfer_take(struct client *c, struct span bytes, const struct error *err)
 static void
 on_bytes(void *arg, struct span bytes, const struct error *err)
 {
-	struct attempt *a = arg;
+	struct errand *a = arg;
 	struct client *c = a->client;
 
 	a->reading = false;
 	if (c == NULL || c->state != ST_BODY) {
-		attempt_finish(a);
+		errand_finish(a);
 		return;
 	}
 	transfer_take(c, bytes, err);
@@ -72,7 +72,7 @@ on_bytes(void *arg, struct span bytes, const struct error *err)
 static void
 transfer_pump(struct client *c)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 
 	if (c->pumping)
 		return;
@@ -89,7 +89,7 @@ transfer_pump(struct client *c)
 void
 transfer_begin(struct client *c)
 {
-	struct attempt *a = c->attempt;
+	struct errand *a = c->errand;
 
 	a->data_ms = clock_now_ms();
 	a->offset = 0;

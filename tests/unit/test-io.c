@@ -145,9 +145,10 @@ world_init(struct world *w, size_t in_max)
 	*w = (struct world){ .got = BUF_MAX(16 << 20) };
 	w->loop = loop_new("test");
 	timer_init(&w->watchdog, w->loop, watchdog);
-	fd = listen_open(&at, &err);
+	fd = listen_open(&at, true, &err);
 	assert_true(fd >= 0);
 	assert_int_not_equal(at.port, 0);
+	assert_int_equal(listen(fd, 1), 0);
 	w->peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	len = endpoint_to_sockaddr(at, &sa);
 	assert_int_equal(connect(w->peer, (struct sockaddr *)&sa, len), 0);
@@ -530,12 +531,12 @@ listeners_accept_and_rest(void **state)
 	struct sockaddr_storage sa;
 	struct error err;
 	socklen_t len;
-	int fd = listen_open(&at, &err), clients[3], second;
+	int fd = listen_open(&at, true, &err), clients[3], second;
 
 	(void)state;
 	assert_true(fd >= 0);
 	again = at;
-	second = listen_open(&again, &err);	/* one for each loop */
+	second = listen_open(&again, false, &err);	/* one for each loop */
 	assert_true(second >= 0);
 	close(second);
 	d.loop = loop_new("test");
@@ -591,7 +592,7 @@ a_port_in_use_is_named(void **state)
 	len = sizeof(sa);
 	getsockname(fd, (struct sockaddr *)&sa, &len);
 	assert_true(endpoint_from_sockaddr((struct sockaddr *)&sa, &at));
-	assert_int_equal(listen_open(&at, &err), -1);
+	assert_int_equal(listen_open(&at, true, &err), -1);
 	assert_non_null(strstr(err.text, "cannot listen on 127.0.0.1:"));
 	assert_non_null(strstr(err.hint, "another program"));
 	close(fd);

@@ -496,8 +496,9 @@ server_open(struct server *s, const char *const *script, struct endpoint *at)
 			      .in = BUF_MAX(1 << 20),
 			      .message = BUF_MAX(16 << 20) };
 	assert_true(endpoint_parse(SPAN("127.0.0.1:0"), at));
-	s->listener = listen_open(at, &err);
+	s->listener = listen_open(at, true, &err);
 	assert_true(s->listener >= 0);
+	assert_int_equal(listen(s->listener, 16), 0);
 	setsockopt(s->listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 }
 

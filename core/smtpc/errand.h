@@ -1,12 +1,12 @@
-/* attempt.h - one message on its way through the engine
+/* errand.h - one message on its way through the engine
  *
  * Private to smtpc/.  An attempt looks for a connection (a kept one, or the
  * hosts of its plan and their addresses in order), has one client carry its
  * recipients, and settles each of them once.  It is freed by the loop after
  * `done' has been called.
  */
-#ifndef SMTPC_ATTEMPT_H
-#define SMTPC_ATTEMPT_H
+#ifndef SMTPC_ERRAND_H
+#define SMTPC_ERRAND_H
 
 #include "base/ip.h"
 #include "base/loop.h"
@@ -26,10 +26,10 @@ enum rcpt_state {
 	RCPT_SETTLED,
 };
 
-struct attempt {
+struct errand {
 	struct smtpc *engine;
 	struct loop *loop;
-	struct attempt *next, **prev;	/* all of the engine's */
+	struct errand *next, **prev;	/* all of the engine's */
 	uint64_t ticket;
 	const struct smtpc_plan *plan;
 	const struct smtpc_message *m;
@@ -61,35 +61,35 @@ struct attempt {
 	unsigned char rcpts[];		/* of enum rcpt_state */
 };
 
-struct attempt *attempt_new(struct smtpc *c, const struct smtpc_plan *plan,
+struct errand *errand_new(struct smtpc *c, const struct smtpc_plan *plan,
 			    const struct smtpc_message *m);
 
 /* Begins, or begins again on a new connection. */
-void attempt_begin(struct attempt *a);
+void errand_begin(struct errand *a);
 /* At the end of this turn: goes on with the client that it holds, or with
  * what has been marked. */
-void attempt_later(struct attempt *a);
+void errand_later(struct errand *a);
 
-const struct rcpt *attempt_rcpt(const struct attempt *a, size_t i);
-int64_t attempt_timeout_ms(const struct attempt *a, enum smtpc_timeout t);
+const struct rcpt *errand_rcpt(const struct errand *a, size_t i);
+int64_t errand_timeout_ms(const struct errand *a, enum smtpc_timeout t);
 
 /* Settles one, all of a state, or all that are left.  Never ends the
- * attempt: that is attempt_finish(), by whoever lets go of it. */
-void attempt_settle(struct attempt *a, size_t i, const struct outcome *o);
-void attempt_settle_those(struct attempt *a, enum rcpt_state s,
+ * attempt: that is errand_finish(), by whoever lets go of it. */
+void errand_settle(struct errand *a, size_t i, const struct outcome *o);
+void errand_settle_those(struct errand *a, enum rcpt_state s,
 			  const struct outcome *o);
-void attempt_settle_rest(struct attempt *a, const struct outcome *o);
-void attempt_finish(struct attempt *a);
+void errand_settle_rest(struct errand *a, const struct outcome *o);
+void errand_finish(struct errand *a);
 
 /* The client has let go of it: this server would not talk to us at all, so
  * the next one is asked; */
-void attempt_elsewhere(struct attempt *a, const struct outcome *o);
+void errand_elsewhere(struct errand *a, const struct outcome *o);
 /* or the connection was a kept one that proved dead before it did anything;
  * or what is left has failed. */
-void attempt_again(struct attempt *a);
-void attempt_fail(struct attempt *a, const struct outcome *o);
+void errand_again(struct errand *a);
+void errand_fail(struct errand *a, const struct outcome *o);
 
 /* Breaks it off at once, without a word; it is freed later. */
-void attempt_drop(struct attempt *a);
+void errand_drop(struct errand *a);
 
 #endif

@@ -1,5 +1,5 @@
-/* attempt.c - the way of one message to a server, and its settling */
-#include "smtpc/attempt.h"
+/* errand.c - the way of one message to a server, and its settling */
+#include "smtpc/errand.h"
 
 #include "base/clock.h"
 #include "base/macros.h"
@@ -12,13 +12,13 @@
 #include <string.h>
 
 const struct rcpt *
-attempt_rcpt(const struct attempt *a, size_t i)
+errand_rcpt(const struct errand *a, size_t i)
 {
 	return &a->m->env->rcpts[a->m->rcpts[i]];
 }
 
 int64_t
-attempt_timeout_ms(const struct attempt *a, enum smtpc_timeout t)
+errand_timeout_ms(const struct errand *a, enum smtpc_timeout t)
 {
 	int64_t ms = a->plan->timeouts_ms[t];
 
@@ -28,7 +28,7 @@ attempt_timeout_ms(const struct attempt *a, enum smtpc_timeout t)
 /* --- settling -------------------------------------------------------------- */
 
 void
-attempt_settle(struct attempt *a, size_t i, const struct outcome *o)
+errand_settle(struct errand *a, size_t i, const struct outcome *o)
 {
 	if (a->rcpts[i] == RCPT_SETTLED)
 		return;
@@ -38,55 +38,55 @@ attempt_settle(struct attempt *a, size_t i, const struct outcome *o)
 }
 
 void
-attempt_settle_those(struct attempt *a, enum rcpt_state s,
+errand_settle_those(struct errand *a, enum rcpt_state s,
 		     const struct outcome *o)
 {
 	for (size_t i = 0; i < a->m->rcpt_count; i++)
 		if (a->rcpts[i] == s)
-			attempt_settle(a, i, o);
+			errand_settle(a, i, o);
 }
 
 void
-attempt_settle_rest(struct attempt *a, const struct outcome *o)
+errand_settle_rest(struct errand *a, const struct outcome *o)
 {
 	for (size_t i = 0; i < a->m->rcpt_count; i++)
-		attempt_settle(a, i, o);
+		errand_settle(a, i, o);
 }
 
 /* The message is still lent to us while its source owes us an answer. */
 void
-attempt_finish(struct attempt *a)
+errand_finish(struct errand *a)
 {
 	if (a->over) {			/* dropped, and the source answered */
-		attempt_later(a);
+		errand_later(a);
 		return;
 	}
 	if (a->unsettled > 0 || a->client != NULL || a->reading)
 		return;
-	attempt_drop(a);
+	errand_drop(a);
 	a->events->done(a->arg);
 }
 
 void
-attempt_fail(struct attempt *a, const struct outcome *o)
+errand_fail(struct errand *a, const struct outcome *o)
 {
 	if (a->starting) {
 		if (o != &a->last)
 			a->last = *o;
 		a->failing = true;
-		attempt_later(a);
+		errand_later(a);
 		return;
 	}
-	attempt_settle_rest(a, o);
-	attempt_finish(a);
+	errand_settle_rest(a, o);
+	errand_finish(a);
 }
 
 /* --- the way to a server --------------------------------------------------- */
 
-static void attempt_next(struct attempt *a);
+static void errand_next(struct errand *a);
 
 static void
-outcome_host(struct attempt *a, struct outcome *o, const char *host)
+outcome_host(struct errand *a, struct outcome *o, const char *host)
 {
 	snprintf(o->host, sizeof(o->host), "%s", host);
 	o->connect_ms = clock_now_ms() - a->began_ms;
@@ -95,7 +95,7 @@ outcome_host(struct attempt *a, struct outcome *o, const char *host)
 static void
 on_addresses(void *arg, const struct dns_answer *answer)
 {
-	struct attempt *a = arg;
+	struct errand *a = arg;
 	const char *host = a->plan->hosts[a->host - 1];
 
 	a->lookup = 0;
@@ -113,12 +113,12 @@ on_addresses(void *arg, const struct dns_answer *answer)
 			: (struct enhanced){ 4, 4, 3 };
 		outcome_host(a, &a->last, host);
 	}
-	attempt_next(a);
+	errand_next(a);
 }
 
 /* The next address of this host, or of the next that has some. */
 static void
-attempt_next(struct attempt *a)
+errand_next(struct errand *a)
 {
 	struct endpoint to = { .port = a->plan->port ? a->plan->port : 25 };
 	const char *host;
@@ -130,7 +130,7 @@ attempt_next(struct attempt *a)
 		return;
 	}
 	if (a->host == a->plan->host_count) {
-		attempt_fail(a, &a->last);
+		errand_fail(a, &a->last);
 		return;
 	}
 	host = a->plan->hosts[a->host++];
@@ -142,7 +142,7 @@ attempt_next(struct attempt *a)
 }
 
 void
-attempt_begin(struct attempt *a)
+errand_begin(struct errand *a)
 {
 	struct client *c = a->fresh ? NULL : pool_take(a);
 
@@ -150,39 +150,39 @@ attempt_begin(struct attempt *a)
 	a->greeted_ms = a->data_ms = 0;
 	if (c == NULL) {
 		a->host = a->ip_count = a->ip_next = 0;
-		attempt_next(a);
+		errand_next(a);
 		return;
 	}
 	a->greeted_ms = a->began_ms;
 	/* what this server cannot take would be settled at once: not before
 	 * smtpc_send() has returned */
 	if (a->starting && !transaction_fits(c))
-		attempt_later(a);
+		errand_later(a);
 	else
 		client_go(c, transaction_begin(c));
 }
 
 void
-attempt_elsewhere(struct attempt *a, const struct outcome *o)
+errand_elsewhere(struct errand *a, const struct outcome *o)
 {
 	a->last = *o;
-	attempt_next(a);
+	errand_next(a);
 }
 
 void
-attempt_again(struct attempt *a)
+errand_again(struct errand *a)
 {
 	for (size_t i = 0; i < a->m->rcpt_count; i++)
 		if (a->rcpts[i] != RCPT_SETTLED)
 			a->rcpts[i] = RCPT_WAITS;
 	a->fresh = true;
-	attempt_begin(a);
+	errand_begin(a);
 }
 
 /* --- life ------------------------------------------------------------------ */
 
 static void
-attempt_cancelled(struct attempt *a)
+errand_cancelled(struct errand *a)
 {
 	struct outcome o = { .code = 0 };
 	enum phase at = PHASE_RESOLVE;
@@ -196,37 +196,37 @@ attempt_cancelled(struct attempt *a)
 		dns_forget(a->engine->dns, a->lookup);
 	a->lookup = 0;
 	outcome_set(&o, OUTCOME_LOCAL, at, "broken off by us");
-	attempt_fail(a, &o);
+	errand_fail(a, &o);
 }
 
 static void
-attempt_turn(struct later *l)
+errand_turn(struct later *l)
 {
-	struct attempt *a = container_of(l, struct attempt, later);
+	struct errand *a = container_of(l, struct errand, later);
 
 	if (a->over) {
 		if (!a->reading)
 			mem_free(a);
 	} else if (a->failing) {
-		attempt_fail(a, &a->last);
+		errand_fail(a, &a->last);
 	} else if (a->cancelled) {
-		attempt_cancelled(a);
+		errand_cancelled(a);
 	} else if (a->client != NULL && a->client->state == ST_IDLE) {
 		client_go(a->client, transaction_begin(a->client));
 	}
 }
 
 void
-attempt_later(struct attempt *a)
+errand_later(struct errand *a)
 {
 	loop_later(a->loop, &a->later);
 }
 
-struct attempt *
-attempt_new(struct smtpc *e, const struct smtpc_plan *plan,
+struct errand *
+errand_new(struct smtpc *e, const struct smtpc_plan *plan,
 	    const struct smtpc_message *m)
 {
-	struct attempt *a = mem_new(sizeof(*a) + m->rcpt_count);
+	struct errand *a = mem_new(sizeof(*a) + m->rcpt_count);
 
 	must(plan->host_count > 0 && m->rcpt_count > 0);
 	a->engine = e;
@@ -234,7 +234,7 @@ attempt_new(struct smtpc *e, const struct smtpc_plan *plan,
 	a->plan = plan;
 	a->m = m;
 	a->unsettled = m->rcpt_count;
-	a->later.run = attempt_turn;
+	a->later.run = errand_turn;
 	a->ticket = ticket_open(e->tickets, a);
 	a->next = e->attempts;
 	a->prev = &e->attempts;
@@ -246,7 +246,7 @@ attempt_new(struct smtpc *e, const struct smtpc_plan *plan,
 }
 
 void
-attempt_drop(struct attempt *a)
+errand_drop(struct errand *a)
 {
 	struct smtpc *e = a->engine;
 
@@ -260,5 +260,5 @@ attempt_drop(struct attempt *a)
 	if (a->next != NULL)
 		a->next->prev = a->prev;
 	e->counts.attempts--;
-	attempt_later(a);
+	errand_later(a);
 }
