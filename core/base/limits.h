@@ -19,8 +19,8 @@ enum {
 	LIMIT_ORCPT = 500,		/* RFC 3461 section 4.2 */
 	LIMIT_ROUTES_PER_MESSAGE = 64,	/* items that one message can make */
 	LIMIT_PREFIX = 64 * 1024,	/* header fields that we put in front */
-	LIMIT_INLINE_BODY = 64 * 1024,	/* larger bodies are files */
-	LIMIT_CHUNK = 128 * 1024,	/* one read or write of a large body */
+	LIMIT_INLINE_BODY = 128 * 1024,	/* larger bodies are files */
+	LIMIT_CHUNK = 256 * 1024,	/* one read or write of a large body */
 	LIMIT_CONF_FILE = 1024 * 1024,	/* one YAML file */
 	LIMIT_CONF_DEPTH = 16,		/* nesting in it */
 	LIMIT_CONF_NODES = 100 * 1000,	/* nodes in it, aliases counted out */

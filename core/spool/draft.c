@@ -19,6 +19,9 @@
 #include <string.h>
 #include <unistd.h>
 
+_Static_assert(2 * LIMIT_INLINE_BODY <= LIMIT_CHUNK,
+	       "a buffer must hold more than what makes it be shipped");
+
 enum {
 	SHIP = LIMIT_INLINE_BODY,	/* a buffer as full as this is shipped */
 	SPILL_TIGHT = LIMIT_INLINE_BODY / 4,	/* with the budget used up */

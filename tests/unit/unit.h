@@ -15,6 +15,16 @@
 
 #include <cmocka.h>
 
+#include <unistd.h>
+
+/* A test that hangs is a test that fails: five minutes are enough for each
+ * program, also under the sanitizers. */
+__attribute__((constructor)) static void
+unit_deadline(void)
+{
+	alarm(300);
+}
+
 #define CHECK_ROW(i, cond)						\
 	do {								\
 		if (!(cond))						\
