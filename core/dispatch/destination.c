@@ -10,6 +10,7 @@
 #include "dispatch/inside.h"
 
 #include "base/clock.h"
+#include "base/macros.h"
 #include "dispatch/retry.h"
 
 enum {
@@ -271,10 +272,13 @@ static void
 destination_rest(struct destination *t)
 {
 	struct dispatch *d = t->outlet->dispatch;
+	const struct retry_policy *p = &d->config->retry;
 	int64_t now_ms = clock_now_ms(), rest_ms;
 
+	/* who wants retries sooner than we rest gets them */
 	t->failures++;
-	rest_ms = retry_rest(REST_FIRST_MS, REST_LONGEST_MS, t->failures,
+	rest_ms = retry_rest(MIN(REST_FIRST_MS, p->first),
+			     MIN(REST_LONGEST_MS, p->longest), t->failures,
 			     dispatch_dice(d));
 	t->rested_ms = now_ms;
 	t->rest_until_ms = now_ms + rest_ms;
