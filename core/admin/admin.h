@@ -1,0 +1,53 @@
+/* admin.h - the control socket and the API behind it
+ *
+ * HTTP with JSON on a Unix socket, served by libmicrohttpd on a thread of
+ * its own.  Root, the service's user and members of its group may speak
+ * (SO_PEERCRED).  What concerns live state is asked of the loop that owns it
+ * and waited for; the queue is read with a reader of its own, in pages.
+ */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "base/error.h"
+#include "base/loop.h"
+
+struct admin;
+struct dispatch;
+struct spool;
+
+struct admin_intake {
+	uint64_t sessions, open, accepted, refused;
+};
+
+struct admin_facts {			/* what does not change */
+	const char *version;
+	const char *hostname;
+	const char *config;		/* path of postern.yaml */
+	int64_t started_ms;		/* wall clock */
+};
+
+struct admin_deps {
+	const char *socket;		/* path; an old one is replaced */
+	struct loop *loop;		/* of dispatch */
+	struct dispatch *dispatch;
+	struct spool *spool;
+	struct admin_facts facts;
+	void *arg;			/* for all that follow */
+	/* Any thread. */
+	void (*intake)(void *arg, struct admin_intake *ret);
+	/* The names of listeners and routes now in force, as one JSON object
+	 * text that the caller frees with mem_free.  On the loop. */
+	char *(*describe)(void *arg);
+	/* On the loop: begins a reload; done is called on the loop, with the
+	 * diagnostics as text (borrowed). */
+	void (*reload)(void *arg,
+		       void (*done)(void *done_arg, bool ok, const char *text),
+		       void *done_arg);
+};
+
+struct admin *admin_start(const struct admin_deps *deps, struct error *err);
+/* Ends the thread; requests under way are answered with 503.  The loop must
+ * still run, or have answered everything. */
+void admin_stop(struct admin **a);
+
+#endif

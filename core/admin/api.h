@@ -1,0 +1,60 @@
+/* api.h - requests of the control socket: a table, and a function for each */
+#ifndef ADMIN_API_H
+#define ADMIN_API_H
+
+#include "admin/admin.h"
+#include "spool/spool.h"
+
+#include <jansson.h>
+
+struct admin {
+	struct admin_deps deps;
+	struct spool_reader *reader;	/* the admin thread's */
+	struct MHD_Daemon *http;
+	char *socket;
+};
+
+struct request {
+	struct admin *admin;
+	const char *tail;		/* of the path, behind a row's prefix */
+	/* A parameter of the query, or NULL. */
+	const char *(*query)(const struct request *rq, const char *name);
+	void *connection;		/* private to http.c */
+	json_t *body;			/* POST: an object; else NULL */
+};
+
+/* A status of HTTP, and *ret, which the caller owns: an object. */
+struct api_row {
+	const char *method, *path;
+	bool prefix;			/* the path goes on: request.tail */
+	unsigned (*run)(struct request *rq, json_t **ret);
+};
+extern const struct api_row api_rows[];
+
+/* {"error": words}; returns status. */
+unsigned api_error(unsigned status, json_t **ret, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+unsigned api_status(struct request *rq, json_t **ret);
+unsigned api_reload(struct request *rq, json_t **ret);
+unsigned api_queue_list(struct request *rq, json_t **ret);
+unsigned api_queue_show(struct request *rq, json_t **ret);
+unsigned api_queue_act(struct request *rq, json_t **ret);
+
+/* --- asking the loop ------------------------------------------------------
+ * The admin thread waits until ask_answer() has been called for the question,
+ * at most `patience_ms'.  A question is shared by both sides and freed by
+ * the one that lets go of it last. */
+struct ask {
+	struct letter letter;
+	void (*on_loop)(struct ask *a);	/* must lead to ask_answer() */
+	void (*drop)(struct ask *a);	/* frees the object around it */
+	struct ask_wait *wait;		/* private */
+};
+/* False: the loop has not answered in time.  In both cases the asker calls
+ * ask_release() when it has read the answer. */
+bool ask_and_wait(struct admin *admin, struct ask *a, int64_t patience_ms);
+void ask_answer(struct ask *a);		/* on the loop; a may be gone after */
+void ask_release(struct ask *a);
+
+#endif

@@ -1,0 +1,259 @@
+/* api_queue.c - the queue: looking at it, and the operator's hand */
+#include "admin/api.h"
+
+#include "base/limits.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "dispatch/dispatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATIENCE_MS = 30 * 1000 };
+
+/* --- an item as JSON ------------------------------------------------------------ */
+
+/* Mail may hold any bytes; JSON holds UTF-8. */
+static json_t *
+text(struct span s)
+{
+	json_t *v = json_stringn(s.n ? s.p : "", s.n);
+	char *copy;
+
+	if (v != NULL)
+		return v;
+	copy = span_dup(s);
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)copy[i] > 126)
+			copy[i] = '?';
+	v = json_stringn(copy, s.n);
+	mem_free(copy);
+	return v ? v : json_null();
+}
+
+static json_t *
+text_or_null(const char *s)
+{
+	return s ? text(span_of(s)) : json_null();
+}
+
+static json_t *
+recipients_json(const struct item *item)
+{
+	static const char *const words[] = {
+		[RCPT_QUEUED] = "queued", [RCPT_DELIVERED] = "delivered",
+		[RCPT_BOUNCED] = "bounced",
+	};
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < item->env->rcpt_count; i++)
+		json_array_append_new(all, json_pack("{s:o, s:s, s:o}",
+			"address", text(item->env->rcpts[i].address.text),
+			"state", words[item->rcpts[i].state],
+			"last", text_or_null(item->rcpts[i].last)));
+	return all;
+}
+
+static const char *
+state_word(const struct item *item)
+{
+	if (item->held)
+		return "held";
+	return item->claimed ? "active" : "waiting";
+}
+
+static json_t *
+item_json(const struct item *item)
+{
+	char id[ITEM_TEXT];
+
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:i, s:b, "
+			 "s:o, s:o, s:o, s:o}",
+		"id", item_id_text(item->id, id), "route", item->route,
+		"state", state_word(item),
+		"sender", text(item->env->sender.text),
+		"recipients", recipients_json(item),
+		"size", (json_int_t)item_size(item),
+		"created_ms", (json_int_t)item->created_ms,
+		"due_ms", (json_int_t)item->due_ms,
+		"attempts", (int)item->attempts,
+		"uncertain", item->uncertain,
+		"last", text_or_null(item->last),
+		"client", text_or_null(item->origin.client),
+		"helo", text_or_null(item->origin.helo),
+		"message_id", text_or_null(item->origin.message_id));
+}
+
+/* --- looking ----------------------------------------------------------------------- */
+
+static void
+on_item(void *arg, const struct item *item)
+{
+	json_array_append_new(arg, item_json(item));
+}
+
+unsigned
+api_queue_list(struct request *rq, json_t **ret)
+{
+	const char *after = rq->query(rq, "after"), *max = rq->query(rq, "max");
+	const char *held = rq->query(rq, "held");
+	struct spool_query q = { .max = 100, .held = -1,
+		.route = rq->query(rq, "route"),
+		.address = rq->query(rq, "address") };
+	json_t *items = json_array();
+	struct error err;
+	uint64_t n;
+
+	if (max != NULL && span_u64(span_of(max), LIMIT_PAGE, &n))
+		q.max = n;
+	if (held != NULL)
+		q.held = strcmp(held, "1") == 0;
+	if (after != NULL && !item_id_parse(span_of(after), &q.after)) {
+		json_decref(items);
+		return api_error(400, ret, "after: `%s' is no id", after);
+	}
+	if (!spool_view(rq->admin->reader, &q, on_item, items, &err)) {
+		json_decref(items);
+		return api_error(500, ret, "%s", err.text);
+	}
+	*ret = json_pack("{s:b, s:o}", "more",
+			 json_array_size(items) == q.max, "items", items);
+	return 200;
+}
+
+unsigned
+api_queue_show(struct request *rq, json_t **ret)
+{
+	struct item *item;
+	struct error err;
+	uint64_t id;
+
+	if (!item_id_parse(span_of(rq->tail), &id))
+		return api_error(400, ret, "`%s' is no id", rq->tail);
+	switch (spool_view_item(rq->admin->reader, id, &item, &err)) {
+	case SPOOL_OK:
+		*ret = item_json(item);
+		item_free(&item);
+		return 200;
+	case SPOOL_GONE:
+		return api_error(404, ret, "%s is not in the queue: it has "
+				 "been delivered, bounced or removed, or never "
+				 "was there", rq->tail);
+	default:
+		return api_error(500, ret, "%s", err.text);
+	}
+}
+
+/* --- acting ------------------------------------------------------------------------- */
+
+struct act_ask {
+	struct ask ask;
+	struct admin *admin;
+	struct dispatch_act act;
+};
+
+static void
+act_drop(struct ask *ask)
+{
+	struct act_ask *a = container_of(ask, struct act_ask, ask);
+
+	mem_free(a->act.ids);
+	mem_free(a->act.route);
+	mem_free(a);
+}
+
+static void
+act_done(struct dispatch_act *act)
+{
+	struct act_ask *a = container_of(act, struct act_ask, act);
+
+	ask_answer(&a->ask);
+}
+
+static void
+act_on_loop(struct ask *ask)
+{
+	struct act_ask *a = container_of(ask, struct act_ask, ask);
+
+	dispatch_act(a->admin->deps.dispatch, &a->act);
+}
+
+static bool
+find_verb(const char *name, enum spool_verb *ret)
+{
+	static const char *const verbs[] = {
+		[SPOOL_HOLD] = "hold", [SPOOL_RELEASE] = "release",
+		[SPOOL_RETRY] = "retry", [SPOOL_REMOVE] = "remove",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (strcmp(verbs[i], name) != 0)
+			continue;
+		*ret = (enum spool_verb)i;
+		return true;
+	}
+	return false;
+}
+
+/* {"ids": [...]} or {"all": true} or {"route": name}; one of them. */
+static unsigned
+read_choice(json_t *body, struct dispatch_act *act, json_t **ret)
+{
+	json_t *ids = json_object_get(body, "ids");
+	const char *route = json_string_value(json_object_get(body, "route"));
+	size_t i;
+	json_t *one;
+
+	if (ids == NULL) {
+		if (route != NULL)
+			act->route = mem_strdup(route);
+		else if (!json_is_true(json_object_get(body, "all")))
+			return api_error(400, ret, "say which: ids, route, or "
+					 "all");
+		return 0;
+	}
+	act->n = json_array_size(ids);
+	if (act->n == 0)
+		return api_error(400, ret, "ids is an empty list");
+	act->ids = mem_array(act->n, sizeof(uint64_t));
+	json_array_foreach(ids, i, one) {
+		const char *s = json_string_value(one);
+
+		if (s == NULL || !item_id_parse(span_of(s), &act->ids[i]))
+			return api_error(400, ret, "`%s' is no id", s ? s : "");
+	}
+	return 0;
+}
+
+unsigned
+api_queue_act(struct request *rq, json_t **ret)
+{
+	struct act_ask *a;
+	enum spool_verb verb;
+	unsigned status;
+
+	if (!find_verb(rq->tail, &verb))
+		return api_error(404, ret, "there is no /v1/queue/%s", rq->tail);
+	a = NEW(struct act_ask);
+	a->admin = rq->admin;
+	a->ask.on_loop = act_on_loop;
+	a->ask.drop = act_drop;
+	a->act.verb = verb;
+	a->act.done = act_done;
+	status = read_choice(rq->body, &a->act, ret);
+	if (status != 0) {
+		act_drop(&a->ask);
+		return status;
+	}
+	if (!ask_and_wait(rq->admin, &a->ask, PATIENCE_MS))
+		status = api_error(503, ret, "no answer for %d seconds",
+				   PATIENCE_MS / 1000);
+	else if (a->act.failed)
+		status = api_error(500, ret, "%s", a->act.err.text);
+	else
+		*ret = json_pack("{s:I, s:I}", "changed",
+				 (json_int_t)a->act.changed, "busy",
+				 (json_int_t)a->act.busy);
+	ask_release(&a->ask);
+	return status ? status : 200;
+}

@@ -1,0 +1,186 @@
+/* api_status.c - how the gateway is, and reading its configuration again */
+#include "admin/api.h"
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "dispatch/dispatch.h"
+
+#include <string.h>
+
+enum { PATIENCE_MS = 10 * 1000, RELOAD_PATIENCE_MS = 60 * 1000 };
+
+const struct api_row api_rows[] = {
+	{ "GET",  "/v1/status",        false, api_status },
+	{ "POST", "/v1/reload",        false, api_reload },
+	{ "GET",  "/v1/queue",         false, api_queue_list },
+	{ "POST", "/v1/queue/",        true,  api_queue_act },
+	{ "GET",  "/v1/queue/",        true,  api_queue_show },
+	{ 0 },
+};
+
+/* --- status: what the loop knows ---------------------------------------------- */
+
+struct status_ask {
+	struct ask ask;
+	struct admin *admin;
+	json_t *destinations;
+	char *description;
+};
+
+static void
+status_drop(struct ask *ask)
+{
+	struct status_ask *s = container_of(ask, struct status_ask, ask);
+
+	json_decref(s->destinations);
+	mem_free(s->description);
+	mem_free(s);
+}
+
+static void
+on_row(void *arg, const struct dispatch_row *r)
+{
+	struct status_ask *s = arg;
+
+	json_array_append_new(s->destinations, json_pack(
+		"{s:s, s:s, s:s?, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:s?}",
+		"route", r->route, "backend", r->backend,
+		"destination", r->destination,
+		"waiting", (int)r->waiting, "active", (int)r->active,
+		"limit", (int)r->limit, "rest_ms", (json_int_t)r->rest_ms,
+		"delivered", (json_int_t)r->delivered,
+		"deferred", (json_int_t)r->deferred,
+		"bounced", (json_int_t)r->bounced, "last", r->last));
+}
+
+static void
+status_on_loop(struct ask *ask)
+{
+	struct status_ask *s = container_of(ask, struct status_ask, ask);
+	struct admin_deps *deps = &s->admin->deps;
+
+	dispatch_rows(deps->dispatch, on_row, s);
+	s->description = deps->describe(deps->arg);
+	ask_answer(ask);
+}
+
+/* --- status: what any thread may ask --------------------------------------------- */
+
+static json_t *
+status_queue(struct admin *a)
+{
+	struct spool_counts c = { 0 };
+	struct spool_stats s;
+	struct error err;
+
+	if (!spool_count(a->reader, clock_wall_ms(), &c, &err))
+		return json_pack("{s:s}", "error", err.text);
+	spool_stats(a->deps.spool, &s);
+	return json_pack("{s:I, s:I, s:I, s:I, s:b, s:s, s:I, s:I}",
+		"items", (json_int_t)c.items, "held", (json_int_t)c.held,
+		"due", (json_int_t)c.due, "oldest_ms", (json_int_t)c.oldest_ms,
+		"accepting", s.accepting, "trouble", s.trouble,
+		"commits", (json_int_t)s.commits,
+		"settled", (json_int_t)s.settled);
+}
+
+static json_t *
+status_intake(struct admin *a)
+{
+	struct admin_intake in;
+
+	a->deps.intake(a->deps.arg, &in);
+	return json_pack("{s:I, s:I, s:I, s:I}",
+		"sessions", (json_int_t)in.sessions, "open", (json_int_t)in.open,
+		"accepted", (json_int_t)in.accepted,
+		"refused", (json_int_t)in.refused);
+}
+
+unsigned
+api_status(struct request *rq, json_t **ret)
+{
+	struct admin *a = rq->admin;
+	struct status_ask *s = NEW(struct status_ask);
+	bool answered;
+
+	s->admin = a;
+	s->ask.on_loop = status_on_loop;
+	s->ask.drop = status_drop;
+	s->destinations = json_array();
+	answered = ask_and_wait(a, &s->ask, PATIENCE_MS);
+	if (!answered) {
+		ask_release(&s->ask);
+		return api_error(503, ret, "the delivery loop has not answered "
+				 "for %d seconds", PATIENCE_MS / 1000);
+	}
+	*ret = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o?, s:o, s:o, s:O}",
+		"version", a->deps.facts.version,
+		"hostname", a->deps.facts.hostname,
+		"config", a->deps.facts.config,
+		"started_ms", (json_int_t)a->deps.facts.started_ms,
+		"now_ms", (json_int_t)clock_wall_ms(),
+		"running", json_loads(s->description, 0, NULL),
+		"intake", status_intake(a), "queue", status_queue(a),
+		"destinations", s->destinations);
+	ask_release(&s->ask);
+	return 200;
+}
+
+/* --- reload ------------------------------------------------------------------------- */
+
+struct reload_ask {
+	struct ask ask;
+	struct admin *admin;
+	bool ok;
+	char *text;
+};
+
+static void
+reload_drop(struct ask *ask)
+{
+	struct reload_ask *r = container_of(ask, struct reload_ask, ask);
+
+	mem_free(r->text);
+	mem_free(r);
+}
+
+static void
+reload_done(void *arg, bool ok, const char *text)
+{
+	struct reload_ask *r = arg;
+
+	r->ok = ok;
+	r->text = mem_strdup(text);
+	ask_answer(&r->ask);
+}
+
+static void
+reload_on_loop(struct ask *ask)
+{
+	struct reload_ask *r = container_of(ask, struct reload_ask, ask);
+	struct admin_deps *deps = &r->admin->deps;
+
+	deps->reload(deps->arg, reload_done, r);
+}
+
+unsigned
+api_reload(struct request *rq, json_t **ret)
+{
+	struct reload_ask *r = NEW(struct reload_ask);
+	unsigned status = 200;
+
+	r->admin = rq->admin;
+	r->ask.on_loop = reload_on_loop;
+	r->ask.drop = reload_drop;
+	if (!ask_and_wait(rq->admin, &r->ask, RELOAD_PATIENCE_MS)) {
+		ask_release(&r->ask);
+		return api_error(503, ret, "the reload has not ended after %d "
+				 "seconds; the log tells how it went",
+				 RELOAD_PATIENCE_MS / 1000);
+	}
+	*ret = json_pack("{s:b, s:s}", "ok", r->ok, "text", r->text);
+	status = r->ok ? 200 : 409;
+	ask_release(&r->ask);
+	return status;
+}
