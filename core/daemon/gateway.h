@@ -16,17 +16,19 @@ struct gateway_config {
 	char *spool;			/* sqlite:/var/lib/postern | memory: */
 	char *state;			/* folder; default: the spool's */
 	int log_format, log_level;	/* enum log_format, enum log_level */
-	int64_t memory;			/* limits.memory */
-	int64_t free_space;		/* limits.free_space */
 	int64_t stop_patience;		/* ms for what is in flight at SIGTERM */
 	struct strings modules;		/* paths of further modules */
 	int64_t intake_threads;		/* 0: one for each core */
+	/* bound by their rooms */
+	const struct node *listen, *relay, *limits, *retry, *dsn, *filters;
 };
 
 extern const struct schema_key gateway_keys[];
 
-/* path is postern.yaml; the routes are in conf.d beside it.  NULL when
- * something is wrong; d tells all of it (and warnings in any case). */
-struct snapshot *gateway_load(const char *path, struct diags *d);
+/* path is postern.yaml; the routes are in conf.d beside it.  False when
+ * something is wrong; d tells all of it, and warnings in any case.  *ret is
+ * then NULL or what could be bound, which d's marks point into: give it back
+ * with snapshot_unref() when d has been shown. */
+bool gateway_load(const char *path, struct diags *d, struct snapshot **ret);
 
 #endif

@@ -1,0 +1,193 @@
+/* app.c - a life: load, start, run, stop */
+#include "daemon/app.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/thread.h"
+#include "daemon/gateway.h"
+#include "daemon/notify.h"
+#include "daemon/phases.h"
+#include "daemon/privileges.h"
+#include "dispatch/dispatch.h"
+#include "spool/spool.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct log app_log = { .room = "gateway" };
+
+/* --- stopping ------------------------------------------------------------------ */
+
+static void
+deliveries_ended(void *arg)
+{
+	struct app *app = arg;
+
+	loop_stop(app->loop);
+}
+
+static void
+intake_ended(void *arg)
+{
+	struct app *app = arg;
+	const struct gateway_config *g = snapshot_get(app->snap, SLOT_GATEWAY);
+
+	dispatch_stop(app->dispatch, g->stop_patience, deliveries_ended, app);
+}
+
+void
+app_stop_begin(struct app *app)
+{
+	const struct gateway_config *g = snapshot_get(app->snap, SLOT_GATEWAY);
+
+	if (app->stopping)
+		return;
+	app->stopping = true;
+	notify_manager("STOPPING=1");
+	log_info(&app_log, "stopping: what is under way is finished first");
+	intake_stop(&app->intake, g->stop_patience / 2, app->loop,
+		    intake_ended, app);
+}
+
+/* What stays for the next start. */
+static void
+tell_what_is_left(struct app *app)
+{
+	struct spool_counts counts;
+	struct spool_reader *r;
+	struct error err;
+
+	if (app->spool == NULL)
+		return;
+	r = spool_reader_open(app->spool, &err);
+	if (r != NULL && spool_count(r, clock_wall_ms(), &counts, &err))
+		log_info(&app_log, "stopped; %llu message%s left in the queue",
+			 (unsigned long long)counts.items,
+			 counts.items == 1 ? " is" : "s are");
+	spool_reader_close(&r);
+}
+
+/* --- signals --------------------------------------------------------------------- */
+
+static void
+on_terminate(struct ev_loop *ev, struct ev_signal *w, int events)
+{
+	struct app *app = w->data;
+
+	(void)ev, (void)events;
+	if (app->stopping)
+		loop_stop(app->loop);	/* twice: at once */
+	else
+		app_stop_begin(app);
+}
+
+static void
+on_hangup(struct ev_loop *ev, struct ev_signal *w, int events)
+{
+	(void)ev, (void)events;
+	reload_begin(w->data, NULL, NULL);
+}
+
+static void
+signal_start(struct app *app, struct ev_signal *w, int number,
+	     void (*fn)(struct ev_loop *, struct ev_signal *, int))
+{
+	sigset_t one;
+
+	ev_signal_init(w, fn, number);
+	w->data = app;
+	ev_signal_start(loop_ev(app->loop), w);
+	/* all were blocked before the first thread; this one takes these */
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
+static void
+signals_start(struct app *app)
+{
+	signal_start(app, &app->terminate, SIGTERM, on_terminate);
+	signal_start(app, &app->interrupt, SIGINT, on_terminate);
+	signal_start(app, &app->hangup, SIGHUP, on_hangup);
+}
+
+static void
+signals_stop(struct app *app)
+{
+	ev_signal_stop(loop_ev(app->loop), &app->terminate);
+	ev_signal_stop(loop_ev(app->loop), &app->interrupt);
+	ev_signal_stop(loop_ev(app->loop), &app->hangup);
+}
+
+/* --- life ---------------------------------------------------------------------------- */
+
+static int
+show_diags(struct diags *d, bool ok)
+{
+	AUTO(buf_fini) struct buf text = BUF_MAX(256 * 1024);
+
+	diags_show(d, &text);
+	fputs(buf_str(&text), stderr);
+	diags_free(&d);
+	return ok ? 0 : 78;
+}
+
+static int
+start_failed(struct app *app, const struct error *err)
+{
+	fprintf(stderr, "postern: %s\n", err->text);
+	if (err->hint[0] != '\0')
+		fprintf(stderr, "  hint: %s\n", err->hint);
+	loop_free(&app->loop);
+	snapshot_unref(&app->snap);
+	return error_exit_status(err);
+}
+
+static void
+tell_ready(const struct app *app)
+{
+	const struct smtpd_config *c = snapshot_get(app->snap, SLOT_SMTPD);
+	const struct listener_config *listen = c->listen.v;
+
+	for (size_t i = 0; i < c->listen.n; i++)
+		log_info(&app_log, "listening on %s", listen[i].address);
+	log_info(&app_log, "postern %s is ready", PACKAGE_VERSION);
+	notify_manager("READY=1");
+}
+
+int
+app_run(const char *path)
+{
+	struct app app = { .path = path, .started_ms = clock_wall_ms() };
+	struct diags *d = diags_new();
+	const struct gateway_config *g;
+	struct error err;
+	bool ok;
+
+	thread_block_signals();
+	signal(SIGPIPE, SIG_IGN);
+	ok = gateway_load(path, d, &app.snap);
+	if (show_diags(d, ok) != 0) {
+		snapshot_unref(&app.snap);
+		return 78;
+	}
+	g = snapshot_get(app.snap, SLOT_GATEWAY);
+	log_configure((enum log_format)g->log_format,
+		      (enum log_level)g->log_level);
+	process_limits();
+	app.loop = loop_new("delivery");
+	if (!phases_start(&app, &err))
+		return start_failed(&app, &err);
+	signals_start(&app);
+	tell_ready(&app);
+	loop_run(app.loop);
+	signals_stop(&app);
+	tell_what_is_left(&app);
+	phases_stop(&app);
+	loop_free(&app.loop);
+	buf_fini(&app.reload.text);
+	snapshot_unref(&app.snap);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* app.h - the running gateway: everything there is one of
+ *
+ * The main thread is the delivery loop; it also takes the signals and leads
+ * start, reload and stop.  phases.c has the order as a table.
+ */
+#ifndef DAEMON_APP_H
+#define DAEMON_APP_H
+
+#include "base/budget.h"
+#include "base/error.h"
+#include "base/loop.h"
+#include "base/worker.h"
+#include "conf/snapshot.h"
+#include "daemon/intake.h"
+#include "daemon/reload.h"
+
+struct app {
+	const char *path;		/* of postern.yaml */
+	struct snapshot *snap;		/* in force */
+	int64_t started_ms;		/* wall clock */
+
+	struct loop *loop;		/* the delivery loop */
+	struct workers *workers;
+	struct budget memory;
+	struct dns *dns;
+	struct smtpc *smtpc;
+	struct dispatch *dispatch;
+	struct spool *spool;
+	struct guard *guard;
+	struct admin *admin;
+	struct intake intake;
+	struct reload reload;
+	struct ev_signal terminate, interrupt, hangup;
+	bool stopping;
+	size_t up;			/* phases that have started */
+};
+
+/* Runs the gateway until it is told to stop; an exit status. */
+int app_run(const char *path);
+
+/* Begins to stop: no new sessions, then no new deliveries, then the loop
+ * ends.  On the loop. */
+void app_stop_begin(struct app *app);
+
+#endif

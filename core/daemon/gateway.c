@@ -1,0 +1,278 @@
+/* gateway.c - from files to a snapshot; the same for check, start, reload */
+#include "daemon/gateway.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "dispatch/config.h"
+#include "module/hooks.h"
+#include "module/module.h"
+#include "route/route.h"
+#include "smtpd/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct schema_key log_keys[] = {
+	{ .name = "format", .type = T_ENUM, .words = "text|json",
+	  .fallback = "text", .offset = offsetof(struct gateway_config, log_format),
+	  .help = "one line for each event, or one JSON object" },
+	{ .name = "level", .type = T_ENUM, .words = "error|warning|info|debug",
+	  .fallback = "info", .offset = offsetof(struct gateway_config, log_level),
+	  .help = "the least important lines that are written" },
+	{ 0 },
+};
+
+const struct schema_key gateway_keys[] = {
+	KEY(gateway_config, hostname, T_STRING, NULL,
+	    "our name in the greeting, EHLO and Received; without it, the "
+	    "host's full name"),
+	KEY(gateway_config, user, T_STRING, NULL,
+	    "whom to become, when started as root, after the ports are "
+	    "bound; without it, the user postern if there is one"),
+	KEY(gateway_config, spool, T_STRING, "sqlite:/var/lib/postern",
+	    "where the queue is: sqlite:FOLDER, or memory: for tests"),
+	KEY(gateway_config, state, T_PATH, NULL,
+	    "the folder of the control socket; without it, the spool's"),
+	KEY(gateway_config, modules, T_STRINGS, NULL,
+	    "paths of further modules to load"),
+	{ .name = "log", .type = T_BLOCK, .keys = log_keys,
+	  .help = "what is told, and how" },
+	{ .name = "stop_patience", .type = T_DURATION, .fallback = "25s",
+	  .offset = offsetof(struct gateway_config, stop_patience),
+	  .help = "how long deliveries under way may take when we are told "
+		  "to stop" },
+	{ .name = "intake_threads", .type = T_INT, .fallback = "0",
+	  .offset = offsetof(struct gateway_config, intake_threads),
+	  .min = 0, .max = 64,
+	  .help = "loops that take connections; 0: one for each processor" },
+	/* bound by their rooms, from the root */
+	KEY(gateway_config, listen, T_NODE, NULL, "where devices connect"),
+	KEY(gateway_config, relay, T_NODE, NULL, "who may send"),
+	KEY(gateway_config, limits, T_NODE, NULL, "how much is taken"),
+	KEY(gateway_config, retry, T_NODE, NULL, "when mail is tried again"),
+	KEY(gateway_config, dsn, T_NODE, NULL, "who is told of failures"),
+	KEY(gateway_config, filters, T_NODE, NULL,
+	    "a list of filters that see every message"),
+	{ 0 },
+};
+
+/* All that a load needs to hand around. */
+struct load {
+	struct snapshot *snap;
+	struct arena *arena;
+	struct diags *d;
+	const struct node *root;
+	const char *path;
+	struct gateway_config *gateway;
+	struct routes *routes;
+};
+
+/* --- who we are ----------------------------------------------------------- */
+
+static char *
+full_name(struct arena *arena)
+{
+	struct addrinfo hints = { .ai_flags = AI_CANONNAME }, *found = NULL;
+	char name[256] = "";
+	char *ret;
+
+	gethostname(name, sizeof(name) - 1);
+	if (strchr(name, '.') == NULL &&
+	    getaddrinfo(name, NULL, &hints, &found) == 0 &&
+	    found->ai_canonname != NULL &&
+	    strchr(found->ai_canonname, '.') != NULL)
+		ret = arena_strdup(arena, found->ai_canonname);
+	else
+		ret = arena_strdup(arena, name[0] ? name : "localhost");
+	if (found != NULL)
+		freeaddrinfo(found);
+	return ret;
+}
+
+static bool
+gateway_check(struct load *l)
+{
+	struct gateway_config *g = l->gateway;
+	const char *folder = span_starts_nocase(span_of(g->spool),
+		SPAN("sqlite:")) ? g->spool + strlen("sqlite:") : NULL;
+	bool ok = true;
+
+	if (g->hostname == NULL)
+		g->hostname = full_name(l->arena);
+	else if (!domain_valid(span_of(g->hostname), false))
+		ok = diag_error(l->d, schema_mark(l->root, "hostname"),
+				"`%s' is no host name", g->hostname);
+	if (folder == NULL && strcmp(g->spool, "memory:") != 0) {
+		diag_error(l->d, schema_mark(l->root, "spool"),
+			   "`%s' is no spool", g->spool);
+		ok = diag_hint(l->d, "write sqlite:/var/lib/postern");
+	} else if (folder != NULL && folder[0] != '/') {
+		diag_error(l->d, schema_mark(l->root, "spool"),
+			   "the spool's folder is an absolute path");
+		ok = diag_hint(l->d, "write sqlite:/var/lib/postern");
+	}
+	if (g->state == NULL && folder != NULL)
+		g->state = arena_strdup(l->arena, folder);
+	return ok;
+}
+
+/* --- modules and rooms ----------------------------------------------------- */
+
+static bool
+modules_load(struct load *l)
+{
+	const struct strings *paths = &l->gateway->modules;
+	struct error err;
+	bool ok = true;
+
+	for (size_t i = 0; i < paths->n; i++)
+		if (module_load(paths->v[i], &err) == NULL)
+			ok = diag_error(l->d, &paths->nodes[i]->mark, "%s",
+					err.text);
+	return ok;
+}
+
+static bool
+rooms_bind(struct load *l)
+{
+	struct smtpd_config *smtpd = ARENA_NEW(l->arena, struct smtpd_config);
+	struct dispatch_config *dispatch = ARENA_NEW(l->arena,
+						     struct dispatch_config);
+	bool ok;
+
+	ok = smtpd_config_bind(smtpd, l->root, l->gateway->hostname, l->arena,
+			       l->d);
+	ok = dispatch_config_bind(dispatch, l->root, l->gateway->hostname,
+				  l->routes, l->arena, l->d) && ok;
+	ok = filters_check(node_get(l->root, "filters"), l->d) && ok;
+	snapshot_set(l->snap, SLOT_SMTPD, smtpd);
+	snapshot_set(l->snap, SLOT_DISPATCH, dispatch);
+	return ok;
+}
+
+/* --- routes ----------------------------------------------------------------- */
+
+static bool
+route_modules_check(struct load *l, const struct route *r)
+{
+	const char *what = arena_printf(l->arena, "%s of route `%s'",
+					r->backend, r->name);
+	struct error err;
+	struct module *m = module_find(r->backend, &err);
+
+	if (m == NULL || !module_is_backend(m)) {
+		if (m == NULL)
+			diag_error(l->d, schema_mark(r->node, "backend"), "%s",
+				   err.text);
+		else
+			diag_error(l->d, schema_mark(r->node, "backend"),
+				   "the module `%s' is a filter, not a "
+				   "backend", r->backend);
+		if (m == NULL && err.hint[0] != '\0')
+			diag_hint(l->d, "%s", err.hint);
+		return false;
+	}
+	return module_check(m, r->backend_node ? r->backend_node : NULL, what,
+			    l->d) && filters_check(r->filters, l->d);
+}
+
+static int
+is_route_file(const struct dirent *e)
+{
+	return e->d_name[0] != '.' &&
+	       span_ends_nocase(span_of(e->d_name), SPAN(".yaml"));
+}
+
+/* C-locale order whatever the locale says. */
+static int
+by_bytes(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static bool
+route_file_load(struct load *l, const char *folder, const char *name)
+{
+	struct tree *t = tree_read(arena_printf(l->arena, "%s/%s", folder,
+						name), l->d);
+
+	if (t == NULL)
+		return false;
+	snapshot_keep_tree(l->snap, t);
+	return route_bind(l->routes, t, l->arena, l->d);
+}
+
+static bool
+routes_load(struct load *l)
+{
+	const char *slash = strrchr(l->path, '/');
+	const char *folder = arena_printf(l->arena, "%.*sconf.d",
+		slash ? (int)(slash - l->path + 1) : 0, l->path);
+	struct dirent **files;
+	int n = scandir(folder, &files, is_route_file, by_bytes);
+	bool ok = true;
+
+	if (n < 0 && errno != ENOENT)
+		return diag_file_error(l->d, folder, "%s",
+				       strerrordesc_np(errno));
+	for (int i = 0; i < n; i++) {
+		ok = route_file_load(l, folder, files[i]->d_name) && ok;
+		free(files[i]);
+	}
+	if (n >= 0)
+		free(files);
+	if (ok && l->routes->n == 0) {
+		diag_warning(l->d, NULL, "%s: there is no route, so no "
+			     "message will be accepted", folder);
+		diag_hint(l->d, "put a file such as 50-default.yaml there; "
+			  "see postern.yaml(5)");
+	}
+	return ok;
+}
+
+/* --- the whole -------------------------------------------------------------- */
+
+static bool
+load_all(struct load *l)
+{
+	bool ok;
+
+	l->gateway = ARENA_NEW(l->arena, struct gateway_config);
+	l->routes = ARENA_NEW(l->arena, struct routes);
+	snapshot_set(l->snap, SLOT_GATEWAY, l->gateway);
+	snapshot_set(l->snap, SLOT_ROUTES, l->routes);
+
+	ok = schema_bind(gateway_keys, l->root, "the gateway", l->gateway,
+			 l->arena, l->d);
+	ok = (l->gateway->spool == NULL || gateway_check(l)) && ok;
+	ok = modules_load(l) && ok;
+	ok = routes_load(l) && ok;
+	routes_check(l->routes, l->d);
+	for (size_t i = 0; i < l->routes->n; i++)
+		ok = route_modules_check(l, &l->routes->v[i]) && ok;
+	return rooms_bind(l) && ok;
+}
+
+bool
+gateway_load(const char *path, struct diags *d, struct snapshot **ret)
+{
+	struct tree *root = tree_read(path, d);
+	struct load l = { .d = d, .path = path };
+
+	*ret = NULL;
+	if (root == NULL)
+		return false;
+	l.snap = snapshot_new();
+	l.arena = snapshot_arena(l.snap);
+	l.root = tree_root(root);
+	snapshot_keep_tree(l.snap, root);
+	*ret = l.snap;
+	return load_all(&l) && diags_errors(d) == 0;
+}

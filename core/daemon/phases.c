@@ -1,0 +1,311 @@
+/* phases.c - what starts when: ports are bound as root, then we become the
+ * service's user, and only after the spool is locked does anything listen */
+#include "daemon/phases.h"
+
+#include "admin/admin.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "daemon/app.h"
+#include "daemon/gateway.h"
+#include "daemon/privileges.h"
+#include "dispatch/dispatch.h"
+#include "io/dns.h"
+#include "route/route.h"
+#include "smtpc/smtpc.h"
+#include "smtpd/guard.h"
+#include "spool/spool.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct gateway_config *
+gateway(const struct app *app)
+{
+	return snapshot_get(app->snap, SLOT_GATEWAY);
+}
+
+static const struct smtpd_config *
+smtpd_settings(const struct app *app)
+{
+	return snapshot_get(app->snap, SLOT_SMTPD);
+}
+
+/* --- ports -------------------------------------------------------------------- */
+
+static bool
+ports_up(struct app *app, struct error *err)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int64_t n = gateway(app)->intake_threads;
+
+	if (n == 0)
+		n = cpus > 0 ? cpus : 1;
+	return intake_bind(&app->intake, (size_t)MIN(n, 64), app->snap, err);
+}
+
+static void
+ports_down(struct app *app)
+{
+	intake_fini(&app->intake);
+}
+
+/* --- privileges ------------------------------------------------------------------ */
+
+/* A folder that root makes for the service. */
+static bool
+folder_for(const struct identity *id, const char *path, struct error *err)
+{
+	if (path == NULL || !id->change)
+		return true;
+	if (access(path, F_OK) == 0)
+		return true;
+	if (!file_make_folder(path, 0750, err))
+		return false;
+	return chown(path, id->uid, id->gid) == 0 ? true
+		: error_errno(err, "%s", path);
+}
+
+static bool
+privileges_up(struct app *app, struct error *err)
+{
+	const char *spool = gateway(app)->spool;
+	struct identity id;
+
+	if (!identity_find(gateway(app)->user, &id, err))
+		return false;
+	if (strncmp(spool, "sqlite:", 7) == 0 &&
+	    !folder_for(&id, spool + 7, err))
+		return false;
+	return folder_for(&id, gateway(app)->state, err) &&
+	       identity_take(&id, err);
+}
+
+/* --- delivery ---------------------------------------------------------------------- */
+
+static bool
+delivery_up(struct app *app, struct error *err)
+{
+	struct dispatch_deps deps;
+
+	(void)err;
+	log_start();
+	app->memory.limit = smtpd_settings(app)->memory;
+	app->workers = workers_new("worker", 4);
+	app->dns = dns_new(app->loop, app->workers);
+	app->smtpc = smtpc_new(app->loop, app->dns);
+	deps = (struct dispatch_deps){ .loop = app->loop,
+				       .smtpc = app->smtpc };
+	app->dispatch = dispatch_new(&deps);
+	return true;
+}
+
+/* What has been posted to the loop, which does not run any more. */
+static void
+drain(struct app *app)
+{
+	letters_deliver(mailbox_take(loop_mailbox(app->loop)));
+}
+
+static void
+delivery_down(struct app *app)
+{
+	workers_free(&app->workers);
+	drain(app);
+	dispatch_free(&app->dispatch);
+	smtpc_free(&app->smtpc);
+	dns_free(&app->dns);
+	log_stop();
+}
+
+/* --- spool --------------------------------------------------------------------------- */
+
+static bool
+spool_up(struct app *app, struct error *err)
+{
+	struct spool_config c = {
+		.url = gateway(app)->spool,
+		.free_space = smtpd_settings(app)->free_space,
+		.workers = app->workers, .budget = &app->memory,
+	};
+	struct spool_hooks hooks = {
+		.arg = app->dispatch, .committed = dispatch_committed,
+		.work = dispatch_work,
+	};
+
+	app->spool = spool_open(&c, &hooks, err);
+	if (app->spool == NULL)
+		return false;
+	dispatch_set_spool(app->dispatch, app->spool);
+	return true;
+}
+
+static void
+spool_down(struct app *app)
+{
+	drain(app);
+	spool_close(&app->spool);
+	drain(app);
+}
+
+/* --- backends --------------------------------------------------------------------------- */
+
+static bool
+backends_up(struct app *app, struct error *err)
+{
+	return dispatch_configure(app->dispatch, app->snap, err);
+}
+
+/* --- intake ------------------------------------------------------------------------------ */
+
+static bool
+intake_up(struct app *app, struct error *err)
+{
+	struct smtpd_deps deps = {
+		.spool = app->spool, .memory = &app->memory,
+		.window = dispatch_window, .window_give = dispatch_window_give,
+		.window_arg = app->dispatch,
+	};
+
+	deps.guard = app->guard = guard_new();
+	return intake_open(&app->intake, &deps, app->snap, err);
+}
+
+static void
+intake_down(struct app *app)
+{
+	intake_close(&app->intake, app->spool);
+	guard_free(&app->guard);
+}
+
+/* --- the control socket -------------------------------------------------------------------- */
+
+static void
+control_intake(void *arg, struct admin_intake *ret)
+{
+	struct app *app = arg;
+	struct smtpd_stats s;
+
+	intake_stats(&app->intake, &s);
+	*ret = (struct admin_intake){ .sessions = s.sessions, .open = s.open,
+		.accepted = s.accepted, .refused = s.refused };
+}
+
+static char *
+control_describe(void *arg)
+{
+	struct app *app = arg;
+	const struct smtpd_config *c = smtpd_settings(app);
+	const struct routes *routes = snapshot_get(app->snap, SLOT_ROUTES);
+	const struct listener_config *listen = c->listen.v;
+	json_t *all = json_object(), *at = json_array(), *names = json_array();
+	char *dumped, *ret;
+
+	for (size_t i = 0; i < c->listen.n; i++)
+		json_array_append_new(at, json_string(listen[i].address));
+	for (size_t i = 0; i < routes->n; i++)
+		json_array_append_new(names, json_string(routes->v[i].name));
+	json_object_set_new(all, "listen", at);
+	json_object_set_new(all, "routes", names);
+	json_object_set_new(all, "configuration",
+			    json_integer(snapshot_number(app->snap)));
+	dumped = json_dumps(all, JSON_COMPACT);
+	ret = mem_strdup(dumped ? dumped : "{}");
+	free(dumped);
+	json_decref(all);
+	return ret;
+}
+
+static void
+control_reload(void *arg, reload_done_fn *done, void *done_arg)
+{
+	reload_begin(arg, done, done_arg);
+}
+
+static bool
+control_up(struct app *app, struct error *err)
+{
+	struct admin_deps deps = {
+		.loop = app->loop, .dispatch = app->dispatch,
+		.spool = app->spool, .arg = app,
+		.facts = { .version = PACKAGE_VERSION,
+			   .hostname = gateway(app)->hostname,
+			   .config = app->path,
+			   .started_ms = app->started_ms },
+		.intake = control_intake, .describe = control_describe,
+		.reload = control_reload,
+	};
+	char *socket;
+
+	if (gateway(app)->state == NULL)
+		return true;	/* a spool in memory has no folder for it */
+	socket = mem_printf("%s/control", gateway(app)->state);
+	deps.socket = socket;
+	app->admin = admin_start(&deps, err);
+	mem_free(socket);
+	return app->admin != NULL;
+}
+
+static void
+control_down(struct app *app)
+{
+	admin_stop(&app->admin);
+}
+
+/* --- the door opens ------------------------------------------------------------------------- */
+
+static bool
+listening_up(struct app *app, struct error *err)
+{
+	(void)err;
+	intake_start(&app->intake);
+	return true;
+}
+
+static void
+nothing_down(struct app *app)
+{
+	(void)app;
+}
+
+static const struct stage {
+	const char *name;
+	bool (*start)(struct app *app, struct error *err);
+	void (*stop)(struct app *app);
+} phases[] = {
+	{ "ports",          ports_up,      ports_down    },
+	{ "privileges",     privileges_up, nothing_down  },
+	{ "delivery",       delivery_up,   delivery_down },
+	{ "spool",          spool_up,      spool_down    },
+	{ "backends",       backends_up,   nothing_down  },
+	{ "intake",         intake_up,     intake_down   },
+	{ "control socket", control_up,    control_down  },
+	{ "listeners",      listening_up,  nothing_down  },
+};
+
+bool
+phases_start(struct app *app, struct error *err)
+{
+	while (app->up < ARRAY_SIZE(phases)) {
+		const struct stage *p = &phases[app->up++];
+
+		if (p->start(app, err))
+			continue;
+		/* also the one that failed: it may have come half-way */
+		phases_stop(app);
+		return error_prefix(err, "starting the %s", p->name);
+	}
+	return true;
+}
+
+void
+phases_stop(struct app *app)
+{
+	while (app->up > 0)
+		phases[--app->up].stop(app);
+}

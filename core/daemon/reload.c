@@ -1,0 +1,157 @@
+/* reload.c - all or none */
+#include "daemon/reload.h"
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "daemon/app.h"
+#include "daemon/gateway.h"
+#include "daemon/notify.h"
+#include "dispatch/dispatch.h"
+
+#include <string.h>
+
+static const struct log reload_log = { .room = "reload" };
+
+static void
+reload_end(struct reload *r, bool ok)
+{
+	reload_done_fn *done = r->done;
+
+	if (ok)
+		log_info(&reload_log, "the new configuration is in force");
+	else
+		log_error(&reload_log, "the running configuration stays in "
+			  "force: %s", buf_str(&r->text));
+	r->under_way = false;
+	notify_manager("READY=1");
+	snapshot_unref(&r->snap);
+	if (done != NULL)
+		done(r->arg, ok, buf_str(&r->text));
+}
+
+/* --- what cannot change without a restart ----------------------------------- */
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static const char *
+needs_restart(const struct snapshot *old, const struct snapshot *new)
+{
+	const struct gateway_config *a = snapshot_get(old, SLOT_GATEWAY);
+	const struct gateway_config *b = snapshot_get(new, SLOT_GATEWAY);
+
+	if (!same(a->spool, b->spool))
+		return "spool";
+	if (!same(a->state, b->state))
+		return "state";
+	if (!same(a->user, b->user))
+		return "user";
+	if (a->intake_threads != b->intake_threads)
+		return "intake_threads";
+	return NULL;
+}
+
+/* --- on a worker --------------------------------------------------------------- */
+
+static void
+reload_work(struct task *t)
+{
+	struct reload *r = container_of(t, struct reload, task);
+	struct diags *d = diags_new();
+	const char *key;
+
+	r->ok = gateway_load(r->app->path, d, &r->snap);
+	diags_show(d, &r->text);
+	diags_free(&d);
+	if (!r->ok)
+		return;
+	key = needs_restart(r->app->snap, r->snap);
+	if (key == NULL)
+		return;
+	buf_addf(&r->text, "`%s' cannot change while the gateway runs; "
+		 "restart it for that\n", key);
+	r->ok = false;
+}
+
+/* --- back on the loop ------------------------------------------------------------ */
+
+static void
+reload_failed(struct reload *r, const struct error *err)
+{
+	buf_addf(&r->text, "%s\n", err->text);
+	if (err->hint[0] != '\0')
+		buf_addf(&r->text, "  hint: %s\n", err->hint);
+	reload_end(r, false);
+}
+
+/* Intake has gone back to the old one. */
+static void
+intake_undone(void *arg, const struct error *err)
+{
+	(void)err;
+	reload_end(arg, false);
+}
+
+static void
+intake_taken(void *arg, const struct error *err)
+{
+	struct reload *r = arg;
+	struct app *app = r->app;
+	const struct gateway_config *g;
+	struct error why;
+
+	if (err != NULL) {
+		reload_failed(r, err);
+		return;
+	}
+	if (!dispatch_configure(app->dispatch, r->snap, &why)) {
+		buf_addf(&r->text, "%s\n", why.text);
+		intake_configure(&app->intake, app->snap, app->loop,
+				 intake_undone, r);
+		return;
+	}
+	snapshot_unref(&app->snap);
+	app->snap = snapshot_ref(r->snap);
+	g = snapshot_get(app->snap, SLOT_GATEWAY);
+	log_configure((enum log_format)g->log_format,
+		      (enum log_level)g->log_level);
+	reload_end(r, true);
+}
+
+static void
+reload_back(struct task *t)
+{
+	struct reload *r = container_of(t, struct reload, task);
+
+	if (!r->ok || r->app->stopping)
+		reload_end(r, false);
+	else
+		intake_configure(&r->app->intake, r->snap, r->app->loop,
+				 intake_taken, r);
+}
+
+void
+reload_begin(struct app *app, reload_done_fn *done, void *arg)
+{
+	struct reload *r = &app->reload;
+
+	if (r->under_way || app->stopping) {
+		if (done != NULL)
+			done(arg, false, app->stopping
+			     ? "the gateway is stopping\n"
+			     : "a reload is under way already\n");
+		return;
+	}
+	buf_fini(&r->text);
+	*r = (struct reload){
+		.app = app, .under_way = true, .done = done, .arg = arg,
+		.text = BUF_MAX(64 * 1024),
+		.task = { .work = reload_work, .done = reload_back,
+			  .home = loop_mailbox(app->loop) },
+	};
+	notify_reloading();
+	workers_submit(app->workers, &r->task);
+}
