@@ -1,0 +1,53 @@
+/* cmd_check.c - is the configuration right? */
+#include "cli/cli.h"
+
+#include "base/macros.h"
+#include "daemon/gateway.h"
+#include "route/route.h"
+
+#include <stdio.h>
+
+static void
+print_verdict(const struct snapshot *snap, const struct diags *d)
+{
+	const struct routes *routes = snapshot_get(snap, SLOT_ROUTES);
+
+	printf("the configuration is right: %zu route%s", routes->n,
+	       routes->n == 1 ? "" : "s");
+	for (size_t i = 0; i < routes->n; i++)
+		printf("%s%s", i ? ", " : ": ", routes->v[i].name);
+	printf("%s\n", diags_warnings(d) ? " (with warnings)" : "");
+}
+
+static int
+run(const struct cli *cli, int argc, char **argv)
+{
+	AUTO(buf_fini) struct buf text = BUF_MAX(1024 * 1024);
+	struct diags *d = diags_new();
+	struct snapshot *snap;
+	bool ok;
+
+	if (argc > 0)
+		return cli_usage(&cmd_check, "`%s' is too much", argv[0]);
+	ok = gateway_load(cli->config, d, &snap);
+	if (cli->json) {
+		diags_json(d, &text);
+		puts(buf_str(&text));
+	} else {
+		diags_show(d, &text);
+		fputs(buf_str(&text), stderr);
+		if (ok)
+			print_verdict(snap, d);
+	}
+	diags_free(&d);
+	snapshot_unref(&snap);
+	return ok ? 0 : 78;
+}
+
+const struct cli_command cmd_check = {
+	.name = "check", .arguments = "[--json]", .run = run,
+	.summary = "check the configuration, without starting anything",
+	.help = "Runs the same checks as a start and a reload, and shows "
+		"everything that is wrong\nat once.\n\nExit status: 0 when "
+		"it is right, 78 when not.\n",
+};

@@ -1,0 +1,220 @@
+/* cmd_explain.c - which way would a message go, and why not another? */
+#include "cli/cli.h"
+
+#include "base/encode.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/macros.h"
+#include "daemon/gateway.h"
+#include "mail/header.h"
+#include "route/route.h"
+#include "smtpd/config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *opt_client, *opt_listener, *opt_size, *opt_message;
+
+static const struct cli_option options[] = {
+	{ .name = "client", .value = &opt_client, .argument = "an address" },
+	{ .name = "listener", .value = &opt_listener, .argument = "an address" },
+	{ .name = "size", .value = &opt_size, .argument = "a size" },
+	{ .name = "message", .value = &opt_message, .argument = "a file" },
+	{ 0 },
+};
+
+/* What was asked, and what holds the bytes. */
+struct question {
+	struct facts facts;
+	struct buf message;
+	const struct snapshot *snap;
+	bool may_relay;
+	json_t *json;			/* the answer, with --json */
+	json_t *rows;			/* of one recipient */
+	const struct route *taken, *maybe;
+};
+
+static int
+bad(const char *fmt, const char *what, const struct error *err)
+{
+	fprintf(stderr, "postern explain: ");
+	fprintf(stderr, fmt, what);
+	fprintf(stderr, "%s%s\n", err ? ": " : "", err ? err->text : "");
+	return 64;
+}
+
+static int
+question_fill(struct question *q)
+{
+	struct header_facts h;
+	struct error err;
+	int64_t size = 0;
+
+	if (!ip_parse(span_of(opt_client ? opt_client : "127.0.0.1"),
+		      &q->facts.client))
+		return bad("--client: `%s' is no address", opt_client, NULL);
+	if (opt_size != NULL && !parse_size(span_of(opt_size), &size))
+		return bad("--size: `%s' is no size", opt_size, NULL);
+	if (opt_message != NULL && !file_read(&q->message, opt_message, &err))
+		return bad("--message%s", "", &err);
+	if (opt_message != NULL) {
+		header_scan(buf_span(&q->message), &h);
+		q->facts.header = span_sub(buf_span(&q->message), 0, h.length);
+		size = size ? size : (int64_t)q->message.len;
+	}
+	q->facts.size = (uint64_t)size;
+	q->facts.at_end = opt_size != NULL || opt_message != NULL;
+	return 0;
+}
+
+/* --- printing ------------------------------------------------------------------ */
+
+static const char *const words[] = {
+	[MATCH_NO] = "no", [MATCH_MAYBE] = "maybe", [MATCH_YES] = "yes",
+};
+
+static void
+on_route(void *arg, const struct route *r, enum match_result m,
+	 const char *reason)
+{
+	struct question *q = arg;
+	const char *why = m == MATCH_YES && q->taken != NULL
+		? "would match too, but an earlier one does" : reason;
+
+	if (m == MATCH_MAYBE && q->taken == NULL && q->maybe == NULL)
+		q->maybe = r;
+	if (q->rows != NULL) {
+		json_array_append_new(q->rows, json_pack("{s:s, s:s, s:s, s:s}",
+			"route", r->name, "file", r->path, "matches", words[m],
+			"reason", why));
+	} else if (m == MATCH_YES && q->taken == NULL) {
+		printf("  %-16s TAKEN by backend %s (%s)\n", r->name,
+		       r->backend, r->path);
+	} else {
+		printf("  %-16s %s%s\n", r->name,
+		       m == MATCH_MAYBE ? "perhaps: " : "not: ", why);
+	}
+	if (m == MATCH_YES && q->taken == NULL)
+		q->taken = r;
+}
+
+static const char *
+verdict(const struct question *q)
+{
+	if (!q->may_relay)
+		return "refused: this client may not relay (550 5.7.1); add "
+		       "its network to `relay.networks'";
+	if (q->maybe != NULL)
+		return "accepted; the route is decided at the end of the "
+		       "message: tell more with --message FILE or --size";
+	if (q->taken == NULL)
+		return "refused: no route matches (550 5.7.1)";
+	return NULL;
+}
+
+static void
+explain_recipient(struct question *q, const char *rcpt)
+{
+	const struct routes *routes = snapshot_get(q->snap, SLOT_ROUTES);
+	const char *said;
+
+	q->taken = q->maybe = NULL;
+	q->rows = q->json ? json_array() : NULL;
+	if (q->rows == NULL)
+		printf("%s\n", rcpt);
+	routes_explain(routes, &q->facts, on_route, q);
+	said = verdict(q);
+	if (q->rows == NULL) {
+		if (said != NULL)
+			printf("  => %s\n", said);
+		return;
+	}
+	json_array_append_new(q->json, json_pack("{s:s, s:s?, s:s?, s:o}",
+		"recipient", rcpt, "route",
+		q->taken && q->may_relay ? q->taken->name : NULL,
+		"note", said, "routes", q->rows));
+}
+
+static int
+explain_all(struct question *q, const char *sender, char **rcpts, int n)
+{
+	struct error err;
+
+	if (!address_parse(span_of(strcmp(sender, "<>") ? sender : ""),
+			   ADDRESS_NULL | ADDRESS_UTF8, &q->facts.sender, &err))
+		return bad("the sender `%s'", sender, &err);
+	for (int i = 0; i < n; i++) {
+		if (!address_parse(span_of(rcpts[i]), ADDRESS_UTF8 |
+				   ADDRESS_POSTMASTER, &q->facts.recipient,
+				   &err))
+			return bad("the recipient `%s'", rcpts[i], &err);
+		explain_recipient(q, rcpts[i]);
+	}
+	return 0;
+}
+
+static int
+explain(const struct cli *cli, struct question *q, int argc, char **argv)
+{
+	const struct smtpd_config *c = snapshot_get(q->snap, SLOT_SMTPD);
+	const struct listener_config *listen = c->listen.v;
+	int rc = question_fill(q);
+
+	if (rc != 0)
+		return rc;
+	q->may_relay = smtpd_may_relay(c, q->facts.client);
+	q->facts.listener = span_of(opt_listener ? opt_listener
+		: c->listen.n ? listen[0].address : "");
+	q->json = cli->json ? json_array() : NULL;
+	rc = explain_all(q, argv[0], argv + 1, argc - 1);
+	if (q->json != NULL && rc == 0) {
+		json_dumpf(q->json, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(q->json);
+	buf_fini(&q->message);
+	return rc;
+}
+
+static int
+run(const struct cli *cli, int argc, char **argv)
+{
+	AUTO(buf_fini) struct buf text = BUF_MAX(1024 * 1024);
+	struct question q = { .message = BUF_MAX(1024 * 1024 * 1024) };
+	struct diags *d;
+	struct snapshot *snap;
+	int rc = cli_options(&cmd_explain, options, &argc, argv);
+
+	if (rc != 0)
+		return rc;
+	if (argc < 2)
+		return cli_usage(&cmd_explain, "it wants a sender and at "
+				 "least one recipient");
+	d = diags_new();
+	if (gateway_load(cli->config, d, &snap)) {
+		q.snap = snap;
+		rc = explain(cli, &q, argc, argv);
+	} else {
+		diags_show(d, &text);
+		fputs(buf_str(&text), stderr);
+		rc = 78;
+	}
+	diags_free(&d);
+	snapshot_unref(&snap);
+	return rc;
+}
+
+const struct cli_command cmd_explain = {
+	.name = "explain", .run = run,
+	.arguments = "[OPTIONS] SENDER RECIPIENT...",
+	.summary = "tell which route each recipient would take, and why not "
+		   "another",
+	.help = "  --client ADDRESS    the device (default: 127.0.0.1)\n"
+		"  --listener ADDRESS  where it connects, as under `listen'\n"
+		"  --size SIZE         the message's size, 12M\n"
+		"  --message FILE      a message, for rules on header and "
+		"size\n  --json              print JSON\n\nA sender of `<>' "
+		"is the null reverse-path.  Nothing is sent, and no running\n"
+		"gateway is needed.\n",
+};

@@ -1,0 +1,107 @@
+/* cmd_module.c - which modules there are, and what they take */
+#include "cli/cli.h"
+
+#include "base/buf.h"
+#include "base/macros.h"
+#include "module/module.h"
+#include "postern-plugin.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *
+kind(const struct module *m)
+{
+	if (module_is_backend(m))
+		return module_is_filter(m) ? "backend, filter" : "backend";
+	return "filter";
+}
+
+static void
+on_module(void *arg, const struct module *m)
+{
+	const struct postern_module *t = module_table(m);
+
+	if (arg != NULL)
+		json_array_append_new(arg, json_pack("{s:s, s:s, s:s, s:s}",
+			"name", t->name, "kind", kind(m), "summary", t->summary,
+			"path", module_path(m)));
+	else
+		printf("%-12s %-8s %s\n", t->name, kind(m), t->summary);
+}
+
+static int
+list(const struct cli *cli)
+{
+	json_t *all = cli->json ? json_array() : NULL;
+
+	module_each(on_module, all);
+	if (all != NULL) {
+		json_dumpf(all, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(all);
+	}
+	return 0;
+}
+
+static void
+print_keys(const struct schema_key *keys, const char *prefix)
+{
+	for (; keys != NULL && keys->name != NULL; keys++) {
+		char path[200];
+
+		snprintf(path, sizeof(path), "%s%s%s", prefix,
+			 prefix[0] ? "." : "", keys->name);
+		if (keys->type == T_BLOCK) {
+			print_keys(keys->keys, path);
+			continue;
+		}
+		printf("  %-20s %s", path, keys->help ? keys->help : "");
+		if (keys->words != NULL)
+			printf(" (%s)", keys->words);
+		if (keys->fallback != NULL)
+			printf(" [default: %s]", keys->fallback);
+		puts(keys->flags & KEY_REQUIRED ? " [required]" : "");
+	}
+}
+
+static int
+show(const char *name)
+{
+	struct error err;
+	struct module *m = module_find(name, &err);
+	const struct postern_module *t;
+
+	if (m == NULL) {
+		fprintf(stderr, "postern: %s\n", err.text);
+		if (err.hint[0] != '\0')
+			fprintf(stderr, "  hint: %s\n", err.hint);
+		return 78;
+	}
+	t = module_table(m);
+	printf("%s: %s\n%s%s, %s\n", t->name, t->summary, kind(m),
+	       module_blocks(m) ? " on a thread of its own" : "",
+	       module_path(m));
+	if (module_schema(m)->name != NULL)
+		puts("options:");
+	print_keys(module_schema(m), "");
+	return 0;
+}
+
+static int
+run(const struct cli *cli, int argc, char **argv)
+{
+	if (argc == 0 || (argc == 1 && strcmp(argv[0], "list") == 0))
+		return list(cli);
+	if (argc == 2 && strcmp(argv[0], "show") == 0)
+		return show(argv[1]);
+	return cli_usage(&cmd_module, "say list, or show NAME");
+}
+
+const struct cli_command cmd_module = {
+	.name = "module", .arguments = "[list | show NAME]", .run = run,
+	.summary = "list the modules that can be found, or show one's options",
+	.help = "POSTERN_MODULE_PATH names folders to look in before the "
+		"installed one.\n",
+};

@@ -1,0 +1,251 @@
+/* cmd_queue.c - the queue of the running gateway */
+#include "cli/control.h"
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *opt_route, *opt_address;
+static bool opt_all, opt_held;
+
+static const struct cli_option options[] = {
+	{ .name = "route", .value = &opt_route, .argument = "a name" },
+	{ .name = "address", .value = &opt_address, .argument = "a text" },
+	{ .name = "all", .given = &opt_all },
+	{ .name = "held", .given = &opt_held },
+	{ 0 },
+};
+
+static json_int_t
+number(json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static const char *
+string(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+/* --- looking ------------------------------------------------------------------- */
+
+static void
+print_item(json_t *item, bool full)
+{
+	char age[32], size[32], due[32];
+	int64_t now = clock_wall_ms();
+	json_t *rcpt, *all = json_object_get(item, "recipients");
+	size_t i;
+
+	printf("%-13s %-8s %-14s %9s  %s old", string(item, "id"),
+	       string(item, "state"), string(item, "route"),
+	       words_size(number(item, "size"), size),
+	       words_duration(now - number(item, "created_ms"), age));
+	if (strcmp(string(item, "state"), "waiting") == 0)
+		printf(number(item, "due_ms") <= now ? ", due now"
+		       : ", next try in %s",
+		       words_duration(number(item, "due_ms") - now, due));
+	printf("\n    from <%s>", string(item, "sender"));
+	if (full)
+		printf("\n    client %s, helo %s, Message-ID %s\n    %lld "
+		       "attempts%s", string(item, "client"),
+		       string(item, "helo"), string(item, "message_id"),
+		       (long long)number(item, "attempts"),
+		       json_is_true(json_object_get(item, "uncertain"))
+		       ? ", possibly delivered already" : "");
+	putchar('\n');
+	json_array_foreach(all, i, rcpt) {
+		const char *last = string(rcpt, "last");
+
+		if (!full && strcmp(string(rcpt, "state"), "queued") != 0)
+			continue;
+		printf("    to   <%s> %s%s%s\n", string(rcpt, "address"),
+		       full ? string(rcpt, "state") : "",
+		       last[0] ? full ? ": " : "" : "", last);
+	}
+	if (string(item, "last")[0] != '\0')
+		printf("    %s\n", string(item, "last"));
+}
+
+static char *
+list_path(struct control *c, const char *after)
+{
+	const struct { const char *name, *value; } parts[] = {
+		{ "route", opt_route }, { "address", opt_address },
+		{ "held", opt_held ? "1" : NULL }, { "after", after },
+		{ "max", "500" },
+	};
+	char *path = mem_strdup("/v1/queue");
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		char *longer;
+
+		if (parts[i].value == NULL)
+			continue;
+		longer = control_query(c, path, parts[i].name, parts[i].value);
+		mem_free(path);
+		path = longer;
+	}
+	return path;
+}
+
+/* One page after the other, so that a queue of any length can be listed. */
+static int
+list(const struct cli *cli, struct control *c)
+{
+	json_t *answer = NULL, *everything = json_array(), *item;
+	char after[32] = "";
+	size_t i, count = 0;
+	bool more = true;
+	int rc = 0;
+
+	while (more) {
+		char *path = list_path(c, after[0] ? after : NULL);
+
+		rc = control_ask(c, path, NULL, &answer);
+		mem_free(path);
+		if (rc != 0)
+			break;
+		json_array_foreach(json_object_get(answer, "items"), i, item) {
+			if (cli->json)
+				json_array_append(everything, item);
+			else
+				print_item(item, false);
+			snprintf(after, sizeof(after), "%s", string(item, "id"));
+			count++;
+		}
+		more = json_is_true(json_object_get(answer, "more"));
+		json_decref(answer);
+	}
+	if (cli->json && rc == 0)
+		print_json(json_incref(everything));
+	else if (rc == 0 && count == 0)
+		puts("the queue is empty");
+	json_decref(everything);
+	return rc;
+}
+
+static int
+show(const struct cli *cli, struct control *c, int argc, char **argv)
+{
+	int worst = 0;
+
+	for (int i = 0; i < argc; i++) {
+		char *path = mem_printf("/v1/queue/%s", argv[i]);
+		json_t *item;
+		int rc = control_ask(c, path, NULL, &item);
+
+		mem_free(path);
+		if (rc != 0) {
+			worst = rc;
+		} else if (cli->json) {
+			print_json(item);
+		} else {
+			print_item(item, true);
+			json_decref(item);
+		}
+	}
+	return worst;
+}
+
+/* --- acting ---------------------------------------------------------------------- */
+
+static int
+act(const struct cli *cli, struct control *c, const char *verb, int argc,
+    char **argv)
+{
+	char *path = mem_printf("/v1/queue/%s", verb);
+	json_t *body = json_object(), *answer, *ids;
+	int rc;
+
+	if (argc > 0) {
+		ids = json_array();
+		for (int i = 0; i < argc; i++)
+			json_array_append_new(ids, json_string(argv[i]));
+		json_object_set_new(body, "ids", ids);
+	} else if (opt_route != NULL) {
+		json_object_set_new(body, "route", json_string(opt_route));
+	} else {
+		json_object_set_new(body, "all", json_true());
+	}
+	rc = control_ask(c, path, body, &answer);
+	mem_free(path);
+	if (rc != 0)
+		return rc;
+	if (cli->json) {
+		print_json(answer);
+		return 0;
+	}
+	printf("%s: %lld message%s\n", verb, (long long)number(answer, "changed"),
+	       number(answer, "changed") == 1 ? "" : "s");
+	if (number(answer, "busy") > 0)
+		printf("%lld being delivered right now; try again\n",
+		       (long long)number(answer, "busy"));
+	rc = argc > 0 && number(answer, "changed") == 0 ? 65 : 0;
+	json_decref(answer);
+	return rc;
+}
+
+static bool
+is_action(const char *verb)
+{
+	static const char *const verbs[] = { "retry", "hold", "release",
+					     "remove" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(verb, verbs[i]) == 0)
+			return true;
+	return false;
+}
+
+static int
+run(const struct cli *cli, int argc, char **argv)
+{
+	const char *verb;
+	struct control *c;
+	int rc = cli_options(&cmd_queue, options, &argc, argv);
+
+	if (rc != 0)
+		return rc;
+	verb = argc > 0 ? argv[0] : "list";
+	if (!is_action(verb) && strcmp(verb, "list") != 0 &&
+	    strcmp(verb, "show") != 0)
+		return cli_usage(&cmd_queue, "there is no `queue %s'", verb);
+	if (argc < 2 && strcmp(verb, "show") == 0)
+		return cli_usage(&cmd_queue, "show wants an id");
+	if (is_action(verb) && argc < 2 && !opt_all && opt_route == NULL)
+		return cli_usage(&cmd_queue, "%s wants ids, --route NAME or "
+				 "--all", verb);
+	c = control_open(cli, &rc);
+	if (c == NULL)
+		return rc;
+	if (is_action(verb))
+		rc = act(cli, c, verb, argc - 1, argv + 1);
+	else if (strcmp(verb, "show") == 0)
+		rc = show(cli, c, argc - 1, argv + 1);
+	else
+		rc = list(cli, c);
+	control_close(&c);
+	return rc;
+}
+
+const struct cli_command cmd_queue = {
+	.name = "queue", .run = run,
+	.arguments = "[list|show|retry|hold|release|remove] [OPTIONS] [ID...]",
+	.summary = "look at the queue of the running gateway, and act on it",
+	.help = "  list                 what is in it (the default); with "
+		"--route NAME,\n                       --address TEXT, --held\n"
+		"  show ID...           everything about these\n"
+		"  retry ID...          try them now\n"
+		"  hold ID...           do not try them until they are "
+		"released\n"
+		"  release ID...        try held ones again\n"
+		"  remove ID...         delete them; nobody is told\n\n"
+		"Instead of ids: --route NAME, or --all.  --json prints JSON.\n",
+};

@@ -1,0 +1,42 @@
+/* cmd_reload.c - read the configuration again */
+#include "cli/control.h"
+
+#include <stdio.h>
+
+static int
+run(const struct cli *cli, int argc, char **argv)
+{
+	struct control *c;
+	json_t *answer;
+	int rc = 0;
+	bool ok;
+
+	if (argc > 0)
+		return cli_usage(&cmd_reload, "`%s' is too much", argv[0]);
+	c = control_open(cli, &rc);
+	if (c == NULL)
+		return rc;
+	rc = control_ask(c, "/v1/reload", json_object(), &answer);
+	control_close(&c);
+	if (rc != 0)
+		return rc;
+	ok = json_is_true(json_object_get(answer, "ok"));
+	if (cli->json) {
+		print_json(answer);
+		return ok ? 0 : 78;
+	}
+	fputs(json_string_value(json_object_get(answer, "text")), stderr);
+	if (ok)
+		puts("the new configuration is in force");
+	else
+		fputs("the running configuration stays in force\n", stderr);
+	json_decref(answer);
+	return ok ? 0 : 78;
+}
+
+const struct cli_command cmd_reload = {
+	.name = "reload", .arguments = "", .run = run,
+	.summary = "make the running gateway read its configuration again",
+	.help = "When something is wrong with it, all of it is shown and the "
+		"running\nconfiguration stays in force (exit status 78).\n",
+};
