@@ -1,0 +1,261 @@
+"""test-delivery.py - the connector, retrying, reports"""
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+
+import harness
+from harness import Case, free_port, wait_until
+
+harness.requires("smtp-sink", "smtp-source", "postfix")
+
+QUICK = "retry: {first: 200ms, factor: 1, longest: 200ms, give_up: 2s}\n"
+
+
+class Connector(Case):
+    def test_a_message_goes_through(self):
+        peer = self.peer()
+        gw = self.gateway({"10-out": self.connector(peer.port)})
+        gw.send("Subject: through\r\n\r\n.dot\r\n", to=["b@dst.test", "c@dst.test"])
+        gw.wait_empty()
+        self.assertEqual(len(peer.messages), 1)
+        self.assertIn(b"\r\n.dot\r\n", peer.messages[0])
+        self.assertIn("EHLO gw.example.test", peer.lines)
+        self.assertTrue(any(l.startswith("MAIL FROM:<a@src.test>") and "SIZE=" in l
+                            for l in peer.lines))
+
+    def test_connections_are_used_again(self):
+        peer = self.peer()
+        gw = self.gateway({"10-out": self.connector(peer.port)
+                           + "limits: {connections: 1}\n"})
+        for _ in range(5):
+            gw.send()
+        gw.wait_empty()
+        self.assertEqual(len(peer.messages), 5)
+        self.assertEqual(peer.connections, 1)
+
+    def test_smtp_sink_under_load(self):
+        port = free_port()
+        sink = subprocess.Popen(["smtp-sink", "-u", "nobody", "-m", "500",
+                                 f"127.0.0.1:{port}", "100"],
+                                stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+        self.addCleanup(sink.wait)
+        self.addCleanup(sink.kill)
+        gw = self.gateway({"10-out": self.connector(port)})
+        subprocess.run(["smtp-source", "-s", "20", "-m", "500", "-l", "3000",
+                        "-f", "a@src.test", "-t", "b@dst.test",
+                        f"127.0.0.1:{gw.port}"], check=True, timeout=120,
+                       stdin=subprocess.DEVNULL)
+        gw.wait_empty(60)
+        self.assertEqual(gw.log().count("status=delivered"), 500)
+
+    def test_dsn_wishes_are_passed_on(self):
+        peer = self.peer()
+        gw = self.gateway({"10-out": self.connector(peer.port)})
+        with gw.smtp() as s:
+            s.ehlo()
+            s.mail("a@src.test", ["RET=HDRS", "ENVID=abc"])
+            s.rcpt("b@dst.test", ["NOTIFY=SUCCESS,FAILURE",
+                                  "ORCPT=rfc822;b@old.test"])
+            s.data("x\r\n")
+        gw.wait_empty()
+        mail = next(l for l in peer.lines if l.startswith("MAIL"))
+        rcpt = next(l for l in peer.lines if l.startswith("RCPT"))
+        self.assertIn("RET=HDRS", mail)
+        self.assertIn("ENVID=abc", mail)
+        self.assertIn("NOTIFY=SUCCESS,FAILURE", rcpt)
+        self.assertIn("ORCPT=rfc822;b@old.test", rcpt)
+        time.sleep(0.3)     # the next hop reports, so we do not
+        self.assertEqual(len(peer.messages), 1)
+
+
+class Trouble(Case):
+    def test_a_refusal_for_now_is_tried_again(self):
+        tries = []
+
+        def answer(verb, line):
+            if verb == "RCPT":
+                tries.append(time.monotonic())
+                return "450 4.2.1 busy" if len(tries) < 3 else None
+
+        peer = self.peer(answer)
+        gw = self.gateway({"10-out": self.connector(peer.port)}, extra=QUICK)
+        gw.send()
+        gw.wait_empty()
+        self.assertEqual(len(peer.messages), 1)
+        self.assertEqual(len(tries), 3)
+        self.assertIn("busy", gw.log())
+        self.assertIn("while sending RCPT TO", gw.log())
+
+    def test_a_server_that_is_away(self):
+        port = free_port()
+        gw = self.gateway({"10-out": self.connector(port)},
+                          extra=QUICK.replace("2s", "1h"))
+        gw.send()
+        gw.wait_log("refused")
+        self.assertEqual(len(gw.queue()), 1)
+        sink = subprocess.Popen(["smtp-sink", "-u", "nobody",
+                                 f"127.0.0.1:{port}", "10"],
+                                stdin=subprocess.DEVNULL)
+        self.addCleanup(sink.wait)
+        self.addCleanup(sink.kill)
+        gw.wait_empty()
+
+    def bounce_gateway(self, answer, extra=QUICK):
+        peer = self.peer(answer)
+        gw = self.gateway(extra=extra, start=False)
+        gw.route("10-out", self.connector(peer.port)
+                 + "match: {recipient: \"@dst.test\"}\n")
+        return gw.start(), peer
+
+    def test_no_such_user_bounces_at_once(self):
+        gw, peer = self.bounce_gateway(
+            lambda verb, line: "550 5.1.1 no such user" if verb == "RCPT"
+            and "nobody" in line else None)
+        gw.send("Subject: secret\r\n\r\nthe body\r\n",
+                to=["nobody@dst.test", "b@dst.test"])
+        report = gw.wait_captured(1)[0].decode()
+        gw.wait_empty()
+        self.assertEqual(len(peer.messages), 1)
+        self.assertIn("Auto-Submitted: auto-replied", report)
+        self.assertIn("multipart/report", report)
+        self.assertIn("Final-Recipient: rfc822;", report.replace("rfc822; ", "rfc822;"))
+        self.assertIn("nobody@dst.test", report)
+        self.assertRegex(report, "Status: 5.1.1")
+        self.assertIn("Action: failed", report)
+        self.assertIn("no such user", report)
+        self.assertIn("Subject: secret", report)
+        self.assertNotIn("the body", report)
+        self.assertRegex(report, r"(?m)^Return-Path: <>")
+
+    def test_a_policy_refusal_is_no_bounce(self):
+        gw, peer = self.bounce_gateway(
+            lambda verb, line: "550 5.7.1 not today" if verb == "RCPT"
+            else None, extra=QUICK.replace("2s", "1h"))
+        gw.send()
+        wait_until(lambda: gw.log().count("not today") >= 3, what="retries")
+        self.assertEqual(len(gw.queue()), 1)
+        self.assertEqual(gw.captured(), [])
+
+    def test_given_up_after_its_time(self):
+        gw, peer = self.bounce_gateway(
+            lambda verb, line: "421 4.3.2 away" if verb == "MAIL" else None)
+        gw.send()
+        report = gw.wait_captured(1)[0].decode()
+        gw.wait_empty()
+        self.assertIn("Action: failed", report)
+        self.assertGreaterEqual(gw.log().count("status=deferred"), 1)
+
+    def test_no_report_about_a_report(self):
+        gw, peer = self.bounce_gateway(
+            lambda verb, line: "550 5.1.1 no" if verb == "RCPT" else None)
+        gw.send(sender="")
+        gw.wait_empty()
+        self.assertEqual(gw.captured(), [])
+
+    def test_notify_never_is_obeyed(self):
+        gw, peer = self.bounce_gateway(
+            lambda verb, line: "550 5.1.1 no" if verb == "RCPT" else None)
+        with gw.smtp() as s:
+            s.ehlo()
+            s.mail("a@src.test")
+            s.rcpt("b@dst.test", ["NOTIFY=NEVER"])
+            s.data("x\r\n")
+        gw.wait_empty()
+        self.assertEqual(gw.captured(), [])
+
+    def test_misbehaving_servers_lose_nothing(self):
+        done = threading.Event()
+        faults = iter([("", "close"), ("", "554 5.3.2 go away"), ("", "garbage"),
+                       ("EHLO", "close"), ("MAIL", "close"), ("RCPT", "close"),
+                       ("DATA", "close"), (".", "close"), ("MAIL", "421 4.3.2 x"),
+                       ("DATA", "451 4.3.0 x"), (".", "452 4.3.1 full"),
+                       (".", "554 5.7.1 spam")])
+        current = [next(faults)]
+
+        def answer(verb, line):
+            if done.is_set() or verb != current[0][0]:
+                return None
+            said = current[0][1]
+            current[0] = next(faults, None)
+            if current[0] is None:
+                done.set()
+                current[0] = ("-", "")
+            return said
+
+        peer = self.peer(answer)
+        gw = self.gateway({"10-out": self.connector(peer.port)},
+                          extra="retry: {first: 50ms, factor: 1, longest: 50ms}\n")
+        gw.send()
+        gw.wait_empty(60)
+        self.assertTrue(done.is_set())
+        self.assertEqual(len(peer.messages), 1)
+
+
+class RealPostfix(Case):
+    def test_postfix_takes_what_we_relay(self):
+        if os.geteuid() != 0:
+            self.skipTest("postfix wants root")
+        box = os.path.join(self.folder, "postfix")
+        port = free_port()
+        for d in ("etc", "queue", "data", "mail"):
+            os.makedirs(os.path.join(box, d))
+        shutil.chown(os.path.join(box, "data"), "postfix")
+        shutil.chown(os.path.join(box, "mail"), "nobody")
+        for name in ("postfix-files", "dynamicmaps.cf"):
+            if os.path.exists(f"/etc/postfix/{name}"):
+                shutil.copy(f"/etc/postfix/{name}", f"{box}/etc/")
+        with open(f"{box}/etc/main.cf", "w") as f:
+            f.write(f"compatibility_level = 3.6\nqueue_directory = {box}/queue\n"
+                    f"data_directory = {box}/data\nmyhostname = mx.dst.test\n"
+                    "mydestination =\nvirtual_mailbox_domains = dst.test\n"
+                    f"virtual_mailbox_base = {box}/mail\n"
+                    "virtual_mailbox_maps = static:all/\n"
+                    "virtual_uid_maps = static:65534\n"
+                    "virtual_gid_maps = static:65534\n"
+                    "inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n"
+                    "mynetworks =\nsmtpd_peername_lookup = no\n"
+                    "smtpd_relay_restrictions = reject_unauth_destination\n"
+                    f"maillog_file = {box}/log\nmaillog_file_prefixes = {box}\n"
+                    "import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C "
+                    "POSTLOG_SERVICE POSTLOG_HOSTNAME\n")
+        with open(f"{box}/etc/master.cf", "w") as f:
+            f.write(f"127.0.0.1:{port} inet n - n - - smtpd\n")
+            for name, kind in (("cleanup", "unix n - n - 0 cleanup"),
+                               ("qmgr", "unix n - n 300 1 qmgr"),
+                               ("rewrite", "unix - - n - - trivial-rewrite"),
+                               ("bounce", "unix - - n - 0 bounce"),
+                               ("defer", "unix - - n - 0 bounce"),
+                               ("virtual", "unix - n n - - virtual"),
+                               ("error", "unix - - n - - error"),
+                               ("smtp", "unix - - n - - smtp"),
+                               ("tlsmgr", "unix - - n 1000? 1 tlsmgr"),
+                               ("proxymap", "unix - - n - - proxymap"),
+                               ("anvil", "unix - - n - 1 anvil"),
+                               ("postlog", "unix-dgram n - n - 1 postlogd")):
+                f.write(f"{name} {kind}\n")
+        run = ["postfix", "-c", f"{box}/etc"]
+        started = subprocess.run(run + ["start"], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, timeout=60)
+        self.assertEqual(started.returncode, 0, "postfix starts")
+        self.addCleanup(subprocess.run, run + ["stop"],
+                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL)
+        gw = self.gateway({"10-out": self.connector(port)}, extra=QUICK)
+        gw.send("Subject: to postfix\r\n\r\nhello\r\n.\u00e4\r\n".encode(),
+                to=["u1@dst.test", "u2@dst.test"])
+        gw.wait_empty(30)
+        new = os.path.join(box, "mail", "all", "new")
+        wait_until(lambda: os.path.isdir(new) and len(os.listdir(new)) == 2, 30,
+                   "delivery by postfix")
+        with open(os.path.join(new, os.listdir(new)[0]), "rb") as f:
+            self.assertIn(b"Subject: to postfix", f.read())
+
+
+if __name__ == "__main__":
+    harness.main()

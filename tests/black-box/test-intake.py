@@ -1,0 +1,204 @@
+"""test-intake.py - real clients at the intake"""
+import smtplib
+import socket
+import subprocess
+
+import harness
+from harness import Case
+
+harness.requires("swaks", "smtp-source")
+
+
+class Intake(Case):
+    def test_swaks_delivers(self):
+        gw = self.gateway()
+        r = subprocess.run(["swaks", "--server", f"127.0.0.1:{gw.port}",
+                            "--from", "printer@src.test", "--to",
+                            "office@dst.test", "--body", "a scan"],
+                           capture_output=True, text=True, timeout=60)
+        self.assertEqual(r.returncode, 0, r.stdout)
+        message = gw.wait_captured(1)[0]
+        self.assertIn(b"a scan", message)
+        self.assertIn(b"Received: from", message)
+        self.assertIn(b"by gw.example.test", message)
+
+    def test_what_is_missing_is_added(self):
+        gw = self.gateway()
+        gw.send("Subject: bare\r\n\r\nx\r\n")
+        message = gw.wait_captured(1)[0]
+        self.assertRegex(message, rb"(?m)^Date: ")
+        self.assertRegex(message, rb"(?m)^Message-ID: <[0-9A-Z]+@gw\.example\.test>")
+
+    def test_what_is_there_is_kept(self):
+        gw = self.gateway()
+        gw.send("Date: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <x@y>\r\n"
+                "\r\nx\r\n")
+        message = gw.wait_captured(1)[0]
+        self.assertEqual(message.lower().count(b"\nmessage-id:"), 1)
+        self.assertEqual(message.count(b"\nDate:"), 1)
+
+    def test_all_bytes_survive(self):
+        body = b"Subject: x\r\n\r\n" + b"".join(
+            b"." * (i % 5) + bytes([c for c in range(1, 256) if c not in (10, 13)])
+            + b"\r\n" for i in range(50))
+        gw = self.gateway()
+        with gw.smtp() as s:
+            s.ehlo()
+            s.sendmail("a@src.test", ["b@dst.test"], body, ["BODY=8BITMIME"])
+        message = gw.wait_captured(1)[0]
+        self.assertTrue(message.replace(b"\r\n", b"\n").endswith(
+            body[len(b"Subject: x\r\n"):].replace(b"\r\n", b"\n")))
+
+    def test_large_message(self):
+        gw = self.gateway()
+        line = "x" * 70 + "\r\n"
+        gw.send("Subject: large\r\n\r\n" + line * 150000)  # 10 MiB
+        self.assertGreater(len(gw.wait_captured(1, 60)[0]), 10_000_000)
+
+    def test_load_by_smtp_source(self):
+        gw = self.gateway()
+        subprocess.run(["smtp-source", "-s", "10", "-m", "200", "-l", "4096",
+                        "-f", "a@src.test", "-t", "b@dst.test",
+                        f"127.0.0.1:{gw.port}"], check=True, timeout=120,
+                       stdin=subprocess.DEVNULL)
+        self.assertEqual(len(gw.wait_captured(200, 60)), 200)
+
+    def test_ehlo_tells_what_we_do(self):
+        gw = self.gateway()
+        with gw.smtp() as s:
+            s.ehlo()
+            for keyword in ("pipelining", "size", "8bitmime", "smtputf8",
+                            "chunking", "enhancedstatuscodes", "dsn"):
+                self.assertIn(keyword, s.esmtp_features)
+
+    def test_message_size_is_limited(self):
+        gw = self.gateway(extra="limits: {message_size: 10K}\n")
+        with gw.smtp() as s, self.assertRaises(smtplib.SMTPResponseException) as e:
+            s.sendmail("a@src.test", ["b@dst.test"], "x" * 20000)
+        self.assertEqual(e.exception.smtp_code, 552)
+        gw.send("Subject: small\r\n\r\nx\r\n")
+        gw.wait_captured(1)
+
+    def test_loops_are_stopped(self):
+        gw = self.gateway()
+        received = "Received: from a by b; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
+        with self.assertRaises(smtplib.SMTPDataError) as e:
+            gw.send(received * 60 + "\r\nx\r\n")
+        self.assertEqual(e.exception.smtp_code, 554)
+        self.assertIn(b"5.4.6", e.exception.smtp_error)
+
+
+class Raw(Case):
+    """What no decent client would say."""
+
+    def talk(self, gw, sent, shut=False):
+        """All replies to what is sent at once, until the other side closes."""
+        with socket.create_connection(("127.0.0.1", gw.port), 30) as s:
+            s.sendall(sent)
+            if shut:
+                s.shutdown(socket.SHUT_WR)
+            got = b""
+            while chunk := s.recv(65536):
+                got += chunk
+        return got.decode()
+
+    def codes(self, text):
+        return [line[:3] for line in text.splitlines() if line[3:4] == " "]
+
+    def test_a_whole_session_in_one_write(self):
+        gw = self.gateway()
+        said = self.talk(gw, b"EHLO x\r\nMAIL FROM:<a@b.test>\r\n"
+                         b"RCPT TO:<c@d.test>\r\nDATA\r\n..x\r\n.\r\nQUIT\r\n")
+        self.assertEqual(self.codes(said),
+                         ["220", "250", "250", "250", "354", "250", "221"])
+        self.assertIn(b"\n.x", gw.wait_captured(1)[0])
+
+    def test_only_crlf_dot_crlf_ends(self):
+        gw = self.gateway()
+        for end in (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r"):
+            said = self.talk(gw, b"EHLO x\r\nMAIL FROM:<a@b.test>\r\n"
+                             b"RCPT TO:<c@d.test>\r\nDATA\r\nS: x\r\n\r\ny" + end +
+                             b"MAIL FROM:<evil@b.test>\r\n"
+                             b"RCPT TO:<evil@d.test>\r\nDATA\r\nevil\r\n.\r\n"
+                             b"QUIT\r\n")
+            self.assertEqual(self.codes(said),
+                             ["220", "250", "250", "250", "354", "250", "221"],
+                             repr(end))
+        self.assertEqual(len(gw.wait_captured(5)), 5)
+
+    def test_order_and_nonsense(self):
+        gw = self.gateway()
+        said = self.talk(gw, b"\r\nRCPT TO:<a@b.test>\r\nDATA\r\nMAIL FROM:<a@b.test>\r\n"
+                         b"HELO\r\nNONSENSE\r\nMAIL FROM:a@b.test\r\n"
+                         b"MAIL FROM:<a@b.test>\r\nRSET\r\nVRFY a\r\nNOOP x\r\n"
+                         b"MAIL FROM:<a@b.test> FOO=1\r\nDATA\r\nQUIT\r\n")
+        self.assertEqual(self.codes(said),
+                         ["220", "503", "503", "503", "250", "500", "250",
+                          "503", "250", "252", "250", "555", "503", "221"])
+
+    def test_bdat(self):
+        gw = self.gateway()
+        said = self.talk(gw, b"EHLO x\r\nMAIL FROM:<a@b.test>\r\n"
+                         b"RCPT TO:<c@d.test>\r\nBDAT 14\r\nSubject: x\r\n\r\n"
+                         b"BDAT 8 LAST\r\nhello!\r\nQUIT\r\n")
+        self.assertEqual(self.codes(said),
+                         ["220", "250", "250", "250", "250", "250", "221"])
+        self.assertIn(b"hello!", gw.wait_captured(1)[0])
+
+    def test_a_cut_off_message_is_nothing(self):
+        gw = self.gateway()
+        self.talk(gw, b"EHLO x\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n"
+                  b"DATA\r\nhalf of", shut=True)
+        gw.send()
+        gw.wait_captured(1)
+        self.assertEqual(len(gw.captured()), 1)
+
+    def test_an_endless_line_ends(self):
+        gw = self.gateway()
+        said = self.talk(gw, b"EHLO x\r\n" + b"x" * 100000 + b"\r\nQUIT\r\n")
+        self.assertEqual(self.codes(said)[-2:], ["500", "221"])
+
+    def test_nonsense_for_ever_is_cut_off(self):
+        gw = self.gateway()
+        said = self.talk(gw, b"WHAT\r\n" * 1000, shut=True)
+        self.assertEqual(self.codes(said)[-1], "421")
+        self.assertLess(len(self.codes(said)), 30)
+
+
+class Relay(Case):
+    def test_strangers_do_not_relay(self):
+        gw = self.gateway(extra="relay: {networks: [192.0.2.0/24]}\n")
+        for to in ("b@dst.test", "postmaster@dst.test", "b%dst.test@gw.example.test",
+                   "@gw.example.test:b@dst.test", "postmaster"):
+            with gw.smtp() as s:
+                s.ehlo()
+                s.mail("a@src.test")
+                code, words = s.docmd("RCPT", f"TO:<{to}>")
+                self.assertEqual(code, 550, to)
+                self.assertIn(b"5.7.1", words)
+                self.assertEqual(s.docmd("DATA")[0], 503)
+
+    def test_a_recipient_without_a_route(self):
+        gw = self.gateway()
+        gw.route("50-capture", gw.capture() + "match: {recipient: \"@dst.test\"}\n")
+        self.assertEqual(gw.command("check").returncode, 0)
+        self.assertEqual(gw.command("reload").returncode, 0)
+        with gw.smtp() as s:
+            s.ehlo()
+            s.mail("a@src.test")
+            self.assertEqual(s.rcpt("b@dst.test")[0], 250)
+            code, words = s.rcpt("b@other.test")
+            self.assertEqual(code, 550)
+            self.assertIn(b"5.7.1", words)
+
+    def test_sessions_of_one_client_are_counted(self):
+        gw = self.gateway(extra="limits: {sessions_per_client: 2}\n")
+        with gw.smtp(), gw.smtp():
+            with self.assertRaises(smtplib.SMTPConnectError) as e:
+                gw.smtp()
+            self.assertEqual(e.exception.smtp_code, 421)
+        gw.send()
+
+
+if __name__ == "__main__":
+    harness.main()

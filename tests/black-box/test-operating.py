@@ -1,0 +1,312 @@
+"""test-operating.py - the administrator's side"""
+import json
+import os
+import pwd
+import re
+import signal
+import socket
+import stat
+import subprocess
+import threading
+import time
+
+import harness
+from harness import Case, free_port, wait_until
+
+
+class Configuration(Case):
+    def check(self, gw, *want):
+        r = gw.command("check")
+        self.assertEqual(r.returncode, 78, r.stdout + r.stderr)
+        for text in want:
+            self.assertIn(text, r.stderr)
+        started = gw.command("run")
+        self.assertEqual(started.returncode, 78)
+        return r.stderr
+
+    def test_all_mistakes_at_once(self):
+        gw = self.gateway(start=False, extra="hostnam: x\nretry: {first: soon}\n"
+                          "tls: {certificate: x}\n")
+        gw.route("20-bad", "route: bad\nbackend: conector\n")
+        gw.route("30-bad", "route: bad2\nbackend: connector\n"
+                 "connector: {hots: h, port: 99999}\n")
+        said = self.check(gw, "unknown key `hostnam'", "did you mean `hostname'",
+                          "retry", "unknown key `tls'", "did you mean `connector'",
+                          "unknown key `hots'", "did you mean `host'", "port",
+                          "20-bad.yaml:2:", "^~~")
+        self.assertGreaterEqual(said.count("error:"), 6)
+        self.assertFalse(os.path.exists(gw.spool))
+
+    def test_not_yaml(self):
+        gw = self.gateway(start=False)
+        gw.route("20-bad", "route: [a\nbackend: x\n")
+        self.check(gw, "20-bad.yaml:")
+
+    def test_json_of_check(self):
+        gw = self.gateway(start=False, extra="hostnam: x\n")
+        found = json.loads(gw.command("check", "--json").stdout)
+        self.assertEqual(found[0]["level"], "error")
+        self.assertIn("hostnam", found[0]["message"])
+        self.assertGreater(found[0]["line"], 0)
+
+    def test_a_module_that_does_not_load(self):
+        gw = self.gateway(start=False)
+        bad = os.path.join(self.folder, "bad.so")
+        with open(bad, "w") as f:
+            f.write("this is no module")
+        gw.write("postern.yaml", open(gw.config).read() + f"modules: [{bad}]\n")
+        self.check(gw, bad)
+
+    def test_an_empty_file_is_right(self):
+        gw = self.gateway(start=False)
+        gw.write("postern.yaml", "")
+        self.assertEqual(gw.command("check").returncode, 0)
+
+    def test_samples_are_right(self):
+        gw = self.gateway({}, start=False)
+        samples = os.path.join(os.path.dirname(__file__), "..", "..", "conf.d")
+        names = [n for n in os.listdir(samples) if n.endswith(".yaml")]
+        self.assertGreater(len(names), 1)
+        for n in names:
+            with open(os.path.join(samples, n)) as f:
+                gw.route(n[:-5], f.read())
+        r = gw.command("check")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertNotIn("warning", r.stderr)
+
+
+class Explain(Case):
+    def test_it_tells_why_and_why_not(self):
+        gw = self.gateway(start=False)
+        gw.route("10-own", "route: own\nbackend: connector\nconnector: {host: h}\n"
+                 "match: {recipient: \"@own.test\", client: 10.0.0.0/8}\n")
+        r = gw.command("explain", "--client", "127.0.0.1", "a@b.test", "c@own.test")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("client 127.0.0.1 is not among 10.0.0.0/8", r.stdout)
+        self.assertRegex(r.stdout, "capture +TAKEN")
+        rows = gw.json("explain", "a@b.test", "c@own.test")
+        self.assertEqual(rows[0]["route"], "capture")
+        stranger = gw.command("explain", "--client", "203.0.113.9", "a@b.test",
+                              "c@own.test")
+        self.assertIn("may not relay", stranger.stdout)
+
+
+class Queue(Case):
+    def waiting(self, n):
+        gw = self.gateway({"10-out": self.connector(free_port())},
+                          extra="retry: {first: 1h, longest: 1h}\n")
+        for i in range(n):
+            gw.send(to=[f"u{i}@dst.test"])
+        wait_until(lambda: [q["state"] for q in gw.queue()] == ["waiting"] * n,
+                   what="the first attempts")
+        return gw
+
+    def test_looking(self):
+        gw = self.waiting(3)
+        rows = gw.queue()
+        self.assertEqual(rows[0]["route"], "out")
+        self.assertEqual(rows[0]["recipients"][0]["address"], "u0@dst.test")
+        self.assertIn("refused", rows[0]["last"])
+        text = gw.command("queue", "list").stdout
+        self.assertIn("u2@dst.test", text)
+        self.assertIn("refused", text)
+        shown = gw.command("queue", "show", rows[1]["id"]).stdout
+        self.assertIn("u1@dst.test", shown)
+        self.assertEqual(len(gw.json("queue", "list", "--address", "u2@")), 1)
+        self.assertNotEqual(gw.command("queue", "show", "0000000000").returncode, 0)
+
+    def test_acting(self):
+        gw = self.waiting(3)
+        ids = [q["id"] for q in gw.queue()]
+        gw.command("queue", "hold", ids[0], check=True)
+        self.assertEqual([q["id"] for q in gw.json("queue", "list", "--held")],
+                         [ids[0]])
+        gw.command("queue", "remove", ids[1], check=True)
+        self.assertEqual([q["id"] for q in gw.queue()], [ids[0], ids[2]])
+        peer = self.peer()
+        gw.route("10-out", self.connector(peer.port))
+        gw.command("reload", check=True)
+        gw.command("queue", "retry", "--all", check=True)
+        wait_until(lambda: len(gw.queue()) == 1, what="the retry")
+        gw.command("queue", "release", ids[0], check=True)
+        gw.command("queue", "retry", ids[0])
+        gw.wait_empty()
+        self.assertEqual(len(peer.messages), 2)
+
+    def test_usage(self):
+        gw = self.gateway(start=False)
+        self.assertEqual(gw.command("queue", "remove").returncode, 64)
+        self.assertEqual(gw.command("queue", "list").returncode, 69)
+        for c in ("run", "check", "explain", "reload", "status", "queue",
+                  "module", "send", "version"):
+            r = gw.command(c, "--help")
+            self.assertEqual(r.returncode, 0)
+            self.assertIn("usage: postern", r.stdout)
+
+
+class Reload(Case):
+    def test_a_wrong_one_changes_nothing(self):
+        gw = self.gateway()
+        gw.route("20-bad", "route: bad\nbackend: nonsense\n")
+        r = gw.command("reload")
+        self.assertEqual(r.returncode, 78)
+        self.assertIn("nonsense", r.stderr)
+        gw.process.send_signal(signal.SIGHUP)
+        gw.wait_log("stays in force")
+        gw.send()
+        gw.wait_captured(1)
+
+    def test_a_right_one_is_taken(self):
+        gw = self.gateway()
+        with gw.smtp() as s:
+            s.ehlo()
+            other = os.path.join(self.folder, "Other")
+            gw.route("10-first", "route: first\nbackend: maildir\n"
+                     f"maildir: {{path: {other}}}\n")
+            gw.process.send_signal(signal.SIGHUP)
+            gw.wait_log("the new configuration is in force")
+            s.sendmail("a@src.test", ["b@dst.test"], "x")
+        wait_until(lambda: os.path.isdir(other + "/new")
+                   and os.listdir(other + "/new"), what="the new route")
+        self.assertEqual(gw.captured(), [])
+
+    def test_listeners_come_and_go(self):
+        gw = self.gateway()
+        old, gw.port = gw.port, free_port()
+        text = open(gw.config).read().replace(str(old), str(gw.port))
+        gw.write("postern.yaml", text)
+        gw.command("reload", check=True)
+        gw.send()
+        gw.wait_captured(1)
+        with self.assertRaises(OSError):
+            socket.create_connection(("127.0.0.1", old), 5)
+
+    def test_what_needs_a_restart_says_so(self):
+        gw = self.gateway()
+        gw.write("postern.yaml", open(gw.config).read()
+                 + "intake_threads: 7\n")
+        r = gw.command("reload")
+        self.assertEqual(r.returncode, 78)
+        self.assertIn("restart", r.stderr)
+
+
+class Life(Case):
+    def test_stopping_finishes_what_is_in_flight(self):
+        asked, go = threading.Event(), threading.Event()
+
+        def answer(verb, line):
+            if verb == ".":
+                asked.set()
+                go.wait(20)
+
+        peer = self.peer(answer)
+        gw = self.gateway({"10-out": self.connector(peer.port)})
+        gw.send()
+        self.assertTrue(asked.wait(20))
+        gw.process.send_signal(signal.SIGTERM)
+        gw.wait_log("stopping")
+        time.sleep(0.3)
+        self.assertIsNone(gw.process.poll())
+        go.set()
+        self.assertEqual(gw.process.wait(30), 0)
+        gw.process = None
+        self.assertIn("0 messages are left", gw.log())
+        self.assertEqual(len(peer.messages), 1)
+
+    def test_stopping_has_an_end(self):
+        never = threading.Event()
+        self.addCleanup(never.set)
+        peer = self.peer(lambda verb, line: never.wait(60) and None
+                         if verb == "." else None)
+        gw = self.gateway({"10-out": self.connector(peer.port)},
+                          extra="stop_patience: 500ms\n")
+        gw.send()
+        wait_until(lambda: any(l == "DATA" for l in peer.lines), what="DATA")
+        self.assertEqual(gw.stop(), 0)
+        self.assertIn("1 message is left", gw.log())
+
+    def test_root_becomes_the_user(self):
+        if os.geteuid() != 0:
+            self.skipTest("not root")
+        gw = self.gateway(start=False)
+        gw.write("postern.yaml", open(gw.config).read().replace(
+            "user: root", "user: nobody"))
+        os.chmod(gw.folder, 0o777)
+        gw.start()
+        with open(f"/proc/{gw.process.pid}/status") as f:
+            status = f.read()
+        uid = pwd.getpwnam("nobody").pw_uid
+        self.assertRegex(status, rf"Uid:\s+{uid}\s+{uid}\s+{uid}\s+{uid}")
+        self.assertRegex(status, r"CapEff:\s+0*400\n")
+        limits = open(f"/proc/{gw.process.pid}/limits").read()
+        self.assertRegex(limits, r"Max core file size +0 ")
+        gw.send()
+        gw.wait_captured(1)
+        mode = os.stat(os.path.join(gw.spool, "control")).st_mode
+        self.assertEqual(stat.S_IMODE(mode), 0o660)
+
+    def test_the_manager_is_told(self):
+        path = os.path.join(self.folder, "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.bind(path)
+            os.chmod(path, 0o777)
+            s.settimeout(20)
+            gw = self.gateway(start=False).start(env={"NOTIFY_SOCKET": path})
+            self.assertEqual(s.recv(100), b"READY=1")
+            gw.stop()
+            self.assertEqual(s.recv(100), b"STOPPING=1")
+
+    def test_status(self):
+        gw = self.gateway()
+        gw.send()
+        gw.wait_captured(1)
+        gw.wait_empty()
+        s = gw.json("status")
+        self.assertEqual(s["intake"]["accepted"], 1)
+        self.assertEqual(s["queue"]["items"], 0)
+        self.assertEqual(s["running"]["routes"], ["capture"])
+        self.assertEqual(s["destinations"][-1]["delivered"], 1)
+        text = gw.command("status").stdout
+        self.assertIn("capture", text)
+
+    def test_one_log_line_says_everything(self):
+        peer = self.peer()
+        for form in ("text", "json"):
+            gw = self.gateway({"10-out": self.connector(peer.port)}, name=form,
+                              extra=f"log: {{format: {form}}}\n")
+            gw.send()
+            gw.wait_empty()
+            gw.stop()
+            line = next(l for l in gw.log().splitlines() if "delivered" in l
+                        and "b@dst.test" in l)
+            if form == "json":
+                d = json.loads(line)
+                self.assertEqual(d["route"], "out")
+                for l in gw.log().splitlines():
+                    json.loads(l)
+            for text in ("a@src.test", "b@dst.test", "out", "127.0.0.1",
+                         "250", "taken"):
+                self.assertIn(text, line)
+
+    def test_send_and_modules(self):
+        gw = self.gateway()
+        r = gw.command("send", "--from", "a@src.test", "--to", "b@dst.test",
+                       "--subject", "by hand", input="hello\n")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        message = gw.wait_captured(1)[0]
+        self.assertIn(b"Subject: by hand", message)
+        self.assertIn(b"hello", message)
+        names = {m["name"] for m in gw.json("module", "list")}
+        self.assertLessEqual({"connector", "maildir", "null", "fault", "tag"}, names)
+        self.assertIn("host", gw.command("module", "show", "connector").stdout)
+
+    def test_a_filter_of_a_route(self):
+        gw = self.gateway(start=False)
+        gw.route("50-capture", gw.capture()
+                 + "filters: [{tag: {header: X-Tag, value: seen}}]\n")
+        gw.start().send()
+        self.assertIn(b"X-Tag: seen", gw.wait_captured(1)[0])
+
+
+if __name__ == "__main__":
+    harness.main()
