@@ -220,8 +220,9 @@ class Peer(threading.Thread):
                     rcpts += 1
                 if said is None or verb == "QUIT":
                     return
-                if verb == "DATA" and said.startswith("354"):
-                    self.take(c, f)
+                if verb == "DATA" and said.startswith("354") and \
+                        not self.take(c, f):
+                    return
 
     def take(self, c, f):
         body = b""
@@ -229,9 +230,12 @@ class Peer(threading.Thread):
             if raw == b".\r\n":
                 break
             body += raw[1:] if raw.startswith(b".") else raw
+        else:
+            return False        # cut off: no message
         said = self.reply(c, ".", "")
         if said is not None and said.startswith("2"):
             self.messages.append(body)
+        return said is not None
 
     def close(self):
         self.listener.close()

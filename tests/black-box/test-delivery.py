@@ -89,7 +89,7 @@ class Trouble(Case):
         self.assertEqual(len(peer.messages), 1)
         self.assertEqual(len(tries), 3)
         self.assertIn("busy", gw.log())
-        self.assertIn("while sending RCPT TO", gw.log())
+        self.assertIn('phase="sending RCPT TO"', gw.log())
 
     def test_a_server_that_is_away(self):
         port = free_port()
