@@ -23,8 +23,10 @@ enum {
 	BATCH_BYTES = 8 * 1024 * 1024,	/* one transaction brings no more */
 	IDLE_MS = 300,			/* quiet for so long: house-keeping */
 	SPACE_MS = 1000,		/* free space is looked at so often */
-	PAUSE_MS = 50,			/* after a failure; doubles */
+	FULL_MS = 100,			/* after a batch found none */
+	PAUSE_MS = 20,			/* after a failure; doubles */
 	PAUSE_MAX_MS = 5000,
+	PAUSE_CLOSING_MS = 10,
 	CLOSING_TRIES = 8,		/* of a store in trouble, at the end */
 };
 
@@ -78,7 +80,8 @@ pause_after(struct spool *s, unsigned failures)
 
 	for (unsigned i = 1; i < failures && pause < PAUSE_MAX_MS; i++)
 		pause *= 2;
-	s->retry_ms = clock_now_ms() + MIN(pause, PAUSE_MAX_MS);
+	s->retry_ms = clock_now_ms() +
+		      MIN(pause, s->stopping ? PAUSE_CLOSING_MS : PAUSE_MAX_MS);
 }
 
 /* The volume must keep room for settles. */
@@ -234,7 +237,7 @@ batch_failed(struct spool *s, enum store_result r, bool in_commit,
 	if (s->failures++ > 0)
 		pause_after(s, s->failures - 1);
 	if (r == STORE_FULL) {
-		s->full_until_ms = clock_now_ms() + SPACE_MS;
+		s->full_until_ms = clock_now_ms() + FULL_MS;
 		s->space_ms = 0;
 		trouble_begin(s, SPOOL_FULL, err);
 	} else {

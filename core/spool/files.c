@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLDERS = 64, NAME = 32 };
+enum { FOLDERS = 32, NAME = 32 };
 
 struct files {
 	_Atomic unsigned refs;

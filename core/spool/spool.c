@@ -66,14 +66,13 @@ sweep_work(struct task *t)
 	struct error err;
 	size_t n = 0;
 
-	w->reader = readers_take(w->spool, &err);
-	if (w->reader != NULL) {
+	w->reader = spool_reader_open(w->spool, &err);
+	if (w->reader != NULL)
 		n = files_sweep(st->files, st->seed, sweep_known, w,
 				&w->spool->closing);
-		readers_give(w->spool, w->reader);
-	}
+	spool_reader_close(&w->reader);
 	if (n > 0)
-		log_info(&spool_log, "removed %zu bodies that nothing names",
+		log_info(&spool_log, "removed bodies that nothing names: %zu",
 			 n);
 	spool_leave(w->spool);
 }

@@ -496,7 +496,7 @@ world_files(struct world *w, size_t *orphans)
 
 	assert_non_null(r);
 	*orphans = 0;
-	for (unsigned i = 0; i < 64; i++)
+	for (unsigned i = 0; i < 32; i++)
 		count += folder_files(w, i, r, orphans);
 	spool_reader_close(&r);
 	return count;
