@@ -140,7 +140,8 @@ endpoint_from_sockaddr(const struct sockaddr *sa, struct endpoint *ret)
 		return true;
 	}
 	if (sa->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+		const struct sockaddr_in6 *in6 =
+			(const struct sockaddr_in6 *)sa;
 
 		ret->ip = ip_from_v6(in6->sin6_addr.s6_addr);
 		ret->port = ntohs(in6->sin6_port);

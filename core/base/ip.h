@@ -37,7 +37,8 @@ bool network_contains(struct network n, struct ip ip);
 
 /* "127.0.0.1:2525", "[::1]:25"; port 0..65535. */
 bool endpoint_parse(struct span s, struct endpoint *ret);
-const char *endpoint_text(struct endpoint e, char *buf);	/* of ENDPOINT_TEXT */
+/* buf has ENDPOINT_TEXT bytes. */
+const char *endpoint_text(struct endpoint e, char *buf);
 
 bool endpoint_from_sockaddr(const struct sockaddr *sa, struct endpoint *ret);
 socklen_t endpoint_to_sockaddr(struct endpoint e, struct sockaddr_storage *ret);

@@ -119,8 +119,9 @@ line_begin(struct buf *line, bool json, const struct log *log,
 
 	clock_iso(clock_wall_ms(), stamp, sizeof(stamp));
 	if (json) {
-		buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"room\":\"%s\","
-			 "\"message\":", stamp, level_words[level], room);
+		buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\","
+			 "\"room\":\"%s\",\"message\":",
+			 stamp, level_words[level], room);
 		encode_json(line, words);
 		return;
 	}

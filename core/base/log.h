@@ -50,9 +50,12 @@ void log_event(const struct log *log, enum log_level level,
 	       const struct log_field *fields, size_t n, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
-#define log_error(log, ...)   log_event(log, LOG_LEVEL_ERROR, NULL, 0, __VA_ARGS__)
-#define log_warning(log, ...) log_event(log, LOG_LEVEL_WARNING, NULL, 0, __VA_ARGS__)
-#define log_info(log, ...)    log_event(log, LOG_LEVEL_INFO, NULL, 0, __VA_ARGS__)
+#define log_error(log, ...) \
+	log_event(log, LOG_LEVEL_ERROR, NULL, 0, __VA_ARGS__)
+#define log_warning(log, ...) \
+	log_event(log, LOG_LEVEL_WARNING, NULL, 0, __VA_ARGS__)
+#define log_info(log, ...) \
+	log_event(log, LOG_LEVEL_INFO, NULL, 0, __VA_ARGS__)
 /* Its arguments are not evaluated when nobody wants to know. */
 #define log_debug(log, ...) \
 	(log_wants(LOG_LEVEL_DEBUG) \

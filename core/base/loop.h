@@ -42,7 +42,8 @@ struct timer {
 	struct loop *loop;
 	void (*fire)(struct timer *t);
 };
-void timer_init(struct timer *t, struct loop *loop, void (*fire)(struct timer *t));
+void timer_init(struct timer *t, struct loop *loop,
+		void (*fire)(struct timer *t));
 void timer_start(struct timer *t, int64_t in_ms);	/* restarts */
 void timer_stop(struct timer *t);
 bool timer_runs(const struct timer *t);

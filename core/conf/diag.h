@@ -3,7 +3,7 @@
  * Collected while trees are parsed, bound and checked; shown sorted by file
  * and line, each with its line, a caret, and a hint:
  *
- *   conf.d/60-direct.yaml:9:7: error: unknown key `concurency' in route `partners'
+ *   conf.d/60-direct.yaml:9:7: error: unknown key `concurency' in direct:
  *       9 |       concurency: 4
  *         |       ^~~~~~~~~~
  *         hint: did you mean `concurrency'?
@@ -29,7 +29,8 @@ bool diag_error(struct diags *d, const struct mark *mark, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool diag_file_error(struct diags *d, const char *path, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-void diag_warning(struct diags *d, const struct mark *mark, const char *fmt, ...)
+void diag_warning(struct diags *d, const struct mark *mark,
+		  const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool diag_hint(struct diags *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

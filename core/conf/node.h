@@ -47,7 +47,8 @@ void tree_free(struct tree **t);
 
 const struct node *tree_root(const struct tree *t);
 const char *tree_path(const struct tree *t);
-struct span tree_line(const struct tree *t, unsigned line);	/* no line end */
+/* Without its line end. */
+struct span tree_line(const struct tree *t, unsigned line);
 
 /* From now on tree_line() shows `*' where this node's text stands: it is a
  * secret.  The scalar itself stays readable.  n is borrowed from t. */

@@ -36,7 +36,12 @@ buffers_hold_their_maximum(void **state)
 static void
 spans_split_and_parse(void **state)
 {
-	static const struct { const char *text; uint64_t max; bool ok; uint64_t want; } rows[] = {
+	static const struct {
+		const char *text;
+		uint64_t max;
+		bool ok;
+		uint64_t want;
+	} rows[] = {
 		{ "0", 10, true, 0 }, { "10", 10, true, 10 },
 		{ "11", 10, false, 0 }, { "", 10, false, 0 },
 		{ "-1", 10, false, 0 }, { "1x", 10, false, 0 },
@@ -107,7 +112,8 @@ printable_text_cannot_drive_a_terminal(void **state)
 	AUTO(buf_fini) struct buf b = BUF_MAX(100);
 
 	(void)state;
-	assert_true(encode_printable(&b, SPAN("a\x1b[2J\r\n\xc2\x9bz\xc3\xa4"), 90));
+	assert_true(encode_printable(&b,
+			SPAN("a\x1b[2J\r\n\xc2\x9bz\xc3\xa4"), 90));
 	assert_string_equal(buf_str(&b), "a\\x1b[2J\\r\\n\\xc2\\x9bz\xc3\xa4");
 	buf_clear(&b);
 	assert_true(encode_printable(&b, SPAN("0123456789"), 4));
