@@ -11,7 +11,7 @@
 
 enum { PATIENCE_MS = 30 * 1000 };
 
-/* --- an item as JSON ------------------------------------------------------------ */
+/* --- an item as JSON ------------------------------------------------- */
 
 /* Mail may hold any bytes; JSON holds UTF-8. */
 static json_t *
@@ -84,7 +84,7 @@ item_json(const struct item *item)
 		"message_id", text_or_null(item->origin.message_id));
 }
 
-/* --- looking ----------------------------------------------------------------------- */
+/* --- looking --------------------------------------------------------- */
 
 static void
 on_item(void *arg, const struct item *item)
@@ -144,7 +144,7 @@ api_queue_show(struct request *rq, json_t **ret)
 	}
 }
 
-/* --- acting ------------------------------------------------------------------------- */
+/* --- acting ---------------------------------------------------------- */
 
 struct act_ask {
 	struct ask ask;

@@ -19,7 +19,7 @@ const struct api_row api_rows[] = {
 	{ 0 },
 };
 
-/* --- status: what the loop knows ---------------------------------------------- */
+/* --- status: what the loop knows ------------------------------------- */
 
 struct status_ask {
 	struct ask ask;
@@ -65,7 +65,7 @@ status_on_loop(struct ask *ask)
 	ask_answer(ask);
 }
 
-/* --- status: what any thread may ask --------------------------------------------- */
+/* --- status: what any thread may ask --------------------------------- */
 
 static json_t *
 status_queue(struct admin *a)
@@ -127,7 +127,7 @@ api_status(struct request *rq, json_t **ret)
 	return 200;
 }
 
-/* --- reload ------------------------------------------------------------------------- */
+/* --- reload ---------------------------------------------------------- */
 
 struct reload_ask {
 	struct ask ask;

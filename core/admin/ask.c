@@ -8,14 +8,12 @@
 #include "base/macros.h"
 #include "base/mem.h"
 
-#include <pthread.h>
-#include <time.h>
+#include <stdatomic.h>
 
 struct ask_wait {
-	pthread_mutex_t lock;
-	pthread_cond_t answered;
-	bool done;
-	unsigned holders;
+	struct mailbox *answers;	/* the asker sleeps at it */
+	struct letter answer;
+	_Atomic unsigned holders;
 };
 
 static void
@@ -30,15 +28,11 @@ void
 ask_release(struct ask *a)
 {
 	struct ask_wait *w = a->wait;
-	bool last;
 
-	pthread_mutex_lock(&w->lock);
-	last = --w->holders == 0;
-	pthread_mutex_unlock(&w->lock);
-	if (!last)
+	if (atomic_fetch_sub(&w->holders, 1) > 1)
 		return;
-	pthread_mutex_destroy(&w->lock);
-	pthread_cond_destroy(&w->answered);
+	mailbox_take(w->answers);	/* one that came too late */
+	mailbox_free(&w->answers);
 	mem_free(w);
 	a->drop(a);
 }
@@ -46,12 +40,7 @@ ask_release(struct ask *a)
 void
 ask_answer(struct ask *a)
 {
-	struct ask_wait *w = a->wait;
-
-	pthread_mutex_lock(&w->lock);
-	w->done = true;
-	pthread_cond_signal(&w->answered);
-	pthread_mutex_unlock(&w->lock);
+	mailbox_post(a->wait->answers, &a->wait->answer);
 	ask_release(a);
 }
 
@@ -59,22 +48,10 @@ bool
 ask_and_wait(struct admin *admin, struct ask *a, int64_t patience_ms)
 {
 	struct ask_wait *w = a->wait = NEW(struct ask_wait);
-	struct timespec until;
-	bool done;
-	int rc = 0;
 
-	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->answered, NULL);
+	w->answers = mailbox_new(NULL, NULL);
 	w->holders = 2;
 	a->letter.deliver = ask_deliver;
 	mailbox_post(loop_mailbox(admin->deps.loop), &a->letter);
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += patience_ms / 1000;
-	pthread_mutex_lock(&w->lock);
-	while (!w->done && rc == 0)
-		rc = pthread_cond_timedwait(&w->answered, &w->lock, &until);
-	done = w->done;
-	pthread_mutex_unlock(&w->lock);
-	return done;
+	return mailbox_wait(w->answers, patience_ms) != NULL;
 }

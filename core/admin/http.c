@@ -37,7 +37,7 @@ api_error(unsigned status, json_t **ret, const char *fmt, ...)
 	return status;
 }
 
-/* --- who speaks ----------------------------------------------------------------- */
+/* --- who speaks ------------------------------------------------------ */
 
 static bool
 in_our_group(int fd, gid_t gid)
@@ -70,7 +70,7 @@ peer_allowed(struct MHD_Connection *c)
 	       in_our_group(info->connect_fd, who.gid);
 }
 
-/* --- one request ------------------------------------------------------------------ */
+/* --- one request ----------------------------------------------------- */
 
 struct exchange {
 	struct buf body;
@@ -193,7 +193,7 @@ on_completed(void *arg, struct MHD_Connection *c, void **state,
 	*state = NULL;
 }
 
-/* --- the socket ---------------------------------------------------------------------- */
+/* --- the socket ------------------------------------------------------ */
 
 /* 0660 from the first moment on. */
 static int

@@ -53,7 +53,7 @@ log_wants(enum log_level level)
 	return (int)level <= log_level;
 }
 
-/* --- one line ----------------------------------------------------------- */
+/* --- one line -------------------------------------------------------- */
 
 static bool
 text_is_bare(struct span s)
@@ -132,7 +132,7 @@ line_begin(struct buf *line, bool json, const struct log *log,
 	encode_printable(line, words, LIMIT_LOG_LINE / 2);
 }
 
-/* --- the queue ---------------------------------------------------------- */
+/* --- the queue ------------------------------------------------------- */
 
 static void
 write_all(int fd, struct span s)

@@ -68,7 +68,7 @@ question_fill(struct question *q)
 	return 0;
 }
 
-/* --- printing ------------------------------------------------------------------ */
+/* --- printing -------------------------------------------------------- */
 
 static const char *const words[] = {
 	[MATCH_NO] = "no", [MATCH_MAYBE] = "maybe", [MATCH_YES] = "yes",

@@ -33,7 +33,7 @@ string(json_t *o, const char *key)
 	return s ? s : "";
 }
 
-/* --- looking ------------------------------------------------------------------- */
+/* --- looking --------------------------------------------------------- */
 
 static void
 print_item(json_t *item, bool full)
@@ -154,7 +154,7 @@ show(const struct cli *cli, struct control *c, int argc, char **argv)
 	return worst;
 }
 
-/* --- acting ---------------------------------------------------------------------- */
+/* --- acting ---------------------------------------------------------- */
 
 static int
 act(const struct cli *cli, struct control *c, const char *verb, int argc,

@@ -53,7 +53,7 @@ complain(int status, const char *what, const char *why)
 	return status;
 }
 
-/* --- where to ---------------------------------------------------------------- */
+/* --- where to -------------------------------------------------------- */
 
 static int
 server_from_configuration(const struct cli *cli, struct sending *s)
@@ -107,7 +107,7 @@ server_find(const struct cli *cli, struct sending *s)
 	return 0;
 }
 
-/* --- what --------------------------------------------------------------------- */
+/* --- what ------------------------------------------------------------ */
 
 static int
 envelope_make(struct sending *s)
@@ -195,7 +195,7 @@ message_read(struct sending *s, const char *path)
 	return 0;
 }
 
-/* --- sending -------------------------------------------------------------------- */
+/* --- sending --------------------------------------------------------- */
 
 static void
 on_settled(void *arg, size_t i, const struct outcome *o)

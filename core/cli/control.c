@@ -25,7 +25,7 @@ struct control {
 	struct buf answer;
 };
 
-/* --- finding it --------------------------------------------------------------- */
+/* --- finding it ------------------------------------------------------ */
 
 static char *
 find_socket(const struct cli *cli, int *rc)
@@ -110,7 +110,7 @@ control_close(struct control **ptr)
 	*ptr = NULL;
 }
 
-/* --- asking ---------------------------------------------------------------------- */
+/* --- asking ---------------------------------------------------------- */
 
 static size_t
 on_bytes(char *bytes, size_t size, size_t n, void *arg)
@@ -192,7 +192,7 @@ control_query(struct control *c, const char *path, const char *name,
 	return ret;
 }
 
-/* --- words -------------------------------------------------------------------------- */
+/* --- words ----------------------------------------------------------- */
 
 const char *
 words_duration(json_int_t ms, char *buf)

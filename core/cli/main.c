@@ -73,7 +73,7 @@ find_command(const char *name)
 	return NULL;
 }
 
-/* --- a command's own options ------------------------------------------------- */
+/* --- a command's own options ----------------------------------------- */
 
 static const struct cli_option *
 find_option(const struct cli_option *table, const char *arg)
@@ -118,7 +118,7 @@ cli_options(const struct cli_command *c, const struct cli_option *table,
 	return 0;
 }
 
-/* --- the line ------------------------------------------------------------------ */
+/* --- the line -------------------------------------------------------- */
 
 /* -c and --json may stand anywhere; --help wins. */
 static bool

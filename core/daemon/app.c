@@ -18,7 +18,7 @@
 
 static const struct log app_log = { .room = "gateway" };
 
-/* --- stopping ------------------------------------------------------------------ */
+/* --- stopping -------------------------------------------------------- */
 
 static void
 deliveries_ended(void *arg)
@@ -69,7 +69,7 @@ tell_what_is_left(struct app *app)
 	spool_reader_close(&r);
 }
 
-/* --- signals --------------------------------------------------------------------- */
+/* --- signals --------------------------------------------------------- */
 
 static void
 on_terminate(struct ev_loop *ev, struct ev_signal *w, int events)
@@ -121,7 +121,7 @@ signals_stop(struct app *app)
 	ev_signal_stop(loop_ev(app->loop), &app->hangup);
 }
 
-/* --- life ---------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------ */
 
 static int
 show_diags(struct diags *d, bool ok)

@@ -74,7 +74,7 @@ struct load {
 	struct routes *routes;
 };
 
-/* --- who we are ----------------------------------------------------------- */
+/* --- who we are ------------------------------------------------------ */
 
 static char *
 full_name(struct arena *arena)
@@ -123,7 +123,7 @@ gateway_check(struct load *l)
 	return ok;
 }
 
-/* --- modules and rooms ----------------------------------------------------- */
+/* --- modules and rooms ----------------------------------------------- */
 
 static bool
 modules_load(struct load *l)
@@ -157,7 +157,7 @@ rooms_bind(struct load *l)
 	return ok;
 }
 
-/* --- routes ----------------------------------------------------------------- */
+/* --- routes ---------------------------------------------------------- */
 
 static bool
 route_modules_check(struct load *l, const struct route *r)
@@ -237,7 +237,7 @@ routes_load(struct load *l)
 	return ok;
 }
 
-/* --- the whole -------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------- */
 
 static bool
 load_all(struct load *l)

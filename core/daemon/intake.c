@@ -45,7 +45,7 @@ struct intake_loop {
 	char name[32];
 };
 
-/* --- ports ------------------------------------------------------------------ */
+/* --- ports ----------------------------------------------------------- */
 
 static struct ports *
 ports_find(struct intake *in, struct endpoint at)
@@ -131,7 +131,7 @@ intake_bind(struct intake *in, size_t n, const struct snapshot *snap,
 	return ports_bind_all(in, snap, err);
 }
 
-/* --- doors: on their loop ---------------------------------------------------- */
+/* --- doors: on their loop -------------------------------------------- */
 
 static void
 on_accepted(void *arg, int fd, struct endpoint peer)
@@ -202,7 +202,7 @@ loop_take_snapshot(struct intake_loop *on, struct snapshot *snap)
 	on->snap = snapshot_ref(snap);
 }
 
-/* --- start -------------------------------------------------------------------- */
+/* --- start ----------------------------------------------------------- */
 
 bool
 intake_open(struct intake *in, const struct smtpd_deps *deps,
@@ -246,7 +246,7 @@ intake_start(struct intake *in)
 	}
 }
 
-/* --- asking all loops ----------------------------------------------------------- */
+/* --- asking all loops ------------------------------------------------ */
 
 /* One question to all loops; freed with the last answer. */
 struct round {
@@ -292,7 +292,7 @@ question_answer(struct question *q, void (*answer)(struct letter *l))
 	mailbox_post(loop_mailbox(q->round->home), &q->letter);
 }
 
-/* --- reload --------------------------------------------------------------------- */
+/* --- reload ---------------------------------------------------------- */
 
 static void ports_forget_gone(struct intake *in, const struct snapshot *snap);
 
@@ -386,7 +386,7 @@ intake_configure(struct intake *in, struct snapshot *snap, struct loop *home,
 	round_ask(r, configure_ask);
 }
 
-/* --- stop ------------------------------------------------------------------------ */
+/* --- stop ------------------------------------------------------------ */
 
 static void
 stop_answer(struct letter *l)

@@ -36,7 +36,7 @@ smtpd_settings(const struct app *app)
 	return snapshot_get(app->snap, SLOT_SMTPD);
 }
 
-/* --- ports -------------------------------------------------------------------- */
+/* --- ports ----------------------------------------------------------- */
 
 static bool
 ports_up(struct app *app, struct error *err)
@@ -55,7 +55,7 @@ ports_down(struct app *app)
 	intake_fini(&app->intake);
 }
 
-/* --- privileges ------------------------------------------------------------------ */
+/* --- privileges ------------------------------------------------------ */
 
 /* A folder that root makes for the service. */
 static bool
@@ -86,7 +86,7 @@ privileges_up(struct app *app, struct error *err)
 	       identity_take(&id, err);
 }
 
-/* --- delivery ---------------------------------------------------------------------- */
+/* --- delivery -------------------------------------------------------- */
 
 static bool
 delivery_up(struct app *app, struct error *err)
@@ -123,7 +123,7 @@ delivery_down(struct app *app)
 	log_stop();
 }
 
-/* --- spool --------------------------------------------------------------------------- */
+/* --- spool ----------------------------------------------------------- */
 
 static bool
 spool_up(struct app *app, struct error *err)
@@ -153,7 +153,7 @@ spool_down(struct app *app)
 	drain(app);
 }
 
-/* --- backends --------------------------------------------------------------------------- */
+/* --- backends -------------------------------------------------------- */
 
 static bool
 backends_up(struct app *app, struct error *err)
@@ -161,7 +161,7 @@ backends_up(struct app *app, struct error *err)
 	return dispatch_configure(app->dispatch, app->snap, err);
 }
 
-/* --- intake ------------------------------------------------------------------------------ */
+/* --- intake ---------------------------------------------------------- */
 
 static bool
 intake_up(struct app *app, struct error *err)
@@ -183,7 +183,7 @@ intake_down(struct app *app)
 	guard_free(&app->guard);
 }
 
-/* --- the control socket -------------------------------------------------------------------- */
+/* --- the control socket ---------------------------------------------- */
 
 static void
 control_intake(void *arg, struct admin_intake *ret)
@@ -257,7 +257,7 @@ control_down(struct app *app)
 	admin_stop(&app->admin);
 }
 
-/* --- the door opens ------------------------------------------------------------------------- */
+/* --- the door opens -------------------------------------------------- */
 
 static bool
 listening_up(struct app *app, struct error *err)

@@ -29,7 +29,7 @@ reload_end(struct reload *r, bool ok)
 		done(r->arg, ok, buf_str(&r->text));
 }
 
-/* --- what cannot change without a restart ----------------------------------- */
+/* --- what cannot change without a restart ---------------------------- */
 
 static bool
 same(const char *a, const char *b)
@@ -54,7 +54,7 @@ needs_restart(const struct snapshot *old, const struct snapshot *new)
 	return NULL;
 }
 
-/* --- on a worker --------------------------------------------------------------- */
+/* --- on a worker ----------------------------------------------------- */
 
 static void
 reload_work(struct task *t)
@@ -76,7 +76,7 @@ reload_work(struct task *t)
 	r->ok = false;
 }
 
-/* --- back on the loop ------------------------------------------------------------ */
+/* --- back on the loop ------------------------------------------------ */
 
 static void
 reload_failed(struct reload *r, const struct error *err)

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* --- deliveries ---------------------------------------------------------- */
+/* --- deliveries ------------------------------------------------------ */
 
 static struct delivery *
 delivery_new(struct attempt *a, struct destination *t)
@@ -135,7 +135,7 @@ delivery_put_off(struct delivery *y, int64_t pause_ms)
 	settle_flush(a, NULL);
 }
 
-/* --- placing recipients -------------------------------------------------- */
+/* --- placing recipients ---------------------------------------------- */
 
 static void
 attempt_facts(const struct attempt *a, size_t rcpt, struct facts *ret)
@@ -272,7 +272,7 @@ delivery_move(struct delivery *y)
 	settle_flush(a, NULL);
 }
 
-/* --- the attempt --------------------------------------------------------- */
+/* --- the attempt ----------------------------------------------------- */
 
 static void
 attempt_count_queued(struct attempt *a)

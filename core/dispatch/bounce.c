@@ -45,7 +45,7 @@ struct report {
 	struct later later;
 };
 
-/* --- who is told: pure --------------------------------------------------- */
+/* --- who is told: pure ----------------------------------------------- */
 
 static bool
 goes_to(const struct item *item, size_t rcpt, const char *address)
@@ -76,7 +76,7 @@ report_audience(const struct item *item, size_t rcpt, enum dsn_action action,
 	return audience | TOLD_OPERATOR;
 }
 
-/* --- collecting ---------------------------------------------------------- */
+/* --- collecting ------------------------------------------------------ */
 
 struct report *
 report_new(struct attempt *a)
@@ -133,7 +133,7 @@ report_to(const struct report *r)
 	     : a->item->env->sender.text;
 }
 
-/* --- the end ------------------------------------------------------------- */
+/* --- the end --------------------------------------------------------- */
 
 /* Nobody could be told: the recipients wait and bounce again. */
 static void
@@ -172,7 +172,7 @@ report_finish(struct report *r)
 	loop_later(r->dispatch->loop, &r->later);
 }
 
-/* --- one message --------------------------------------------------------- */
+/* --- one message ----------------------------------------------------- */
 
 static void report_next(struct report *r);
 
@@ -368,7 +368,7 @@ report_next(struct report *r)
 		report_finish(r);
 }
 
-/* --- the original -------------------------------------------------------- */
+/* --- the original ---------------------------------------------------- */
 
 static void
 on_original(void *arg, struct span bytes, const struct error *err)

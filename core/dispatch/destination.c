@@ -23,7 +23,7 @@ enum {
 	PUT_OFF_MOST_MS = 10 * 60 * 1000,
 };
 
-/* --- the table ----------------------------------------------------------- */
+/* --- the table ------------------------------------------------------- */
 
 static struct destination **
 destination_bucket(struct dispatch *d, uint64_t hash)
@@ -129,7 +129,7 @@ destinations_free(struct dispatch *d)
 	destinations_each(d, free_one, NULL);
 }
 
-/* --- the line ------------------------------------------------------------ */
+/* --- the line -------------------------------------------------------- */
 
 int64_t
 destination_rest_ms(const struct destination *t)
@@ -259,7 +259,7 @@ destination_add(struct destination *t, struct delivery *y)
 		destination_run(t);
 }
 
-/* --- rests --------------------------------------------------------------- */
+/* --- rests ----------------------------------------------------------- */
 
 static void
 destination_empty(struct destination *t, int64_t rest_ms)
@@ -300,7 +300,7 @@ destination_wake(struct destination *t)
 	timer_start(&t->timer, 0);
 }
 
-/* --- what comes back ----------------------------------------------------- */
+/* --- what comes back ------------------------------------------------- */
 
 static void
 destination_blame(struct destination *t, const struct delivery *y,

@@ -5,7 +5,7 @@
 
 enum { CANCEL_PATIENCE_MS = 5000 };	/* for what was cancelled */
 
-/* --- beginning ----------------------------------------------------------- */
+/* --- beginning ------------------------------------------------------- */
 
 /* xorshift: for spreading retries, not for secrets. */
 double
@@ -51,7 +51,7 @@ dispatch_configure(struct dispatch *d, struct snapshot *snap,
 	return true;
 }
 
-/* --- ending -------------------------------------------------------------- */
+/* --- ending ---------------------------------------------------------- */
 
 size_t
 dispatch_left(const struct dispatch *d)
@@ -142,7 +142,7 @@ dispatch_free(struct dispatch **ptr)
 	*ptr = NULL;
 }
 
-/* --- the view from outside ----------------------------------------------- */
+/* --- the view from outside ------------------------------------------- */
 
 struct rows {
 	void (*row)(void *arg, const struct dispatch_row *r);

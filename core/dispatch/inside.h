@@ -30,7 +30,7 @@
 
 #include <stdatomic.h>
 
-/* --- outlet.c ------------------------------------------------------------ */
+/* --- outlet.c -------------------------------------------------------- */
 
 struct outlet {
 	struct outlet *next;
@@ -54,7 +54,7 @@ struct outlet *outlet_find(struct dispatch *d, const char *name);
 void outlet_job_over(struct outlet *o);
 void outlets_free(struct dispatch *d);
 
-/* --- destination.c ------------------------------------------------------- */
+/* --- destination.c --------------------------------------------------- */
 
 struct destination {
 	struct destination *next;		/* in the hash table */
@@ -98,7 +98,7 @@ void destinations_each(struct dispatch *d,
 void destination_free(struct destination *t);
 void destinations_free(struct dispatch *d);
 
-/* --- attempt.c ----------------------------------------------------------- */
+/* --- attempt.c ------------------------------------------------------- */
 
 struct delivery {
 	struct job job;
@@ -160,7 +160,7 @@ void delivery_end(struct delivery *y);
 /* Waiting ones of a retired outlet go where the new rules say. */
 void delivery_move(struct delivery *y);
 
-/* --- judge.c ------------------------------------------------------------- */
+/* --- judge.c --------------------------------------------------------- */
 
 /* Applies verdicts: one outcome for each recipient, or (single) one for all.
  * tried is false for those that were turned away.  Ends the delivery. */
@@ -171,14 +171,14 @@ struct judgement {
 };
 void delivery_judge(struct delivery *y, const struct judgement *j);
 
-/* --- settle.c ------------------------------------------------------------ */
+/* --- settle.c -------------------------------------------------------- */
 
 /* Posts what there is to post: final results at once, the rest with the last
  * one.  also (or NULL) is handed over. */
 void settle_flush(struct attempt *a, struct spool_accept *also);
 void accept_free(struct dispatch *d, struct spool_accept **accept);
 
-/* --- bounce.c ------------------------------------------------------------ */
+/* --- bounce.c -------------------------------------------------------- */
 
 struct report;
 
@@ -193,7 +193,7 @@ void report_add(struct report *r, size_t rcpt, enum dsn_action action,
 /* Written and settled; r is handed over. */
 void report_send(struct report *r);
 
-/* --- logline.c ----------------------------------------------------------- */
+/* --- logline.c ------------------------------------------------------- */
 
 struct logline {
 	const struct delivery *delivery;
@@ -208,7 +208,7 @@ struct logline {
 void logline_write(const struct logline *l);
 extern const struct log dispatch_log;
 
-/* --- window.c ------------------------------------------------------------ */
+/* --- window.c -------------------------------------------------------- */
 
 enum { WINDOW_BUCKETS = 1024 };
 
@@ -238,7 +238,7 @@ void window_each(struct dispatch *d, void (*fn)(void *arg, struct attempt *a),
 void window_pull(struct dispatch *d);	/* when there is room and work */
 void window_close(struct dispatch *d);
 
-/* --- dispatch.c ---------------------------------------------------------- */
+/* --- dispatch.c ------------------------------------------------------ */
 
 enum { DESTINATION_BUCKETS = 1024 };
 

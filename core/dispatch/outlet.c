@@ -11,7 +11,7 @@
 
 enum { JOB_DEADLINE_MS = 10 * 60 * 1000 };	/* of blocking modules */
 
-/* --- the same block? ----------------------------------------------------- */
+/* --- the same block? ------------------------------------------------- */
 
 static bool
 node_same(const struct node *a, const struct node *b)
@@ -41,7 +41,7 @@ outlet_fits(const struct outlet *o, const struct route *r,
 	       node_same(o->route->backend_node, r->backend_node);
 }
 
-/* --- one outlet ---------------------------------------------------------- */
+/* --- one outlet ------------------------------------------------------ */
 
 static void
 outlet_free(struct outlet *o)
@@ -152,7 +152,7 @@ outlet_job_over(struct outlet *o)
 	outlet_close_when_idle(o);
 }
 
-/* --- all of them --------------------------------------------------------- */
+/* --- all of them ----------------------------------------------------- */
 
 static void
 outlets_unlink(struct outlet **list, struct outlet *o)

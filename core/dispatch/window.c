@@ -18,7 +18,7 @@ enum {
 	PULL_SLEEP_MS = 60000,		/* the wall clock may jump */
 };
 
-/* --- room: any thread ---------------------------------------------------- */
+/* --- room: any thread ------------------------------------------------ */
 
 static bool
 window_take(struct window *w, size_t n, size_t limit)
@@ -46,7 +46,7 @@ dispatch_window_give(void *dispatch, size_t n)
 	atomic_fetch_sub(&d->window.taken, n);
 }
 
-/* --- what comes from the spool thread ------------------------------------ */
+/* --- what comes from the spool thread -------------------------------- */
 
 static void
 on_inbox(struct letter *l)
@@ -119,7 +119,7 @@ dispatch_work(void *dispatch, int64_t next_due_ms)
 		mailbox_post(loop_mailbox(d->loop), &w->work_letter);
 }
 
-/* --- pulling ------------------------------------------------------------- */
+/* --- pulling --------------------------------------------------------- */
 
 static void
 claim_over(struct dispatch *d, size_t unused)
@@ -203,7 +203,7 @@ on_due(struct timer *t)
 	window_pull(container_of(t, struct dispatch, window.timer));
 }
 
-/* --- the items ----------------------------------------------------------- */
+/* --- the items ------------------------------------------------------- */
 
 static struct attempt **
 window_place(struct window *w, uint64_t id)

@@ -55,7 +55,7 @@ struct stream {
  * size, so that a connection that is waiting holds no memory for input. */
 static _Thread_local char read_here[READ_SIZE];
 
-/* --- watching ------------------------------------------------------------ */
+/* --- watching -------------------------------------------------------- */
 
 static unsigned char
 wants(enum layer_step step)
@@ -116,7 +116,7 @@ stream_lost(struct stream *s, const struct error *err)
 	s->events->closed(s->arg, err);
 }
 
-/* --- reading and writing ------------------------------------------------- */
+/* --- reading and writing --------------------------------------------- */
 
 static bool
 layer_pending(const struct layer *l)
@@ -228,7 +228,7 @@ stream_flush(struct stream *s)
 		loop_later(s->loop, &s->later);
 }
 
-/* --- beginning ----------------------------------------------------------- */
+/* --- beginning ------------------------------------------------------- */
 
 static void
 stream_shake(struct stream *s)
@@ -304,7 +304,7 @@ on_stream_timer(struct ev_loop *ev, struct ev_timer *w, int events)
 	s->events->timeout(s->arg);
 }
 
-/* --- ending, and the end of a turn --------------------------------------- */
+/* --- ending, and the end of a turn ----------------------------------- */
 
 static void
 stream_free(struct stream *s)
@@ -380,7 +380,7 @@ stream_new(struct loop *loop, int fd, size_t in_max,
 	return s;
 }
 
-/* --- what users call ----------------------------------------------------- */
+/* --- what users call ------------------------------------------------- */
 
 struct stream *
 stream_accept(struct loop *loop, int fd, size_t in_max,

@@ -67,7 +67,7 @@ address_eq(struct address a, struct address b)
 	return span_eq(a.local, b.local) && span_eq_nocase(a.domain, b.domain);
 }
 
-/* --- domains ------------------------------------------------------------- */
+/* --- domains --------------------------------------------------------- */
 
 static bool
 label_valid(struct span s, bool utf8)
@@ -144,7 +144,7 @@ literal_valid(struct span s)
 	return inet_pton(family, text, ip) == 1;
 }
 
-/* --- mailboxes ----------------------------------------------------------- */
+/* --- mailboxes ------------------------------------------------------- */
 
 /* The length of the quoted string at the front, with its quotes; 0 when it
  * is malformed.  RFC 5321 section 4.1.2, QcontentSMTP. */
@@ -237,7 +237,7 @@ address_parse(struct span s, unsigned flags, struct address *ret,
 	return true;
 }
 
-/* --- paths --------------------------------------------------------------- */
+/* --- paths ----------------------------------------------------------- */
 
 static struct span
 skip_blanks(struct span s)

@@ -50,7 +50,7 @@ command_hello(struct span args, struct span *ret, struct error *err)
 	return true;
 }
 
-/* --- xtext: RFC 3461 section 4 ------------------------------------------- */
+/* --- xtext: RFC 3461 section 4 --------------------------------------- */
 
 static int
 hex_value(char c)
@@ -127,7 +127,7 @@ xtext_encode(struct buf *b, struct span s)
 	return ok;
 }
 
-/* --- values of parameters ------------------------------------------------ */
+/* --- values of parameters -------------------------------------------- */
 
 static bool
 refuse(struct command_error *err, int code, const char *enhanced,
@@ -290,7 +290,7 @@ rcpt_orcpt(void *to, struct span value, struct command_error *err)
 	return true;
 }
 
-/* --- parameters ---------------------------------------------------------- */
+/* --- parameters ------------------------------------------------------ */
 
 struct param {
 	struct span keyword;
@@ -364,7 +364,7 @@ params_take(const struct param *rows, size_t n, struct span rest, void *to,
 	return true;
 }
 
-/* --- commands ------------------------------------------------------------ */
+/* --- commands -------------------------------------------------------- */
 
 /* "FROM:", and for devices "FROM :" */
 static bool

@@ -25,7 +25,7 @@ enum state {
 
 enum { STEP_ROOM = 4 };		/* the most that one step puts out */
 
-/* --- receiving ------------------------------------------------------------ */
+/* --- receiving ------------------------------------------------------- */
 
 void
 dot_decoder_init(struct dot_decoder *d, enum bare_lf policy)
@@ -285,7 +285,7 @@ chunk_finish(struct dot_decoder *d, struct buf *out)
 	return true;
 }
 
-/* --- sending -------------------------------------------------------------- */
+/* --- sending --------------------------------------------------------- */
 
 enum encoder_state {
 	ENC_START,	/* at the start of a line */

@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 
-/* --- receiving ---------------------------------------------------------- */
+/* --- receiving ------------------------------------------------------- */
 
 enum bare_lf { BARE_LF_REPAIR, BARE_LF_REFUSE };
 
@@ -36,7 +36,7 @@ size_t chunk_decode(struct dot_decoder *d, struct span in, struct buf *out);
 /* At BDAT LAST: completes a last line that lacks its CRLF. */
 bool chunk_finish(struct dot_decoder *d, struct buf *out);
 
-/* --- sending ------------------------------------------------------------ */
+/* --- sending --------------------------------------------------------- */
 
 /* Doubles the dots.  A plain value; starts zeroed. */
 struct dot_encoder {

@@ -62,7 +62,7 @@ has_action(const struct dsn_facts *f, enum dsn_action action)
 	return false;
 }
 
-/* --- words ---------------------------------------------------------------- */
+/* --- words ----------------------------------------------------------- */
 
 /* s, made harmless for the report that f is. */
 static bool
@@ -123,7 +123,7 @@ add_wrapped(struct buf *out, const char *indent, struct span text)
 	return true;
 }
 
-/* --- the part for a reader ------------------------------------------------ */
+/* --- the part for a reader ------------------------------------------- */
 
 static bool
 add_reason(struct buf *out, const struct dsn_facts *f, const struct outcome *o)
@@ -192,7 +192,7 @@ add_words(struct buf *out, const struct dsn_facts *f)
 	return ok && buf_add(out, SPAN(".\r\n"));
 }
 
-/* --- the part for a program ----------------------------------------------- */
+/* --- the part for a program ------------------------------------------ */
 
 /* The recipient's status.  What a server said stands; else the subject and
  * detail of RFC 3463 that say what was missing. */
@@ -308,7 +308,7 @@ add_status(struct buf *out, const struct dsn_facts *f)
 	return ok;
 }
 
-/* --- the whole ------------------------------------------------------------ */
+/* --- the whole ------------------------------------------------------- */
 
 /* What is decided before the first byte is written. */
 struct shape {

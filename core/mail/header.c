@@ -21,7 +21,7 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* --- looking -------------------------------------------------------------- */
+/* --- looking --------------------------------------------------------- */
 
 /* The length of the line at the front, with its end. */
 static size_t
@@ -179,7 +179,7 @@ header_scan(struct span message, struct header_facts *ret)
 	*ret = f;
 }
 
-/* --- adding --------------------------------------------------------------- */
+/* --- adding ---------------------------------------------------------- */
 
 static bool
 breaks_field(struct span s)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- enhanced status codes ------------------------------------------------ */
+/* --- enhanced status codes ------------------------------------------- */
 
 /* One to three digits (RFC 3463 section 2); the number of them, or 0. */
 static size_t
@@ -66,7 +66,7 @@ enhanced_text(struct enhanced e, char *buf, size_t size)
 	return buf;
 }
 
-/* --- replies that we give ------------------------------------------------- */
+/* --- replies that we give -------------------------------------------- */
 
 struct reply
 reply(int code, const char *enhanced, const char *fmt, ...)
@@ -133,7 +133,7 @@ reply_format(const struct reply *r, struct buf *out)
 	return true;
 }
 
-/* --- replies that we receive ---------------------------------------------- */
+/* --- replies that we receive ----------------------------------------- */
 
 void
 reply_parser_init(struct reply_parser *p)

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- blocking: a worker and its way home --------------------------------- */
+/* --- blocking: a worker and its way home ----------------------------- */
 
 static void
 on_bell(struct letter *l)
@@ -104,7 +104,7 @@ submit(struct backend *b, struct postern_job *j)
 	workers_submit(b->workers, &j->task);
 }
 
-/* --- all backends -------------------------------------------------------- */
+/* --- all backends ---------------------------------------------------- */
 
 struct backend *
 backend_open(struct module *m, const struct node *block,

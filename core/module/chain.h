@@ -24,7 +24,7 @@ struct hooks_seen {
 
 typedef postern_verdict hooks_answer_fn(void *arg, postern_txn *txn);
 
-/* --- wait.c: tickets ----------------------------------------------------- */
+/* --- wait.c: tickets ------------------------------------------------- */
 
 /* A question that is pending.  Made with its ticket; armed when the filter
  * returns POSTERN_PENDING. */
@@ -50,7 +50,7 @@ struct hooks_wait *wait_new(struct filters *chain, size_t place,
  * thrown away when it arrives.  *w is NULL then. */
 void wait_give_up(struct hooks_wait **w);
 
-/* --- hooks.c ------------------------------------------------------------- */
+/* --- hooks.c --------------------------------------------------------- */
 
 /* The answer to txn's pending question, or (w->answer and verdict unset) the
  * end of patience; w is freed. */

@@ -64,7 +64,7 @@ postern_job_data(postern_job *job, size_t size)
 				      : arena_alloc(job->arena, size);
 }
 
-/* --- reading on a worker ------------------------------------------------- */
+/* --- reading on a worker --------------------------------------------- */
 
 static void
 read_over(struct letter *l)
@@ -128,7 +128,7 @@ postern_job_pread(postern_job *job, uint64_t offset, void *to, size_t max)
 	return ok ? (int64_t)got : -1;
 }
 
-/* --- reading on the loop ------------------------------------------------- */
+/* --- reading on the loop --------------------------------------------- */
 
 static void
 on_read(void *arg, struct span bytes, const struct error *err)

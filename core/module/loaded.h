@@ -34,7 +34,7 @@ void module_drop(struct module **m);
 /* [a-z0-9_-], at most 64 of them: may be part of a file's name. */
 bool module_name_valid(const char *name);
 
-/* --- options.c ----------------------------------------------------------- */
+/* --- options.c ------------------------------------------------------- */
 
 /* Copies the rows (NULL: none) and makes a schema of them. */
 bool options_adopt(struct module *m, const struct postern_option *rows,
@@ -44,7 +44,7 @@ bool options_bind(const struct module *m, const struct node *block,
 		  const char *what, void *self, struct arena *arena,
 		  struct diags *d);
 
-/* --- search.c ------------------------------------------------------------ */
+/* --- search.c -------------------------------------------------------- */
 
 enum { SEARCH_FOLDERS = 32 };
 

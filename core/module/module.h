@@ -42,7 +42,7 @@ const struct schema_key *module_schema(const struct module *m);
 bool module_check(struct module *m, const struct node *block,
 		  const char *what, struct diags *d);
 
-/* --- instances ----------------------------------------------------------- */
+/* --- instances ------------------------------------------------------- */
 
 /* postern_instance is the ABI's name for it. */
 struct postern_instance;

@@ -65,7 +65,7 @@ regex_meets(const struct pattern *p, struct span text)
 	return rc >= 0;
 }
 
-/* --- compiling ------------------------------------------------------------ */
+/* --- compiling ------------------------------------------------------- */
 
 static bool
 compile_address(struct pattern *p, struct error *err)
@@ -133,7 +133,7 @@ pattern_compile(struct pattern *p, enum pattern_family family,
 	return family == PATTERNS_OF_TEXT || compile_address(p, err);
 }
 
-/* --- meeting -------------------------------------------------------------- */
+/* --- meeting --------------------------------------------------------- */
 
 bool
 pattern_meets_address(const struct pattern *p, struct address a)

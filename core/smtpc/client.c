@@ -13,7 +13,7 @@
 
 enum { INPUT_MAX = 2 * LIMIT_REPLY };
 
-/* --- moving ---------------------------------------------------------------- */
+/* --- moving ---------------------------------------------------------- */
 
 /* With the last recipient settled the attempt needs this client no more. */
 static struct errand *
@@ -107,7 +107,7 @@ client_broken(struct client *c, const char *fmt, ...)
 	client_fail(c, &o, ST_CLOSED);
 }
 
-/* --- what comes from the stream ------------------------------------------- */
+/* --- what comes from the stream -------------------------------------- */
 
 /* 421 may come at any time and ends the connection (RFC 5321 section 3.8). */
 static void
@@ -219,7 +219,7 @@ static const struct stream_events client_events = {
 	.timeout = on_timeout, .closed = on_closed,
 };
 
-/* --- life ------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------ */
 
 void
 client_adopt(struct client *c, struct errand *a)

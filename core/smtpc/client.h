@@ -80,7 +80,7 @@ struct client {
 	bool uncalled;			/* bytes came before we had spoken */
 };
 
-/* --- client.c: life, and moving along the table -------------------------- */
+/* --- client.c: life, and moving along the table ---------------------- */
 
 /* Connects for a, which it then works for. */
 struct client *client_connect(struct errand *a, struct endpoint to,
@@ -108,7 +108,7 @@ void client_cut(struct client *c);
 /* Enters ST_CLOSED. */
 void client_shut(struct client *c);
 
-/* --- pool.c: connections that wait ---------------------------------------- */
+/* --- pool.c: connections that wait ----------------------------------- */
 
 void pool_put(struct client *c);	/* enters ST_IDLE */
 void pool_leave(struct client *c);
@@ -117,7 +117,7 @@ void pool_leave(struct client *c);
  * plan are gone through in order.  NULL: none is there. */
 struct client *pool_take(struct errand *a);
 
-/* --- dialogue.c: the table ------------------------------------------------ */
+/* --- dialogue.c: the table ------------------------------------------- */
 
 struct state_row {
 	const char *name;
@@ -137,7 +137,7 @@ enum state transaction_begin(struct client *c);
 /* Whether transaction_begin() would settle nobody. */
 bool transaction_fits(const struct client *c);
 
-/* --- ehlo.c, say.c, transfer.c -------------------------------------------- */
+/* --- ehlo.c, say.c, transfer.c --------------------------------------- */
 
 struct offers offers_parse(struct span text);
 

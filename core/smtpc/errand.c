@@ -25,7 +25,7 @@ errand_timeout_ms(const struct errand *a, enum smtpc_timeout t)
 	return ms > 0 ? ms : smtpc_timeout_rows[t].default_ms;
 }
 
-/* --- settling -------------------------------------------------------------- */
+/* --- settling -------------------------------------------------------- */
 
 void
 errand_settle(struct errand *a, size_t i, const struct outcome *o)
@@ -81,7 +81,7 @@ errand_fail(struct errand *a, const struct outcome *o)
 	errand_finish(a);
 }
 
-/* --- the way to a server --------------------------------------------------- */
+/* --- the way to a server --------------------------------------------- */
 
 static void errand_next(struct errand *a);
 
@@ -179,7 +179,7 @@ errand_again(struct errand *a)
 	errand_begin(a);
 }
 
-/* --- life ------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------ */
 
 static void
 errand_cancelled(struct errand *a)

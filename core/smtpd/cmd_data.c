@@ -22,7 +22,7 @@ refuse_size(void)
 		     "(limits.message_size)");
 }
 
-/* --- refusing what is still under way ---------------------------------------- */
+/* --- refusing what is still under way -------------------------------- */
 
 static void
 refuse_later(struct session *s, const struct reply *r, enum input input)
@@ -58,7 +58,7 @@ swallowed(struct session *s, size_t n)
 	return s->refused_left > 0;
 }
 
-/* --- DATA -------------------------------------------------------------------- */
+/* --- DATA ------------------------------------------------------------ */
 
 struct reply
 data_proceed(struct session *s)
@@ -123,7 +123,7 @@ data_read_refused(struct session *s)
 	return true;
 }
 
-/* --- BDAT -------------------------------------------------------------------- */
+/* --- BDAT ------------------------------------------------------------ */
 
 /* Without a size nobody knows where the octets end and the commands begin. */
 bool

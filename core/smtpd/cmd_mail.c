@@ -13,7 +13,7 @@ refuse_grammar(const struct command_error *e)
 	return reply_error(e->code, e->enhanced, &e->why);
 }
 
-/* --- MAIL -------------------------------------------------------------------- */
+/* --- MAIL ------------------------------------------------------------ */
 
 /* The envelope is made here, so that filters see it; it counts from proceed
  * on, and is dropped with a refusal. */
@@ -48,7 +48,7 @@ mail_proceed(struct session *s)
 	return reply(250, "2.1.0", "Ok");
 }
 
-/* --- RCPT -------------------------------------------------------------------- */
+/* --- RCPT ------------------------------------------------------------ */
 
 /* RFC 5321 section 4.5.1: <postmaster> is ours. */
 static void
@@ -92,7 +92,7 @@ refuse_relay(struct session *s)
 		     "in relay.networks of this gateway", s->client_text);
 }
 
-/* --- which route could take it -------------------------------------------- */
+/* --- which route could take it --------------------------------------- */
 
 static void
 add_reason(void *arg, const struct route *r, enum match_result m,

@@ -49,7 +49,7 @@ const struct command_row command_end_of_message = {
 	ENDS_MESSAGE | TELL_REFUSED, HOOK_MESSAGE
 };
 
-/* --- refusing ---------------------------------------------------------------- */
+/* --- refusing -------------------------------------------------------- */
 
 static bool
 makes_no_sense(const struct reply *r)
@@ -74,7 +74,7 @@ command_refuse(struct session *s, const struct reply *r)
 		session_answer(s, r);
 }
 
-/* --- sequence: RFC 5321 section 4.1.4 ---------------------------------------- */
+/* --- sequence: RFC 5321 section 4.1.4 -------------------------------- */
 
 static unsigned
 session_has(const struct session *s)
@@ -111,7 +111,7 @@ refuse_sequence(struct session *s, unsigned lacks)
 	command_refuse(s, &r);
 }
 
-/* --- filters ------------------------------------------------------------------- */
+/* --- filters --------------------------------------------------------- */
 
 /* How many chains see this step: the gateway's, and at the end of a message
  * the one of each item's route. */
@@ -242,7 +242,7 @@ command_answered(struct postern_txn *txn, postern_verdict v)
 	session_step(s);
 }
 
-/* --- one command --------------------------------------------------------------- */
+/* --- one command ----------------------------------------------------- */
 
 void
 command_start(struct session *s, const struct command_row *row,

@@ -59,7 +59,7 @@ static const struct schema_key blocks[] = {
 	{ 0 },
 };
 
-/* --- listen ------------------------------------------------------------- */
+/* --- listen ---------------------------------------------------------- */
 
 static void
 listen_default(struct smtpd_config *c, struct arena *arena)
@@ -117,7 +117,7 @@ listen_check(struct smtpd_config *c, const struct node *root,
 	return ok;
 }
 
-/* --- relay -------------------------------------------------------------- */
+/* --- relay ----------------------------------------------------------- */
 
 /* Where the networks are gathered. */
 struct gathering {
@@ -225,7 +225,7 @@ relay_check(struct smtpd_config *c, struct arena *arena, struct diags *d)
 	return ok;
 }
 
-/* --- all of it ----------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------- */
 
 /* The blocks of ours out of the root, so that the table of this room can be
  * bound by itself; other keys are other rooms'. */

@@ -17,7 +17,7 @@
 
 #include <stdio.h>
 
-/* --- routes -------------------------------------------------------------------- */
+/* --- routes ---------------------------------------------------------- */
 
 /* The place of r among the message's routes; false when there are too many. */
 static bool
@@ -63,7 +63,7 @@ choose_routes(struct session *s, struct facts *f, unsigned char *place,
 	return true;
 }
 
-/* --- the fields in front --------------------------------------------------------- */
+/* --- the fields in front --------------------------------------------- */
 
 static struct span
 received_with(const struct session *s, const struct envelope *env)
@@ -126,7 +126,7 @@ finish_prefixes(struct session *s)
 	c->prefixed = true;
 }
 
-/* --- items ----------------------------------------------------------------------- */
+/* --- items ----------------------------------------------------------- */
 
 /* The envelope of the item at this place.  When nobody else wants to see it,
  * the transaction's own is handed over. */
@@ -182,7 +182,7 @@ make_items(struct session *s, const unsigned char *place,
 	}
 }
 
-/* --- the line in the log ------------------------------------------------------------- */
+/* --- the line in the log --------------------------------------------- */
 
 static const char *const fact_keys[FACTS] = {
 	[FACT_ID] = "id", [FACT_CLIENT] = "client", [FACT_HELO] = "helo",
@@ -234,7 +234,7 @@ facts_log(const struct commit *c, const char *what)
 		  what);
 }
 
-/* --- check ------------------------------------------------------------------------- */
+/* --- check ----------------------------------------------------------- */
 
 /* What is wrong with the message itself. */
 static bool
@@ -291,7 +291,7 @@ finish_check(struct session *s, struct span args, struct reply *reterr)
 	return true;
 }
 
-/* --- proceed ------------------------------------------------------------------------ */
+/* --- proceed --------------------------------------------------------- */
 
 static struct reply
 accepted(const struct session *s)
@@ -335,7 +335,7 @@ finish_proceed(struct session *s)
 	return (struct reply){ .code = 0 };
 }
 
-/* --- commit -------------------------------------------------------------------------- */
+/* --- commit ---------------------------------------------------------- */
 
 static struct reply
 status_reply(enum spool_status status)

@@ -28,7 +28,7 @@ session_config(const struct session *s)
 	return s->tx.gen != NULL ? s->tx.gen->config : s->server->now->config;
 }
 
-/* --- input ----------------------------------------------------------------- */
+/* --- input ----------------------------------------------------------- */
 
 void
 session_drop_line(struct session *s)
@@ -117,7 +117,7 @@ static const struct {
 	[INPUT_IGNORED] = { read_ignored, false },
 };
 
-/* --- waiting and going on ------------------------------------------------ */
+/* --- waiting and going on -------------------------------------------- */
 
 void
 session_sleep(struct session *s, enum wait why)
@@ -187,7 +187,7 @@ session_step(struct session *s)
 		session_rest(s);
 }
 
-/* --- replies --------------------------------------------------------------- */
+/* --- replies --------------------------------------------------------- */
 
 /* The client's line, when it is to blame.  Only MAIL's and RCPT's: others may
  * hold what nobody shall see. */
@@ -264,7 +264,7 @@ session_answer(struct session *s, const struct reply *r)
 		session_ending(s);
 }
 
-/* --- events ---------------------------------------------------------------- */
+/* --- events ---------------------------------------------------------- */
 
 static void
 on_input(void *arg)
@@ -322,7 +322,7 @@ static const struct stream_events session_events = {
 	.closed = on_closed,
 };
 
-/* --- begin and end ----------------------------------------------------------- */
+/* --- begin and end --------------------------------------------------- */
 
 static void
 session_link(struct session *s)

@@ -107,7 +107,7 @@ struct session {
 	char *asked_rcpt;		/* owned: for HOOK_RCPT */
 };
 
-/* --- session.c ----------------------------------------------------------- */
+/* --- session.c ------------------------------------------------------- */
 
 void session_start(struct smtpd *server, int fd, struct endpoint peer,
 		   const struct listener_config *where);
@@ -132,7 +132,7 @@ void session_step(struct session *s);
 const struct smtpd_config *session_config(const struct session *s);
 void session_log_refusal(struct session *s, const struct reply *r);
 
-/* --- command.c ----------------------------------------------------------- */
+/* --- command.c ------------------------------------------------------- */
 
 struct command_row {
 	const char *verb;
@@ -162,7 +162,7 @@ void command_start(struct session *s, const struct command_row *row,
 		   struct span args);
 void command_answered(struct postern_txn *txn, postern_verdict v);
 
-/* --- transaction.c ------------------------------------------------------- */
+/* --- transaction.c --------------------------------------------------- */
 
 /* Holds the newest generation unless one is held already. */
 void transaction_hold(struct session *s);
@@ -171,11 +171,11 @@ void transaction_end(struct session *s);
 /* Begins the message that DATA or the first BDAT brings. */
 void transaction_receive(struct session *s);
 
-/* --- cmd_hello.c --------------------------------------------------------- */
+/* --- cmd_hello.c ----------------------------------------------------- */
 
 void hello_forget(struct session *s);
 
-/* --- cmd_mail.c ---------------------------------------------------------- */
+/* --- cmd_mail.c ------------------------------------------------------ */
 
 struct facts;
 
@@ -184,7 +184,7 @@ void route_facts(const struct session *s, struct facts *ret);
 /* No route takes the recipient of f: why. */
 struct reply refuse_route(const struct session *s, const struct facts *f);
 
-/* --- cmd_data.c ---------------------------------------------------------- */
+/* --- cmd_data.c ------------------------------------------------------ */
 
 /* What readers of INPUT_* do: true when they got on. */
 bool data_read(struct session *s);
@@ -195,7 +195,7 @@ struct reply refuse_size(void);
 /* BDAT is refused: its octets are swallowed, then the reply is given. */
 void chunk_refuse(struct session *s, const struct reply *r);
 
-/* --- finish.c ------------------------------------------------------------ */
+/* --- finish.c -------------------------------------------------------- */
 
 /* The gateway's filters have let it pass: gives every item its prefix,
  * once. */
@@ -204,7 +204,7 @@ void finish_prefixes(struct session *s);
 void finish_sealed(void *arg, struct body *body, enum spool_status status,
 		   const struct error *err);
 
-/* --- handlers ------------------------------------------------------------ */
+/* --- handlers -------------------------------------------------------- */
 
 #define COMMAND_CHECK(name) \
 	bool name(struct session *s, struct span args, struct reply *reterr)

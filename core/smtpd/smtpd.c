@@ -114,7 +114,7 @@ smtpd_accept(struct smtpd *s, int fd, struct endpoint peer,
 		turn_away(s, fd, peer, words[answer]);
 }
 
-/* --- commits --------------------------------------------------------------- */
+/* --- commits --------------------------------------------------------- */
 
 struct commit *
 commit_new(struct smtpd *s)
@@ -169,7 +169,7 @@ commit_free(struct commit **ptr)
 	s->spares++;
 }
 
-/* --- the end ----------------------------------------------------------------- */
+/* --- the end --------------------------------------------------------- */
 
 void
 smtpd_check_stopped(struct smtpd *s)

@@ -46,7 +46,7 @@ transaction_end(struct session *s)
 	s->tx = (struct transaction){ .open = false };
 }
 
-/* --- the draft --------------------------------------------------------------- */
+/* --- the draft ------------------------------------------------------- */
 
 static void
 on_draft_drained(void *arg)

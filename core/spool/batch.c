@@ -49,7 +49,7 @@ spool_due(struct spool *s, int64_t due_ms)
 	s->due_ms = MIN(s->due_ms, due_ms);
 }
 
-/* --- trouble ------------------------------------------------------------ */
+/* --- trouble --------------------------------------------------------- */
 
 static void
 trouble_begin(struct spool *s, enum spool_status status,
@@ -147,7 +147,7 @@ store_mend(struct spool *s)
 	spool_due(s, clock_wall_ms());
 }
 
-/* --- ends of an operation ----------------------------------------------- */
+/* --- ends of an operation -------------------------------------------- */
 
 static void
 op_fail(struct spool_op *op, enum spool_status status, const struct error *err)
@@ -245,7 +245,7 @@ batch_failed(struct spool *s, enum store_result r, bool in_commit,
 	}
 }
 
-/* --- one batch ---------------------------------------------------------- */
+/* --- one batch ------------------------------------------------------- */
 
 static bool
 op_run(struct spool *s, struct spool_op *op, enum store_result *r)

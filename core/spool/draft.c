@@ -128,7 +128,7 @@ draft_fail(struct draft *d, enum spool_status status, const struct error *err)
 	d->err = *err;
 }
 
-/* --- the budget --------------------------------------------------------- */
+/* --- the budget ------------------------------------------------------ */
 
 static void
 draft_charge(struct draft *d)
@@ -150,7 +150,7 @@ draft_charge(struct draft *d)
 	d->charged = want;
 }
 
-/* --- the file ----------------------------------------------------------- */
+/* --- the file -------------------------------------------------------- */
 
 static bool
 write_piece(struct draft *d)
@@ -230,7 +230,7 @@ draft_discard(struct draft *d)
 	draft_free(d);
 }
 
-/* --- the end ------------------------------------------------------------ */
+/* --- the end --------------------------------------------------------- */
 
 static struct body *
 body_of(struct draft *d, struct buf *bytes)
@@ -301,7 +301,7 @@ write_done(struct task *t)
 		d->ev.drained(d->arg);
 }
 
-/* --- taking in ---------------------------------------------------------- */
+/* --- taking in ------------------------------------------------------- */
 
 /* Where the header section ends in s, or 0. */
 static size_t

@@ -31,7 +31,7 @@ fd_close(int *fd)
 	*fd = -1;
 }
 
-/* --- the folders -------------------------------------------------------- */
+/* --- the folders ----------------------------------------------------- */
 
 /* The low bits count within a millisecond; the ones above spread well. */
 static unsigned
@@ -123,7 +123,7 @@ files_workers(const struct files *f)
 	return f->workers;
 }
 
-/* --- one file ----------------------------------------------------------- */
+/* --- one file -------------------------------------------------------- */
 
 bool
 files_create(struct files *f, uint64_t id, int *ret_fd, struct error *err)
@@ -205,7 +205,7 @@ files_unlink(struct files *f, uint64_t id)
 	unlinkat(f->fd, file_name(id, name), 0);
 }
 
-/* --- removing on a worker ----------------------------------------------- */
+/* --- removing on a worker -------------------------------------------- */
 
 struct removal {
 	struct task task;
@@ -248,7 +248,7 @@ files_remove(struct files *f, const uint64_t *ids, size_t n)
 	workers_submit(f->workers, &r->task);
 }
 
-/* --- the sweep ---------------------------------------------------------- */
+/* --- the sweep ------------------------------------------------------- */
 
 static void
 dir_close(DIR **d)

@@ -89,7 +89,7 @@ memory_commit(struct store *st, struct error *err)
 	return STORE_OK;
 }
 
-/* --- items -------------------------------------------------------------- */
+/* --- items ----------------------------------------------------------- */
 
 /* The first place whose id is at least this one. */
 static size_t
@@ -214,7 +214,7 @@ replace(char **text, const char *with)
 	*text = mem_strdup(with);
 }
 
-/* --- operations --------------------------------------------------------- */
+/* --- operations ------------------------------------------------------ */
 
 static enum store_result
 memory_exists(struct store *st, uint64_t id, struct error *err)
@@ -402,7 +402,7 @@ memory_housekeep(struct store *st, bool idle, struct error *err)
 	return STORE_OK;
 }
 
-/* --- readers ------------------------------------------------------------ */
+/* --- readers --------------------------------------------------------- */
 
 static struct memory *
 reader_lock(struct spool_reader *r)

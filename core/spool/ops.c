@@ -73,7 +73,7 @@ op_home(struct spool_op *op)
 	mailbox_post(op->home, &op->letter);
 }
 
-/* --- accept ------------------------------------------------------------- */
+/* --- accept ---------------------------------------------------------- */
 
 static enum store_result
 accept_run(struct spool *s, struct spool_op *op)
@@ -162,7 +162,7 @@ spool_accept(struct spool *s, struct spool_accept *a)
 	op_post(s, &a->op, &kind_accept);
 }
 
-/* --- claim -------------------------------------------------------------- */
+/* --- claim ----------------------------------------------------------- */
 
 static enum store_result
 claim_run(struct spool *s, struct spool_op *op)
@@ -217,7 +217,7 @@ spool_claim(struct spool *s, struct spool_claim *c)
 	op_post(s, &c->op, &kind_claim);
 }
 
-/* --- settle ------------------------------------------------------------- */
+/* --- settle ---------------------------------------------------------- */
 
 /* Asked for again after a commit that perhaps took place: what is there
  * already, or gone already, is what was asked for. */
@@ -289,7 +289,7 @@ spool_settle_clear(struct spool_settle *t)
 	t->last = NULL;
 }
 
-/* --- act ---------------------------------------------------------------- */
+/* --- act ------------------------------------------------------------- */
 
 static enum store_result
 act_run(struct spool *s, struct spool_op *op)

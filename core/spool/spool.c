@@ -38,7 +38,7 @@ ids_fini(struct ids *ids)
 	*ids = (struct ids){ 0 };
 }
 
-/* --- the sweep after the start ------------------------------------------ */
+/* --- the sweep after the start --------------------------------------- */
 
 struct sweep {
 	struct task task;
@@ -98,7 +98,7 @@ sweep_start(struct spool *s)
 	workers_submit(s->workers, &w->task);
 }
 
-/* --- opening and closing ------------------------------------------------ */
+/* --- opening and closing --------------------------------------------- */
 
 static const struct store_ops *
 store_find(const char *url)
@@ -245,7 +245,7 @@ spool_stats(struct spool *s, struct spool_stats *ret)
 			 why.text);
 }
 
-/* --- readers ------------------------------------------------------------ */
+/* --- readers --------------------------------------------------------- */
 
 void
 spool_enter(struct spool *s)

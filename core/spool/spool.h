@@ -81,7 +81,7 @@ struct spool_op {
 	struct error err;		/* words when not SPOOL_OK */
 };
 
-/* --- accept: all items of one message, or none -------------------------- */
+/* --- accept: all items of one message, or none ----------------------- */
 
 struct spool_accept {
 	struct spool_op op;
@@ -90,7 +90,7 @@ struct spool_accept {
 };
 void spool_accept(struct spool *s, struct spool_accept *a);
 
-/* --- claim: items that are due become ours ------------------------------ */
+/* --- claim: items that are due become ours --------------------------- */
 
 struct spool_claim {
 	struct spool_op op;
@@ -102,7 +102,7 @@ struct spool_claim {
 };
 void spool_claim(struct spool *s, struct spool_claim *c);
 
-/* --- settle: what became of an attempt ---------------------------------- */
+/* --- settle: what became of an attempt ------------------------------- */
 
 enum item_fate {
 	FATE_STAY,			/* still ours, more to come */
@@ -135,7 +135,7 @@ struct spool_settle {
 void spool_settle(struct spool *s, struct spool_settle *t);
 void spool_settle_clear(struct spool_settle *t);	/* frees what it owns */
 
-/* --- the operator's hand ------------------------------------------------ */
+/* --- the operator's hand --------------------------------------------- */
 
 enum spool_verb { SPOOL_HOLD, SPOOL_RELEASE, SPOOL_RETRY, SPOOL_REMOVE };
 
@@ -154,7 +154,7 @@ struct spool_act {
  * claimed takes effect when it is released. */
 void spool_act(struct spool *s, struct spool_act *a);
 
-/* --- looking (any thread that may block: workers, admin) ---------------- */
+/* --- looking (any thread that may block: workers, admin) ------------- */
 
 struct spool_reader;
 
@@ -192,7 +192,7 @@ struct spool_stats {
 };
 void spool_stats(struct spool *s, struct spool_stats *ret);
 
-/* --- bytes -------------------------------------------------------------- */
+/* --- bytes ----------------------------------------------------------- */
 
 struct body_source;
 struct loop;

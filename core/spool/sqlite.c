@@ -44,7 +44,7 @@ sqlite_of(struct store *st)
 	return container_of(st, struct sqlite, store);
 }
 
-/* --- opening ------------------------------------------------------------ */
+/* --- opening --------------------------------------------------------- */
 
 static int
 on_wal(void *arg, sqlite3 *db, const char *name, int frames)
@@ -235,7 +235,7 @@ sqlite_open(const struct spool_config *c, struct error *err)
 	return NULL;
 }
 
-/* --- transactions ------------------------------------------------------- */
+/* --- transactions ---------------------------------------------------- */
 
 static enum store_result
 simple(struct store *st, enum sqlite_stmt_id id, struct error *err)
@@ -303,7 +303,7 @@ sqlite_prove(struct store *st, const struct doubt *doubts, size_t n,
 	return false;
 }
 
-/* --- checkpoints -------------------------------------------------------- */
+/* --- checkpoints ----------------------------------------------------- */
 
 static enum store_result
 checkpoint(struct sqlite *q, int mode, struct error *err)

@@ -39,7 +39,7 @@ struct sqlite {
 	int64_t page_size;
 };
 
-/* --- sqlite_db.c: connections, statements, errors, schema --------------- */
+/* --- sqlite_db.c: connections, statements, errors, schema ------------ */
 
 bool connection_open(struct connection *c, const char *path, const char *vfs,
 		     int flags, struct error *err);
@@ -61,7 +61,7 @@ bool schema_check_file(const char *path, struct error *err);
 /* Makes the tables in an empty database; checks the version again. */
 bool schema_make(struct connection *c, const char *path, struct error *err);
 
-/* --- sqlite_read.c ------------------------------------------------------ */
+/* --- sqlite_read.c --------------------------------------------------- */
 
 /* STORE_GONE: there is no such item.  STORE_REFUSED: the row makes no
  * sense; err says how. */
@@ -82,7 +82,7 @@ bool sqlite_read_row(struct spool_reader *r, uint64_t id, uint64_t offset,
 bool sqlite_has_body(struct spool_reader *r, uint64_t id, bool *ret,
 		     struct error *err);
 
-/* --- sqlite_write.c ----------------------------------------------------- */
+/* --- sqlite_write.c -------------------------------------------------- */
 
 enum store_result sqlite_accept(struct store *st, struct spool_accept *a,
 				struct error *err);

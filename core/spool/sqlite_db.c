@@ -129,7 +129,7 @@ static const char *const statements[Q_STATEMENTS] = {
 	[Q_BODY_EXISTS] = "SELECT 1 FROM body WHERE id = ?1",
 };
 
-/* --- connections -------------------------------------------------------- */
+/* --- connections ----------------------------------------------------- */
 
 void
 connection_close(struct connection *c)
@@ -227,7 +227,7 @@ sqlite_result(struct connection *c, int rc, struct error *err)
 	return STORE_BROKEN;
 }
 
-/* --- the schema --------------------------------------------------------- */
+/* --- the schema ------------------------------------------------------ */
 
 static bool
 schema_fits(const char *path, uint32_t application, uint32_t version,

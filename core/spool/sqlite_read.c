@@ -24,7 +24,7 @@ struct sqlite_reader {
 	struct connection c;
 };
 
-/* --- columns ------------------------------------------------------------ */
+/* --- columns --------------------------------------------------------- */
 
 static struct span
 column_span(sqlite3_stmt *stmt, int at)
@@ -57,7 +57,7 @@ address_of(struct span text)
 	};
 }
 
-/* --- an item ------------------------------------------------------------ */
+/* --- an item --------------------------------------------------------- */
 
 static void
 load_state(struct item *item, sqlite3_stmt *row)
@@ -180,7 +180,7 @@ item_load(struct connection *c, uint64_t id, struct item **ret,
 	return r;
 }
 
-/* --- readers ------------------------------------------------------------ */
+/* --- readers --------------------------------------------------------- */
 
 static struct connection *
 connection_of(struct spool_reader *r)

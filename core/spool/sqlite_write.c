@@ -55,7 +55,7 @@ bind_optional(sqlite3_stmt *stmt, int at, struct span s)
 		bind_span(stmt, at, s);
 }
 
-/* --- accept ------------------------------------------------------------- */
+/* --- accept ---------------------------------------------------------- */
 
 static void
 bind_state(sqlite3_stmt *stmt, const struct item *item, uint64_t owner)
@@ -228,7 +228,7 @@ sqlite_accept(struct store *st, struct spool_accept *a, struct error *err)
 	return r;
 }
 
-/* --- remove ------------------------------------------------------------- */
+/* --- remove ---------------------------------------------------------- */
 
 static enum store_result
 run_id(struct sqlite *q, enum sqlite_stmt_id which, uint64_t id,
@@ -288,7 +288,7 @@ sqlite_remove(struct sqlite *q, uint64_t id, struct error *err)
 	return r == STORE_OK ? body_release(q, (uint64_t)body, err) : r;
 }
 
-/* --- claim -------------------------------------------------------------- */
+/* --- claim ----------------------------------------------------------- */
 
 static enum store_result
 due_ids(struct sqlite *q, const struct spool_claim *c, struct ids *ret,
@@ -367,7 +367,7 @@ sqlite_claim(struct store *st, struct spool_claim *c, struct error *err)
 	return r;
 }
 
-/* --- settle ------------------------------------------------------------- */
+/* --- settle ---------------------------------------------------------- */
 
 static enum store_result
 settle_rcpt(struct sqlite *q, uint64_t id, const struct settle_rcpt *rcpt,
@@ -406,7 +406,7 @@ sqlite_settle(struct store *st, struct spool_settle *t, struct error *err)
 	return r;
 }
 
-/* --- act ---------------------------------------------------------------- */
+/* --- act ------------------------------------------------------------- */
 
 static enum store_result
 act_remove(struct sqlite *q, uint64_t id, struct error *err)

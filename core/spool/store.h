@@ -108,7 +108,7 @@ struct spool_reader {
 
 extern const struct store_ops sqlite_store, memory_store;
 
-/* --- what spool.c offers to draft.c and source.c ------------------------ */
+/* --- what spool.c offers to draft.c and source.c --------------------- */
 
 struct files *spool_files(const struct spool *s);	/* NULL: memory */
 struct budget *spool_budget(const struct spool *s);	/* or NULL */

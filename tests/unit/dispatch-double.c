@@ -8,7 +8,7 @@
 
 struct world *world;
 
-/* --- modules ------------------------------------------------------------- */
+/* --- modules --------------------------------------------------------- */
 
 struct backend {
 	char route[40];
@@ -157,7 +157,7 @@ backend_cancel(struct backend *b, struct job *job)
 	}
 }
 
-/* --- routes -------------------------------------------------------------- */
+/* --- routes ---------------------------------------------------------- */
 
 const struct route *
 routes_find(const struct routes *routes, const char *name)
@@ -182,7 +182,7 @@ routes_pick(const struct routes *routes, const struct facts *f, bool *maybe)
 	return NULL;
 }
 
-/* --- the world ----------------------------------------------------------- */
+/* --- the world ------------------------------------------------------- */
 
 static void
 add_route(struct routes *routes, const struct node *n, struct arena *a)
@@ -377,7 +377,7 @@ due_in(const struct seen_settle *s, int64_t ms)
 	return in >= ms * 9 / 10 && in <= ms * 11 / 10;
 }
 
-/* --- answers ------------------------------------------------------------- */
+/* --- answers --------------------------------------------------------- */
 
 void
 by_name(struct world *w, const char *rcpt, struct outcome *o)

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* --- life --------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------ */
 
 struct world *
 world_new(const char *scheme, const char *query)
@@ -134,7 +134,7 @@ world_close(struct world *w)
 	world_drain(w);
 }
 
-/* --- bodies ------------------------------------------------------------- */
+/* --- bodies ---------------------------------------------------------- */
 
 char
 world_byte(uint64_t id, uint64_t offset)
@@ -205,7 +205,7 @@ world_body(struct world *w, size_t size, enum spool_status *status)
 	return m.body;
 }
 
-/* --- items -------------------------------------------------------------- */
+/* --- items ----------------------------------------------------------- */
 
 static struct address
 address_of(const char *text)
@@ -258,7 +258,7 @@ world_item(struct body *b, unsigned ordinal, const char *route)
 	return item;
 }
 
-/* --- operations --------------------------------------------------------- */
+/* --- operations ------------------------------------------------------ */
 
 static struct world *waiting;		/* whose operation is under way */
 static bool came_home;
@@ -368,7 +368,7 @@ world_act(struct world *w, enum spool_verb verb, uint64_t id)
 	return a.changed;
 }
 
-/* --- looking ------------------------------------------------------------ */
+/* --- looking --------------------------------------------------------- */
 
 struct item *
 world_look(struct world *w, uint64_t id)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* --- reloading ----------------------------------------------------------- */
+/* --- reloading ------------------------------------------------------- */
 
 static void
 a_reload_keeps_what_is_the_same(void **state)
@@ -131,7 +131,7 @@ waiting_items_leave_a_route_that_goes(void **state)
 	assert_string_equal(w->jobs[1].route, "other");
 }
 
-/* --- stopping ------------------------------------------------------------ */
+/* --- stopping -------------------------------------------------------- */
 
 static void
 set_true(void *arg)
@@ -210,7 +210,7 @@ patience_ends(void **state)
 	assert_int_equal(world_last(w)->due_ms, clock_wall_ms());
 }
 
-/* --- pulling ------------------------------------------------------------- */
+/* --- pulling --------------------------------------------------------- */
 
 static void
 due_items_are_pulled(void **state)
@@ -305,7 +305,7 @@ a_long_line_is_put_off(void **state)
 		world_finish(w, i);
 }
 
-/* --- the operator's hand ------------------------------------------------- */
+/* --- the operator's hand --------------------------------------------- */
 
 static bool acted;
 

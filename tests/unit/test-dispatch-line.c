@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-/* --- destinations -------------------------------------------------------- */
+/* --- destinations ---------------------------------------------------- */
 
 static void
 concurrency(void **state)

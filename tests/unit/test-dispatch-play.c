@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* --- one attempt --------------------------------------------------------- */
+/* --- one attempt ----------------------------------------------------- */
 
 static void
 delivered_at_once(void **state)
@@ -176,7 +176,7 @@ long_lists_are_cut(void **state)
 	assert_int_equal(world_last(w)->fate, FATE_DONE);
 }
 
-/* --- giving up ----------------------------------------------------------- */
+/* --- giving up ------------------------------------------------------- */
 
 static void
 nothing_expires_before_its_second_attempt(void **state)
@@ -201,7 +201,7 @@ nothing_expires_before_its_second_attempt(void **state)
 	assert_non_null(strstr(s->report[0].text, "try later"));
 }
 
-/* --- reports ------------------------------------------------------------- */
+/* --- reports --------------------------------------------------------- */
 
 static void
 a_bounce_and_its_report_are_one(void **state)
@@ -442,7 +442,7 @@ success_is_told_to_who_asked(void **state)
 	}
 }
 
-/* --- the log line -------------------------------------------------------- */
+/* --- the log line ---------------------------------------------------- */
 
 /* What is logged while the item goes through. */
 static void

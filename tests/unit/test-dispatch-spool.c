@@ -25,7 +25,7 @@ static struct rig {
 	size_t accepts;			/* not yet home */
 } rig;
 
-/* --- the rig ------------------------------------------------------------- */
+/* --- the rig --------------------------------------------------------- */
 
 static void
 rig_open(const char *yaml)
@@ -200,7 +200,7 @@ jobs_to(const char *destination)
 	return n;
 }
 
-/* --- plays --------------------------------------------------------------- */
+/* --- plays ----------------------------------------------------------- */
 
 static void
 everything_is_delivered(void **state)

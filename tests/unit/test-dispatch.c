@@ -1,5 +1,6 @@
 /* test-dispatch.c - what dispatch/ decides: pure functions and its blocks of
  * the configuration */
+#include <stdio.h>
 #include "dispatch-double.h"
 
 #include "dispatch/retry.h"
@@ -11,7 +12,7 @@ static const struct retry_policy policy = {
 	.warn_after = HOUR,
 };
 
-/* --- retry --------------------------------------------------------------- */
+/* --- retry ----------------------------------------------------------- */
 
 static void
 pauses(void **state)
@@ -71,7 +72,7 @@ rests(void **state)
 			     rows[i].want);
 }
 
-/* --- verdicts ------------------------------------------------------------ */
+/* --- verdicts -------------------------------------------------------- */
 
 static const struct verdict_row {
 	enum outcome_kind kind;
@@ -227,7 +228,7 @@ blame(void **state)
 	}
 }
 
-/* --- who is told --------------------------------------------------------- */
+/* --- who is told ----------------------------------------------------- */
 
 static struct item *
 told_item(const char *sender, const char *to, unsigned notify)
@@ -289,14 +290,15 @@ audiences(void **state)
 		struct dispatch_config c = { .dsn_to = NULL };
 
 		if (rows[i].dsn_to != NULL)
-			c.dsn_to = strcpy(to, rows[i].dsn_to);
+			c.dsn_to = to;
+		snprintf(to, sizeof(to), "%s", rows[i].dsn_to ? rows[i].dsn_to : "");
 		CHECK_ROW(i, report_audience(item, 0, rows[i].action, &c) ==
 			     rows[i].want);
 		item_free(&item);
 	}
 }
 
-/* --- configuration ------------------------------------------------------- */
+/* --- configuration --------------------------------------------------- */
 
 static bool
 config_bind(const char *yaml, struct dispatch_config *c, struct arena *a,

@@ -482,7 +482,7 @@ connecting_says_why_it_failed(void **state)
 	}
 }
 
-/* --- listeners ----------------------------------------------------------- */
+/* --- listeners ------------------------------------------------------- */
 
 struct door {
 	struct loop *loop;
@@ -598,7 +598,7 @@ a_port_in_use_is_named(void **state)
 	close(fd);
 }
 
-/* --- lookups ------------------------------------------------------------- */
+/* --- lookups --------------------------------------------------------- */
 
 struct asked {
 	struct loop *loop;
@@ -669,7 +669,7 @@ names_become_addresses(void **state)
 	assert_int_equal(q.answers, 2);
 }
 
-/* --- a layer: rot13, after a greeting of its own ------------------------- */
+/* --- a layer: rot13, after a greeting of its own --------------------- */
 
 struct rot {
 	struct layer layer;

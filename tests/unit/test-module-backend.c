@@ -1,7 +1,7 @@
 /* test-module-backend.c - jobs go out and come back, whatever a module does */
 #include "module-world.h"
 
-/* --- backends that wait for nothing --------------------------------------- */
+/* --- backends that wait for nothing ---------------------------------- */
 
 static void
 null_takes_all(void **state)
@@ -72,7 +72,7 @@ silence_has_a_kind(void **state)
 	}
 }
 
-/* --- backends that break the rules ---------------------------------------- */
+/* --- backends that break the rules ----------------------------------- */
 
 static void
 settles_once_whatever_happens(void **state)
@@ -214,7 +214,7 @@ cancel_brings_jobs_back(void **state)
 	}
 }
 
-/* --- the plan ------------------------------------------------------------- */
+/* --- the plan -------------------------------------------------------- */
 
 static void
 plans_are_copied(void **state)

@@ -6,7 +6,7 @@
 
 #include <dirent.h>
 
-/* --- blocking backends ---------------------------------------------------- */
+/* --- blocking backends ----------------------------------------------- */
 
 struct pipes {
 	int wait[2], tell[2];
@@ -190,7 +190,7 @@ the_deadline_waits_for_a_read(void **state)
 	close(fds[1]);
 }
 
-/* --- maildir -------------------------------------------------------------- */
+/* --- maildir --------------------------------------------------------- */
 
 /* The only file in the folder, read whole. */
 static void

@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include "mail/command.h"
 
-/* --- the world of one test ------------------------------------------------ */
+/* --- the world of one test ------------------------------------------- */
 
 struct world {
 	struct postern_txn txn;
@@ -120,7 +120,7 @@ journal_later(struct world *w)
 	return journal(w);
 }
 
-/* --- verdicts ------------------------------------------------------------- */
+/* --- verdicts -------------------------------------------------------- */
 
 static void
 an_empty_chain_has_no_objection(void **state)
@@ -240,7 +240,7 @@ transactions_do_not_mix(void **state)
 	world_fini(&w);
 }
 
-/* --- waiting -------------------------------------------------------------- */
+/* --- waiting --------------------------------------------------------- */
 
 static void
 pending_answers_come_from_threads(void **state)
@@ -351,7 +351,7 @@ a_ticket_need_not_be_used(void **state)
 	world_fini(&w);
 }
 
-/* --- what a filter is told ------------------------------------------------ */
+/* --- what a filter is told ------------------------------------------- */
 
 static void
 accessors_tell(void **state)
@@ -411,7 +411,7 @@ tag_tags(void **state)
 	world_fini(&w);
 }
 
-/* --- lists ---------------------------------------------------------------- */
+/* --- lists ----------------------------------------------------------- */
 
 static void
 lists_are_checked(void **state)

@@ -86,7 +86,7 @@ lists_all(void **state)
 			    "probe slow tag ");
 }
 
-/* --- tables --------------------------------------------------------------- */
+/* --- tables ---------------------------------------------------------- */
 
 struct fields {
 	const char *text, *path;
@@ -204,7 +204,7 @@ refuses_bad_tables(void **state)
 	}
 }
 
-/* --- binding --------------------------------------------------------------- */
+/* --- binding --------------------------------------------------------- */
 
 static const struct postern_option inner_rows[] = {
 	OPT(inner, POSTERN_DURATION, .fallback = "2m", .help = "inside"),

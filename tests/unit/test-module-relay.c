@@ -2,6 +2,8 @@
  * of a few lines on a thread */
 #include "test-module.h"
 
+#include <stdio.h>
+
 #include "base/thread.h"
 #include "base/worker.h"
 #include "io/dns.h"
@@ -58,7 +60,8 @@ server_main(void *arg)
 
 	dprintf(fd, "220 server.test\r\n");
 	while (s->messages > 0 && fgets(line, sizeof(line), in) != NULL) {
-		strncat(s->heard, line, sizeof(s->heard) - strlen(s->heard) - 1);
+		snprintf(s->heard + strlen(s->heard),
+			 sizeof(s->heard) - strlen(s->heard), "%s", line);
 		if (!body) {
 			dprintf(fd, "%s", server_answer(line, &body));
 		} else if (strcmp(line, ".\r\n") == 0) {

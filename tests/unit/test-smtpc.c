@@ -53,7 +53,7 @@ struct play {
 	const char *want[WANTS];	/* for each message, for each recipient */
 };
 
-/* --- the server ------------------------------------------------------------ */
+/* --- the server ------------------------------------------------------ */
 
 struct server {
 	int listener, fd;
@@ -225,8 +225,8 @@ server_step(struct server *s, const char *line, char *got, size_t size)
 					  size);
 	case '.': return server_take_message(s);
 	case '=': return server_shown(s, arg);
-	case 'n': return s->message.len == (size_t)atol(arg);
-	case 'z': usleep((useconds_t)atol(arg) * 1000); return true;
+	case 'n': return s->message.len == strtoul(arg, NULL, 10);
+	case 'z': usleep((useconds_t)strtoul(arg, NULL, 10) * 1000); return true;
 	case '!': server_close(s, false); return true;
 	case 'x': server_close(s, true); return true;
 	case '?': return server_sees_close(s);
@@ -251,7 +251,7 @@ server_main(void *arg)
 	return NULL;
 }
 
-/* --- sources of bodies ----------------------------------------------------- */
+/* --- sources of bodies ----------------------------------------------- */
 
 /* Answers a turn later, and perhaps not as it should. */
 struct source {
@@ -298,7 +298,7 @@ source_read(struct body_source *b, uint64_t offset, size_t max,
 
 static const struct body_ops source_ops = { .read = source_read };
 
-/* --- one performance ------------------------------------------------------- */
+/* --- one performance ------------------------------------------------- */
 
 struct stage {
 	const struct play *play;
@@ -539,7 +539,7 @@ perform(const struct play *p)
 		check_want(p, i, s.got[i]);
 }
 
-/* --- the plays -------------------------------------------------------------- */
+/* --- the plays ------------------------------------------------------- */
 
 #define GREET "@", "> 220 mx.test ESMTP", "< EHLO gw.test"
 #define PLAIN GREET, "> 250 mx.test"

@@ -100,7 +100,7 @@ private_is_never_public(void **state)
 	}
 }
 
-/* --- configuration ------------------------------------------------------------ */
+/* --- configuration --------------------------------------------------- */
 
 struct bound {
 	struct diags *d;

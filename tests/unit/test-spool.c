@@ -36,7 +36,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* --- names -------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------- */
 
 static void
 ids_as_text(void **state)
@@ -85,7 +85,7 @@ ids_rise(void **state)
 	assert_true(last < UINT64_C(1) << 50);
 }
 
-/* --- accept ------------------------------------------------------------- */
+/* --- accept ---------------------------------------------------------- */
 
 static void
 check_sample(const struct item *item)
@@ -252,7 +252,7 @@ a_body_must_be_somewhere(void **state)
 	assert_null(world_look(w, id));
 }
 
-/* --- claim -------------------------------------------------------------- */
+/* --- claim ----------------------------------------------------------- */
 
 static void
 due_items_are_claimed_in_order(void **state)
@@ -332,7 +332,7 @@ work_is_announced(void **state)
 	assert_int_equal(w->due_ms, 555);
 }
 
-/* --- settle ------------------------------------------------------------- */
+/* --- settle ---------------------------------------------------------- */
 
 static void
 settling_is_remembered(void **state)
@@ -416,7 +416,7 @@ a_report_comes_with_its_settle(void **state)
 	assert_null(world_look(w, report_id));
 }
 
-/* --- the operator's hand ------------------------------------------------ */
+/* --- the operator's hand --------------------------------------------- */
 
 static void
 held_items_wait(void **state)
@@ -504,7 +504,7 @@ acts_on_many_go_in_steps(void **state)
 	assert_int_equal(counts.oldest_ms, 0);
 }
 
-/* --- looking ------------------------------------------------------------ */
+/* --- looking --------------------------------------------------------- */
 
 struct seen {
 	uint64_t ids[10];
@@ -603,7 +603,7 @@ stats_count(void **state)
 	assert_string_equal(s.trouble, "");
 }
 
-/* --- drafts ------------------------------------------------------------- */
+/* --- drafts ---------------------------------------------------------- */
 
 static void
 no_drained(void *arg)
@@ -716,7 +716,7 @@ the_budget_is_charged(void **state)
 	assert_int_equal(w->budget.used, 0);
 }
 
-/* --- closing ------------------------------------------------------------ */
+/* --- closing --------------------------------------------------------- */
 
 static void
 count_home(struct spool_op *op)
