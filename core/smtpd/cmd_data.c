@@ -27,7 +27,6 @@ refuse_size(void)
 static void
 refuse_later(struct session *s, const struct reply *r, enum input input)
 {
-	s->refused_left = size_limit(s);
 	mem_free(s->refusal);
 	s->refusal = NEW(struct reply);
 	*s->refusal = *r;
@@ -51,13 +50,6 @@ refuse_now(struct session *s, bool closes)
 	session_answer(s, &r);
 }
 
-static bool
-swallowed(struct session *s, size_t n)
-{
-	s->refused_left -= MIN(s->refused_left, n);
-	return s->refused_left > 0;
-}
-
 /* --- DATA ------------------------------------------------------------ */
 
 struct reply
@@ -74,6 +66,16 @@ end_of_message(struct session *s)
 	draft_more(s->tx.draft);	/* it looks at the last bytes, too */
 	s->input = INPUT_COMMAND;
 	command_start(s, &command_end_of_message, SPAN_NONE);
+}
+
+/* What was too large has ended, or goes on for too long. */
+static void
+data_refuse(struct session *s, bool ended)
+{
+	bool enough = s->tx.decoder.size / 2 > size_limit(s);
+
+	if (ended || enough)
+		refuse_now(s, enough);
 }
 
 bool
@@ -93,8 +95,7 @@ data_read(struct session *s)
 		r = refuse_size();
 		draft_drop(&s->tx.draft);
 		refuse_later(s, &r, INPUT_DATA_REFUSED);
-		if (ended)
-			refuse_now(s, false);
+		data_refuse(s, ended);
 	} else if (ended) {
 		end_of_message(s);
 	} else if (!draft_more(s->tx.draft)) {
@@ -116,10 +117,7 @@ data_read_refused(struct session *s)
 		       &ended);
 	buf_clear(&s->server->scratch);
 	buf_drop(in, n);
-	if (ended)
-		refuse_now(s, false);
-	else if (!swallowed(s, n))
-		refuse_now(s, true);
+	data_refuse(s, ended);
 	return true;
 }
 
@@ -221,7 +219,7 @@ chunk_read_refused(struct session *s)
 	struct buf *in = stream_in(s->stream);
 	size_t n = (size_t)MIN(s->chunk_left, in->len);
 
-	if (s->chunk_left > s->refused_left) {
+	if (s->chunk_left > size_limit(s)) {
 		refuse_now(s, true);
 		return true;
 	}

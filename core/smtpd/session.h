@@ -101,7 +101,6 @@ struct session {
 	uint64_t chunk_size, chunk_left;	/* BDAT's octets */
 	bool chunk_last;
 	struct reply *refusal;		/* for *_REFUSED; owned */
-	uint64_t refused_left;		/* octets that we still swallow */
 	struct transaction tx;
 	struct postern_txn txn;		/* what filters see */
 	char *asked_rcpt;		/* owned: for HOOK_RCPT */
