@@ -10,7 +10,7 @@
 const struct schema_key listen_keys[] = {
 	{ .name = "address", .type = T_STRING, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct listener_config, address),
-	  .help = "address and port to listen on, as in 0.0.0.0:25 or [::]:25" },
+	  .help = "address and port, as in 0.0.0.0:25 or [::]:25" },
 	{ 0 },
 };
 

@@ -87,7 +87,8 @@ place_is_idler(const struct place *a, const struct place *b)
 static struct place *
 place_take(struct shard *shard, struct ip client)
 {
-	struct place *idlest = &shard->places[0], *p = place_find(shard, client);
+	struct place *idlest = &shard->places[0];
+	struct place *p = place_find(shard, client);
 
 	if (p != NULL)
 		return p;

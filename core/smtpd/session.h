@@ -148,8 +148,8 @@ struct command_row {
 enum command_flag {
 	REFUSED_CLOSES = 1 << 0,	/* a filter's no ends the session */
 	HAS_PAYLOAD = 1 << 1,		/* octets follow, come what may */
-	ENDS_MESSAGE = 1 << 2,		/* with its reply the transaction ends */
-	TELL_REFUSED = 1 << 3,		/* a refusal is worth a line in the log */
+	ENDS_MESSAGE = 1 << 2,		/* its reply ends the transaction */
+	TELL_REFUSED = 1 << 3,		/* a refusal is logged */
 };
 
 extern const struct command_row command_connect, command_end_of_message;

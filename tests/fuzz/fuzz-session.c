@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- doubles ------------------------------------------------------------------ */
+/* --- doubles ------------------------------ */
 
 struct filters *
 filters_open(const struct node *list, const struct instance_place *place,
@@ -104,7 +104,7 @@ routes_explain(const struct routes *all, const struct facts *f,
 	row(arg, &all->v[0], MATCH_NO, "it does not begin with a");
 }
 
-/* --- a server -------------------------------------------------------------------- */
+/* --- a server ------------------------------ */
 
 static struct {
 	struct loop *loop;
@@ -185,7 +185,7 @@ world_begin(void)
 	snapshot_unref(&snap);
 }
 
-/* --- a client -------------------------------------------------------------------- */
+/* --- a client ------------------------------ */
 
 static void
 turn(int fd, struct buf *heard)
@@ -228,7 +228,7 @@ converse(struct span said, size_t piece, struct buf *heard)
 	close(fds[0]);
 }
 
-/* --- what always holds ------------------------------------------------------------ */
+/* --- what always holds ------------------------------ */
 
 static size_t
 check_replies(struct span heard)

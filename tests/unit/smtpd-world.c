@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- filters --------------------------------------------------------- */
+/* --- filters ------------------------------ */
 
 struct filters {
 	struct fake_filters *fake;
@@ -117,7 +117,7 @@ filters_end(struct filters *f, struct postern_txn *txn)
 }
 
 /* --- routes: alpha takes @alpha.test; beta takes @beta.test when the message
- * has a field "X-Beta:"; gamma takes @gamma.test and has filters ------------- */
+ * has a field "X-Beta:"; gamma takes @gamma.test and has filters */
 
 static const struct node some_list = { .kind = NODE_LIST };
 static struct route route_rows[] = {
@@ -172,7 +172,7 @@ routes_explain(const struct routes *routes, const struct facts *f,
 		    "the recipient is another one");
 }
 
-/* --- dispatch -------------------------------------------------------- */
+/* --- dispatch ------------------------------ */
 
 static bool
 take_window(void *arg, size_t n)
@@ -220,7 +220,7 @@ on_work(void *arg, int64_t next_due_ms)
 	(void)next_due_ms;
 }
 
-/* --- the world ------------------------------------------------------- */
+/* --- the world ------------------------------ */
 
 void
 world_configure(struct world *w, bool gateway_filters)
@@ -430,7 +430,7 @@ world_message(const struct world *w, size_t i)
 	return b;
 }
 
-/* --- plays ----------------------------------------------------------- */
+/* --- plays ------------------------------ */
 
 static void
 decode_escapes(struct buf *to, struct span s)

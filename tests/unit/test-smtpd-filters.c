@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-/* --- filters --------------------------------------------------------- */
+/* --- filters ------------------------------ */
 
 static void
 filters_are_asked_and_told(void **state)
@@ -113,7 +113,7 @@ the_session_waits_for_filters(void **state)
 	world_free(&w);
 }
 
-/* --- reload and stop ------------------------------------------------- */
+/* --- reload and stop ------------------------------ */
 
 static void
 transactions_keep_their_configuration(void **state)

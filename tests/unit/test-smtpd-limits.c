@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* --- too much -------------------------------------------------------- */
+/* --- too much ------------------------------ */
 
 static void
 long_lines_are_skipped(void **state)
@@ -130,7 +130,7 @@ loops_are_stopped(void **state)
 	world_free(&w);
 }
 
-/* --- large bodies ---------------------------------------------------- */
+/* --- large bodies ------------------------------ */
 
 static size_t bodies;
 
@@ -222,7 +222,7 @@ large_bodies_wait_for_the_disk(void **state)
 	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* --- no room --------------------------------------------------------- */
+/* --- no room ------------------------------ */
 
 static void
 no_memory_is_no_loss(void **state)
@@ -281,7 +281,7 @@ no_routes_is_not_for_ever(void **state)
 	world_free(&w);
 }
 
-/* --- too slow -------------------------------------------------------- */
+/* --- too slow ------------------------------ */
 
 /* A client that does not read its replies is not read from. */
 static void

@@ -129,7 +129,7 @@ dialogues(void **state)
 		}
 }
 
-/* --- what is put in front -------------------------------------------- */
+/* --- what is put in front ------------------------------ */
 
 static void
 fields_are_added(void **state)
@@ -198,7 +198,7 @@ each_route_has_an_item(void **state)
 	world_free(&w);
 }
 
-/* --- who may --------------------------------------------------------- */
+/* --- who may ------------------------------ */
 
 static void
 strangers_do_not_relay(void **state)
@@ -241,7 +241,7 @@ sessions_are_limited(void **state)
 	world_free(&w);
 }
 
-/* --- who goes early -------------------------------------------------- */
+/* --- who goes early ------------------------------ */
 
 static void
 nothing_is_half_accepted(void **state)

@@ -100,7 +100,7 @@ private_is_never_public(void **state)
 	}
 }
 
-/* --- configuration --------------------------------------------------- */
+/* --- configuration ------------------------------ */
 
 struct bound {
 	struct diags *d;
@@ -209,7 +209,7 @@ wrong_values_are_told(void **state)
 		CHECK_ROW(i, diags_errors(b.d) == 1);
 		diags_show(b.d, &shown);
 		CHECK_ROW(i, strstr(buf_str(&shown), rows[i].words) != NULL);
-		CHECK_ROW(i, strstr(buf_str(&shown), "postern.yaml:1:") != NULL);
+		CHECK_ROW(i, strstr(buf_str(&shown), "yaml:1:") != NULL);
 	}
 }
 
