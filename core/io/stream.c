@@ -12,6 +12,9 @@
 #include "io/layer.h"
 #include "io/socket.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 enum {
 	READS_PER_TURN = 4,		/* then it is others' turn */
 	WRITES_PER_TURN = 4,
@@ -468,6 +471,16 @@ size_t
 stream_pending(const struct stream *s)
 {
 	return s->out.len;
+}
+
+size_t
+stream_unacked(const struct stream *s)
+{
+	int held = 0;
+
+	if (ioctl(s->socket.fd, SIOCOUTQ, &held) < 0)
+		held = 0;
+	return s->out.len + (size_t)held;
 }
 
 void

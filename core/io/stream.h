@@ -67,6 +67,9 @@ void stream_send(struct stream *s);
 /* Bytes not yet taken by the kernel: a sender stops above a mark of its own
  * and goes on at `drained'. */
 size_t stream_pending(const struct stream *s);
+/* The same, with what the kernel holds until the peer has acknowledged it:
+ * whether a slow line moves at all.  A system call. */
+size_t stream_unacked(const struct stream *s);
 
 /* Stops and starts reading: back-pressure.  A paused stream still notices
  * errors when it writes.  For bytes that lie in stream_in() already, resuming

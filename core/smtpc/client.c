@@ -172,15 +172,15 @@ on_drained(void *arg)
 		transfer_drained(c);
 }
 
-/* A large message on a slow line: as long as some of it leaves, wait. */
+/* A large message on a slow line: as long as some of it arrives, wait. */
 static bool
 transfer_moves(struct client *c)
 {
 	size_t before = c->pending;
 
-	if (c->state != ST_BODY)
+	if (c->state != ST_BODY && c->state != ST_DOT)
 		return false;
-	c->pending = stream_pending(c->stream);
+	c->pending = stream_unacked(c->stream);
 	return c->pending != 0 && (before == 0 || c->pending < before);
 }
 

@@ -52,7 +52,7 @@ refused(struct client *c, const struct smtp_reply *r)
 	return c->state;
 }
 
-/* --- greeting and hello ---------------------------------------------- */
+/* --- greeting and hello ----------------------------------------------- */
 
 static enum state
 on_greeting(struct client *c, const struct smtp_reply *r)
@@ -96,7 +96,7 @@ on_helo(struct client *c, const struct smtp_reply *r)
 	return reply_refuses(r) ? refused(c, r) : unexpected(c, r);
 }
 
-/* --- choosing who goes into the transaction -------------------------- */
+/* --- choosing who goes into the transaction --------------------------- */
 
 static bool
 too_large(const struct client *c)
@@ -191,7 +191,7 @@ transaction_end(struct client *c, bool clean)
 	return client_parts(c);
 }
 
-/* --- MAIL, RCPT, DATA ------------------------------------------------ */
+/* --- MAIL, RCPT, DATA ------------------------------------------------- */
 
 /* The next that is in this state, or rcpt_count.  Replies come in the order
  * of the commands, so those before rcpt_at are done with. */
@@ -352,7 +352,7 @@ on_no_body(struct client *c, const struct smtp_reply *r)
 	return transaction_end(c, false);
 }
 
-/* --- the message ----------------------------------------------------- */
+/* --- the message ------------------------------------------------------ */
 
 /* An answer before all was sent.  A refusal can be one; nothing else can,
  * and in no case may the rest be sent after it. */
@@ -380,7 +380,7 @@ on_dot(struct client *c, const struct smtp_reply *r)
 	return transaction_end(c, true);
 }
 
-/* --- between and after ----------------------------------------------- */
+/* --- between and after ------------------------------------------------ */
 
 static void
 enter_rset(struct client *c)

@@ -1,0 +1,230 @@
+/* script.c - a server that does what a script says */
+#include "script.h"
+
+#include "base/error.h"
+#include "base/macros.h"
+#include "base/thread.h"
+#include "io/listen.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* At most 3 seconds for whatever it is. */
+static bool
+readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 3000) > 0;
+}
+
+static bool
+server_more(struct server *s)
+{
+	char *to = buf_room(&s->in, 65536);
+	ssize_t n = to && readable(s->fd) ? read(s->fd, to, 65536) : -1;
+
+	if (n <= 0)
+		return false;
+	buf_added(&s->in, (size_t)n);
+	return true;
+}
+
+static bool
+server_line(struct server *s, struct span *line)
+{
+	size_t end;
+
+	while ((end = span_find(buf_span(&s->in), '\n')) == s->in.len)
+		if (!server_more(s))
+			return false;
+	*line = span_sub(buf_span(&s->in), 0, end);
+	if (line->n && line->p[line->n - 1] == '\r')
+		line->n--;
+	else
+		return false;
+	return true;
+}
+
+static bool
+server_take_line(struct server *s, const char *want, char *got, size_t size)
+{
+	struct span line;
+	bool ok;
+
+	snprintf(got, size, "nothing");
+	if (!server_line(s, &line))
+		return false;
+	snprintf(got, size, "%.*s", SPAN_ARG(line));
+	ok = want == NULL || span_eq(line, span_of(want));
+	buf_drop(&s->in, line.n + 2);
+	return ok;
+}
+
+static bool
+server_take_message(struct server *s)
+{
+	struct span line;
+
+	buf_clear(&s->message);
+	s->shown = 0;
+	while (server_line(s, &line)) {
+		bool end = span_eq(line, SPAN("."));
+
+		if (!end) {
+			buf_add(&s->message, line.n && line.p[0] == '.'
+				? span_from(line, 1) : line);
+			buf_add_str(&s->message, "\r\n");
+		}
+		buf_drop(&s->in, line.n + 2);
+		if (end)
+			return true;
+	}
+	return false;
+}
+
+static bool
+server_shown(struct server *s, const char *want)
+{
+	struct span rest = span_from(buf_span(&s->message), s->shown);
+	size_t end = span_find(rest, '\r');
+
+	s->shown += end + 2;
+	return span_eq(span_sub(rest, 0, end), span_of(want));
+}
+
+static bool
+server_say(struct server *s, const char *text, bool bytewise)
+{
+	AUTO(buf_fini) struct buf b = BUF_MAX(1 << 20);
+	size_t step;
+
+	buf_add_str(&b, text);
+	buf_add_str(&b, "\r\n");
+	step = bytewise ? 1 : b.len;
+	while (b.len > 0) {
+		if (send(s->fd, b.data + b.head, step, MSG_NOSIGNAL) < 0)
+			return false;
+		buf_drop(&b, step);
+		if (bytewise)
+			usleep(300);
+	}
+	return true;
+}
+
+static bool
+server_say_raw(struct server *s, const char *text)
+{
+	for (; *text; text++) {
+		char c = *text;
+
+		if (c == '\\') {
+			text++;
+			c = *text == 'r' ? '\r' : *text == 'n' ? '\n' : *text;
+		}
+		if (send(s->fd, &c, 1, MSG_NOSIGNAL | MSG_MORE) < 0)
+			return false;
+	}
+	return send(s->fd, "", 0, MSG_NOSIGNAL) == 0;
+}
+
+static void
+server_close(struct server *s, bool hard)
+{
+	struct linger l = { 1, 0 };
+
+	if (s->fd >= 0 && hard)
+		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	buf_clear(&s->in);
+}
+
+static bool
+server_accept(struct server *s)
+{
+	server_close(s, false);
+	if (readable(s->listener))
+		s->fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+	return s->fd >= 0;
+}
+
+static bool
+server_sees_close(struct server *s)
+{
+	return s->in.len == 0 && !server_more(s);
+}
+
+static bool
+server_step(struct server *s, const char *line, char *got, size_t size)
+{
+	const char *arg = line[1] == ' ' ? line + 2 : line + 1;
+
+	got[0] = '\0';
+	switch (line[0]) {
+	case '@': return server_accept(s);
+	case '>': return line[1] == '>' ? server_say_raw(s, line + 3)
+					: server_say(s, arg, false);
+	case 'b': return server_say(s, arg, true);
+	case '<': return server_take_line(s, line[1] == '*' ? NULL : arg, got,
+					  size);
+	case 'r': return server_more(s);
+	case '.': return server_take_message(s);
+	case '=': return server_shown(s, arg);
+	case 'n': return s->message.len == strtoul(arg, NULL, 10);
+	case 'z': usleep((useconds_t)strtoul(arg, NULL, 10) * 1000); return true;
+	case '!': server_close(s, false); return true;
+	case 'x': server_close(s, true); return true;
+	case '?': return server_sees_close(s);
+	}
+	return false;
+}
+
+static void *
+server_main(void *arg)
+{
+	struct server *s = arg;
+	char got[300];
+
+	for (const char *const *l = s->script; *l; l++) {
+		if (server_step(s, *l, got, sizeof(got)))
+			continue;
+		snprintf(s->wrong, sizeof(s->wrong), "line %zu \"%s\", but: %s",
+			 (size_t)(l - s->script) + 1, *l, got);
+		break;
+	}
+	server_close(s, false);
+	return NULL;
+}
+
+void
+server_start(struct server *s, const char *const *script, struct endpoint *at)
+{
+	struct error err;
+	/* so that a large message does not fit in; less than half a segment
+	 * would be sent by timers */
+	int small = 256 * 1024;
+
+	*s = (struct server){ .fd = -1, .script = script,
+			      .in = BUF_MAX(1 << 20),
+			      .message = BUF_MAX(16 << 20) };
+	must(endpoint_parse(SPAN("127.0.0.1:0"), at));
+	s->listener = listen_open(at, true, &err);
+	must(s->listener >= 0 && listen(s->listener, 16) == 0);
+	setsockopt(s->listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	s->thread = thread_start("server", server_main, s);
+}
+
+void
+server_join(struct server *s)
+{
+	pthread_join(s->thread, NULL);
+	close(s->listener);
+	buf_fini(&s->in);
+	buf_fini(&s->message);
+}

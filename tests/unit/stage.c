@@ -1,0 +1,228 @@
+/* stage.c - the client engine on a stage */
+#include "stage.h"
+
+#include "base/macros.h"
+
+#include <stdio.h>
+
+/* --- sources of bodies ------------------------------------------------ */
+
+static void
+source_answer(struct later *l)
+{
+	struct source *s = container_of(l, struct source, later);
+	struct error err;
+
+	s->busy = false;
+	if (s->flags & BROKEN_SOURCE)
+		error_set(&err, ERROR_SYSTEM, "disk on fire");
+	s->done(s->arg, s->flags & BROKEN_SOURCE ? SPAN_NONE : s->answer,
+		s->flags & BROKEN_SOURCE ? &err : NULL);
+}
+
+static void
+source_read(struct body_source *b, uint64_t offset, size_t max,
+	    body_read_fn *done, void *arg)
+{
+	struct source *s = container_of(b, struct source, source);
+
+	assert_false(s->busy);		/* one read at a time */
+	s->answer = span_sub(s->bytes, (size_t)offset, max);
+	s->done = done;
+	s->arg = arg;
+	s->busy = true;
+	if (!(s->flags & (SLOW_SOURCE | DEAD_SOURCE)))
+		source_answer(&s->later);
+	else if (s->flags & SLOW_SOURCE)
+		loop_later(s->loop, &s->later);
+}
+
+static const struct body_ops source_ops = { .read = source_read };
+
+static void
+on_settled(void *arg, size_t i, const struct outcome *o)
+{
+	static const char kinds[] = { 'R', 'N', 'D', 'L', 'U' };
+	struct stage *s = arg;
+	size_t n = s->play->rcpts ? s->play->rcpts : 1;
+	size_t at = s->done * n + i;
+	char enhanced[16];
+
+	assert_false(s->within_send);
+	assert_true(at < WANTS);
+	assert_string_equal(s->got[at], "");	/* exactly once */
+	snprintf(s->got[at], sizeof(s->got[at]), "%c%d %s %s %s",
+		 kinds[o->kind], o->code, phase_name(o->phase),
+		 enhanced_text(o->enhanced, enhanced, sizeof(enhanced)),
+		 o->text);
+	s->last = *o;
+	s->settled++;
+}
+
+static void
+on_done(void *arg)
+{
+	struct stage *s = arg;
+	size_t n = s->play->rcpts ? s->play->rcpts : 1;
+
+	assert_false(s->within_send);
+	s->done++;
+	assert_int_equal(s->settled, s->done * n);
+	if (s->sent < (s->play->messages ? s->play->messages : 1))
+		stage_send(s);
+	else if (s->done == s->sent)
+		loop_stop(s->loop);
+}
+
+static const struct smtpc_events stage_events = { on_settled, on_done };
+
+void
+stage_send(struct stage *s)
+{
+	s->sent++;
+	s->within_send = true;
+	s->ticket = smtpc_send(s->smtpc, &s->plan, &s->message, &stage_events,
+			       s);
+	s->within_send = false;
+	assert_true(s->ticket != 0);
+}
+
+static void
+on_watchdog(struct timer *t)
+{
+	loop_stop(container_of(t, struct stage, watchdog)->loop);
+}
+
+static struct envelope *
+make_envelope(const struct play *p, struct stage *s)
+{
+	struct mail_command m = { .sender = { .text = SPAN("a@src.test") } };
+	struct envelope *env;
+	size_t n = p->rcpts ? p->rcpts : 1;
+
+	m.smtputf8 = (p->flags & (UTF8_SENDER | UTF8_RCPT)) != 0;
+	if (p->flags & UTF8_SENDER)
+		m.sender.text = SPAN("\xc3\xa4@src.test");
+	if (p->flags & DSN_WISHES) {
+		m.ret = DSN_RET_HDRS;
+		m.envid = SPAN("QQ+3D1");
+	}
+	env = envelope_new(&m);
+	for (size_t i = 0; i < n; i++) {
+		struct rcpt_command r = { .notify = 0 };
+		char address[40];
+
+		snprintf(address, sizeof(address), "%s%zu@dst.test",
+			 p->flags & UTF8_RCPT && i == 1 ? "\xc3\xb6" : "r", i);
+		assert_true(address_parse(span_of(address), ADDRESS_UTF8,
+					  &r.recipient, &(struct error){ 0 }));
+		if (p->flags & DSN_WISHES) {
+			r.notify = DSN_NOTIFY_SUCCESS | DSN_NOTIFY_DELAY;
+			r.orcpt = SPAN("rfc822;x@y.test");
+		}
+		assert_true(envelope_add(env, &r, 100));
+		s->rcpts[i] = i;
+	}
+	envelope_freeze(env);
+	return env;
+}
+
+static void
+make_body(struct stage *s, const struct play *p)
+{
+	s->body = BUF_MAX(16 << 20);
+	if (!(p->flags & EMPTY))
+		buf_add_str(&s->body, "Subject: test\r\n\r\n.dot\r\nlast\r\n");
+	while ((p->flags & LARGE) && s->body.len < 8000000)
+		buf_add_str(&s->body, "0123456789012345678901234567890123456"
+			    "789012345678901234567890123456789\r\n");
+	s->source = (struct source){
+		.source = { &source_ops, s->body.len,
+			    (p->flags & EIGHTBIT) != 0 },
+		.loop = s->loop, .flags = p->flags, .bytes = buf_span(&s->body),
+		.later = { .run = source_answer },
+	};
+	if (p->flags & SHORT_SOURCE)
+		s->source.bytes.n -= 6;
+}
+
+void
+stage_init(struct stage *s, const struct play *p, const char *const *hosts,
+	   size_t host_count, uint16_t port)
+{
+	memset(s, 0, sizeof(*s));
+	s->play = p;
+	s->loop = loop_new("test");
+	s->workers = workers_new("test", 1);
+	s->dns = dns_new(s->loop, s->workers);
+	s->smtpc = smtpc_new(s->loop, s->dns);
+	timer_init(&s->watchdog, s->loop, on_watchdog);
+	s->env = make_envelope(p, s);
+	make_body(s, p);
+	s->plan = (struct smtpc_plan){
+		.hosts = hosts, .host_count = host_count, .port = port,
+		.helo = "gw.test", .reuse = p->reuse, .idle_ms = p->idle_ms,
+	};
+	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)
+		s->plan.timeouts_ms[i] = p->patience_ms ? p->patience_ms : 2000;
+	s->message = (struct smtpc_message){
+		.id = "1", .env = s->env, .rcpts = s->rcpts,
+		.rcpt_count = p->rcpts ? p->rcpts : 1,
+		.body = &s->source.source,
+	};
+}
+
+void
+stage_run(struct stage *s, int64_t ms)
+{
+	timer_start(&s->watchdog, ms);
+	loop_run(s->loop);
+	timer_stop(&s->watchdog);
+}
+
+void
+stage_fini(struct stage *s)
+{
+	smtpc_free(&s->smtpc);
+	dns_free(&s->dns);
+	workers_free(&s->workers);
+	timer_stop(&s->watchdog);
+	loop_free(&s->loop);
+	envelope_free(&s->env);
+	buf_fini(&s->body);
+}
+
+void
+stage_check(const char *title, const char *want, const char *got)
+{
+	size_t bar = strcspn(want, "|");
+
+	if (strncmp(got, want, bar) != 0 ||
+	    (want[bar] && !strstr(got, want + bar + 1)))
+		fail_msg("%s: wanted %s, got %s", title, want, got);
+}
+
+void
+stage_perform(const struct play *p)
+{
+	static const char *const hosts[] = { "127.0.0.1" };
+	struct stage s;
+	struct server server;
+	struct endpoint at;
+
+	server_start(&server, p->script, &at);
+	stage_init(&s, p, hosts, 1, at.port);
+	stage_send(&s);
+	while ((p->flags & AT_ONCE) && s.sent < p->messages)
+		stage_send(&s);
+	stage_run(&s, 10000);
+	/* what remains: QUIT, when the idle time is over */
+	if (p->idle_ms)
+		stage_run(&s, p->idle_ms + 60);
+	stage_fini(&s);
+	server_join(&server);
+	if (server.wrong[0])
+		fail_msg("%s: server: %s", p->title, server.wrong);
+	for (size_t i = 0; i < WANTS && p->want[i]; i++)
+		stage_check(p->title, p->want[i], s.got[i]);
+}
