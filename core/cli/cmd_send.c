@@ -204,11 +204,11 @@ on_settled(void *arg, size_t i, const struct outcome *o)
 	struct span to = s->env->rcpts[i].address.text;
 	char words[600];
 
-	outcome_text(o, words, sizeof(words));
 	if (outcome_delivered(o)) {
-		printf("<%.*s> accepted: %s\n", SPAN_ARG(to), words);
+		printf("<%.*s> accepted: %s\n", SPAN_ARG(to), o->text);
 		return;
 	}
+	outcome_text(o, words, sizeof(words));
 	s->failed++;
 	fprintf(stderr, "postern send: <%.*s> not accepted: %s\n",
 		SPAN_ARG(to), words);
