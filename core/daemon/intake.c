@@ -447,6 +447,7 @@ spool_barrier(struct spool *spool)
 	nothing.op.done = barrier_passed;
 	spool_claim(spool, &nothing);
 	letters_deliver(mailbox_wait(here, -1));
+	mem_free(nothing.items);
 	mailbox_free(&here);
 }
 
