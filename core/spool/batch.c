@@ -377,8 +377,11 @@ give_up(struct spool *s)
 	if (s->kept.n > 0)
 		log_error(&spool_log, "%zu results could not be stored; their "
 			  "mail may be delivered again", s->kept.n);
-	while ((op = op_list_take(&s->kept)) != NULL)
+	while ((op = op_list_take(&s->kept)) != NULL) {
+		if (op->kind->abandon != NULL)
+			op->kind->abandon(s, op);
 		op_fail(op, SPOOL_FAILED, &s->trouble);
+	}
 }
 
 void *

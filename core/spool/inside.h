@@ -65,6 +65,8 @@ struct op_kind {
 	bool (*committed)(struct spool *s, struct spool_op *op);
 	/* Its transaction is rolled back; in doubt: perhaps it was not. */
 	void (*undo)(struct spool *s, struct spool_op *op, bool doubt);
+	/* It will not be tried again; NULL: nothing to do. */
+	void (*abandon)(struct spool *s, struct spool_op *op);
 	/* bytes that it brings into a transaction */
 	size_t (*weight)(const struct spool_op *op);
 };

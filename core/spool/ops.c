@@ -122,20 +122,29 @@ accept_committed(struct spool *s, struct spool_op *op)
 }
 
 /* In doubt the rows may come back with the reopened store; until that has
- * been put right the file must not go with the last reference. */
+ * been put right the files must not go with the last reference. */
+static void
+files_stay(struct spool *s, struct spool_accept *a)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		struct body *b = a->items[i]->body;
+
+		if (b->files != NULL)
+			ids_add(&s->doubt_files, b->id);
+		files_unref(&b->files);
+	}
+}
+
 static void
 accept_undo(struct spool *s, struct spool_op *op, bool doubt)
 {
 	struct spool_accept *a = container_of(op, struct spool_accept, op);
 
-	for (size_t i = 0; doubt && i < a->n; i++) {
-		struct body *b = a->items[i]->body;
-
+	if (!doubt)
+		return;
+	for (size_t i = 0; i < a->n; i++)
 		doubt_add(s, a->items[i]->id, true);
-		if (b->files != NULL)
-			ids_add(&s->doubt_files, b->id);
-		files_unref(&b->files);
-	}
+	files_stay(s, a);
 }
 
 static size_t
@@ -265,9 +274,18 @@ settle_undo(struct spool *s, struct spool_op *op, bool doubt)
 	op->doubtful = op->doubtful || doubt;
 }
 
+static void
+settle_abandon(struct spool *s, struct spool_op *op)
+{
+	struct spool_settle *t = container_of(op, struct spool_settle, op);
+
+	if (t->also != NULL && op->doubtful)
+		files_stay(s, t->also);
+}
+
 static const struct op_kind kind_settle = {
 	.keeps = true, .run = settle_run, .committed = settle_committed,
-	.undo = settle_undo, .weight = light,
+	.undo = settle_undo, .abandon = settle_abandon, .weight = light,
 };
 
 void

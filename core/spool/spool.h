@@ -9,7 +9,8 @@
  * An operation is a struct that the caller owns again when `done' is called,
  * on the thread of `home'; it must not touch it in between.  What it handed
  * over inside (items, bodies) is the spool's, unless status is not SPOOL_OK:
- * then it is in the operation again.
+ * then it is in the operation again, to be freed; a body in a file cannot be
+ * accepted a second time.
  *
  * Narrated: a session seals a body (spool/draft.h), makes its items, reserves
  * room in dispatch's window (then item->claimed is true), calls
@@ -58,7 +59,9 @@ struct spool_hooks {
  * uncertain, starts the thread.  Blocks; not on a loop. */
 struct spool *spool_open(const struct spool_config *c,
 			 const struct spool_hooks *hooks, struct error *err);
-/* Finishes what was posted; checkpoints; ends the thread; unlocks. */
+/* Finishes what was posted; checkpoints; ends the thread; unlocks.  Readers
+ * and sources are freed before it; the loops that drafts live on, and then
+ * the workers, may end after it. */
 void spool_close(struct spool **s);
 
 const char *spool_folder(const struct spool *s);	/* NULL: memory */
@@ -131,7 +134,9 @@ struct spool_settle {
 	struct spool_accept *also;
 };
 /* Never fails for good: comes home when it has been committed (or with
- * SPOOL_GONE). */
+ * SPOOL_GONE).  Only spool_close gives up, when the store stays in trouble:
+ * SPOOL_FAILED, and the next start finds the item as uncertain.  `last' NULL
+ * leaves the words that were there. */
 void spool_settle(struct spool *s, struct spool_settle *t);
 void spool_settle_clear(struct spool_settle *t);	/* frees what it owns */
 

@@ -13,6 +13,7 @@
 #include "spool/lock.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -20,13 +21,16 @@
 enum {
 	WAL_LARGE = 32 * 1024 * 1024,	/* then a checkpoint is made at once */
 	WAL_STEP = 8 * 1024 * 1024,	/* after one that a reader held up */
+	SPARE_PAGES = 4096,		/* free ones that stay: 16 MiB */
+	VACUUM_PAGES = 1024,		/* given back in one step */
 };
 
 /* Those that a new file takes come first.  secure_delete: Debian's SQLite
  * overwrites what is deleted unless told otherwise, which doubles what is
  * written. */
 static const char pragmas[] =
-	"PRAGMA page_size = 8192;"
+	"PRAGMA page_size = 4096;"
+	"PRAGMA auto_vacuum = INCREMENTAL;"
 	"PRAGMA secure_delete = OFF;"
 	"PRAGMA temp_store = MEMORY;"
 	"PRAGMA mmap_size = 0;"
@@ -321,6 +325,24 @@ checkpoint(struct sqlite *q, int mode, struct error *err)
 	return sqlite_result(&q->c, rc, err);
 }
 
+/* After a backlog the file gives its space back, a step at a time; each
+ * makes the log dirty, so that the next idle moment goes on. */
+static enum store_result
+shrink(struct sqlite *q, struct error *err)
+{
+	char sql[60];
+	int64_t spare = 0;
+
+	if (!pragma_number(q, "PRAGMA freelist_count", &spare, err))
+		return STORE_FAILED;
+	if (spare <= SPARE_PAGES)
+		return STORE_OK;
+	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)",
+		 (int)MIN(spare - SPARE_PAGES, (int64_t)VACUUM_PAGES));
+	return sqlite_result(&q->c, sqlite3_exec(q->c.db, sql, NULL, NULL,
+						 NULL), err);
+}
+
 static enum store_result
 sqlite_housekeep(struct store *st, bool idle, struct error *err)
 {
@@ -332,8 +354,11 @@ sqlite_housekeep(struct store *st, bool idle, struct error *err)
 		return STORE_OK;
 	r = checkpoint(q, SQLITE_CHECKPOINT_PASSIVE, err);
 	q->wal_checked = q->wal_frames;
-	if (r == STORE_OK && idle)
-		sqlite3_db_release_memory(q->c.db);
+	if (r != STORE_OK || !idle)
+		return r;
+	if (!q->store.dirty)
+		r = shrink(q, err);
+	sqlite3_db_release_memory(q->c.db);
 	return r;
 }
 

@@ -357,7 +357,7 @@ sqlite_claim(struct store *st, struct spool_claim *c, struct error *err)
 
 	if (r != STORE_OK)
 		return r;
-	c->items = mem_array(ids.n, sizeof(*c->items));
+	c->items = ids.n ? mem_array(ids.n, sizeof(*c->items)) : NULL;
 	for (size_t i = 0; i < ids.n && r == STORE_OK; i++)
 		r = take(q, ids.v[i], c, err);
 	if (r == STORE_OK)
@@ -411,10 +411,10 @@ sqlite_settle(struct store *st, struct spool_settle *t, struct error *err)
 static enum store_result
 act_remove(struct sqlite *q, uint64_t id, struct error *err)
 {
-	int64_t free = 0;
-	enum store_result r = ask_id(q, Q_UNCLAIMED, id, &free, err);
+	int64_t unclaimed = 0;
+	enum store_result r = ask_id(q, Q_UNCLAIMED, id, &unclaimed, err);
 
-	if (r == STORE_OK && free <= 0)
+	if (r == STORE_OK && unclaimed <= 0)
 		return STORE_GONE;
 	return r == STORE_OK ? sqlite_remove(q, id, err) : r;
 }

@@ -433,28 +433,53 @@ an_item_without_a_body_is_held(void **state)
 	assert_null(world_look(w, bad));
 }
 
+static off_t
+database_size(struct world *w)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/spool.db", w->dir);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+static void
+after_a_backlog_the_file_shrinks(void **state)
+{
+	enum { MANY = 450 };
+	struct world *w = *state;
+	struct error err;
+	off_t large;
+
+	for (int i = 0; i < MANY; i++)
+		assert_int_not_equal(world_put(w, 60000, false, 0), 0);
+	world_close(w);
+	large = database_size(w);
+	assert_true(large > MANY * 60000);
+	assert_true(world_open(w, &err));
+	assert_int_equal(world_act(w, SPOOL_REMOVE, 0), MANY);
+	for (int i = 0; i < 250 && database_size(w) > large * 3 / 4; i++)
+		usleep(20000);
+	assert_true(database_size(w) <= large * 3 / 4);
+	assert_int_not_equal(world_put(w, 60000, false, 0), 0);
+}
+
 /* The database of a queue that comes and goes does not grow for ever, and
  * the write-ahead log is folded in when nothing happens. */
 static void
 the_log_is_folded_in_when_idle(void **state)
 {
 	struct world *w = *state;
-	char path[128];
-	struct stat st;
 
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(world_end(w, world_put(w, 60000, true, 0),
 					   FATE_DONE, 0), SPOOL_OK);
 	assert_int_not_equal(world_put(w, 60000, true, 0), 0);
-	snprintf(path, sizeof(path), "%s/spool.db", w->dir);
-	for (int i = 0; i < 60; i++) {
-		assert_int_equal(stat(path, &st), 0);
-		if (st.st_size > 60000)
-			break;
+	for (int i = 0; i < 60 && database_size(w) <= 60000; i++)
 		usleep(20000);
-	}
-	assert_true(st.st_size > 60000);
-	assert_true(st.st_size < 1000000);
+	assert_true(database_size(w) > 60000);
+	assert_true(database_size(w) < 1000000);
 }
 
 #define SPOOL_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -478,6 +503,7 @@ main(void)
 		SPOOL_TEST(the_sweep_takes_what_nothing_names),
 		SPOOL_TEST(a_missing_file_fails_the_attempt_alone),
 		SPOOL_TEST(an_item_without_a_body_is_held),
+		SPOOL_TEST(after_a_backlog_the_file_shrinks),
 		SPOOL_TEST(the_log_is_folded_in_when_idle),
 	};
 
