@@ -9,7 +9,7 @@
 
 struct workers {
 	pthread_mutex_t lock;
-	pthread_cond_t filled;
+	pthread_cond_t filled, quiet;
 	struct letter *first, **last;
 	const char *name;
 	pthread_t *threads;
@@ -24,6 +24,7 @@ workers_new(const char *name, unsigned threads)
 
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->filled, NULL);
+	pthread_cond_init(&w->quiet, NULL);
 	w->last = &w->first;
 	w->name = name;
 	w->max = threads;
@@ -39,6 +40,12 @@ at_home(struct letter *l)
 	t->done(t);
 }
 
+static bool
+is_quiet(const struct workers *w)
+{
+	return w->first == NULL && w->idle == w->started;
+}
+
 /* The next task, or NULL when the pool ends. */
 static struct task *
 next_task(struct workers *w)
@@ -47,6 +54,8 @@ next_task(struct workers *w)
 
 	pthread_mutex_lock(&w->lock);
 	w->idle++;
+	if (is_quiet(w))
+		pthread_cond_broadcast(&w->quiet);
 	while (w->first == NULL && !w->stopping)
 		pthread_cond_wait(&w->filled, &w->lock);
 	w->idle--;
@@ -95,6 +104,15 @@ workers_submit(struct workers *w, struct task *t)
 }
 
 void
+workers_drain(struct workers *w)
+{
+	pthread_mutex_lock(&w->lock);
+	while (!is_quiet(w))
+		pthread_cond_wait(&w->quiet, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
 workers_free(struct workers **ptr)
 {
 	struct workers *w = *ptr;
@@ -109,6 +127,7 @@ workers_free(struct workers **ptr)
 		pthread_join(w->threads[i], NULL);
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->filled);
+	pthread_cond_destroy(&w->quiet);
 	mem_free(w->threads);
 	mem_free(w);
 	*ptr = NULL;

@@ -19,6 +19,9 @@ struct task {
 };
 
 struct workers *workers_new(const char *name, unsigned threads);
+/* Sleeps until nothing is submitted or under way: what has a home is in the
+ * mailbox then. */
+void workers_drain(struct workers *w);
 /* Finishes what was submitted, ends the threads. */
 void workers_free(struct workers **w);
 void workers_submit(struct workers *w, struct task *t);	/* any thread */

@@ -452,7 +452,8 @@ spool_barrier(struct spool *spool)
 }
 
 void
-intake_close(struct intake *in, struct spool *spool)
+intake_close(struct intake *in, struct spool *spool,
+	     struct workers *workers)
 {
 	for (size_t i = 0; in->loops != NULL && i < in->n; i++) {
 		if (!in->loops[i].started)
@@ -472,6 +473,12 @@ intake_close(struct intake *in, struct spool *spool)
 		doors_refresh(on);
 		smtpd_free(&on->smtpd);
 	}
+	/* drafts that were dropped while a worker wrote them */
+	workers_drain(workers);
+	for (size_t i = 0; in->loops != NULL && i < in->n; i++)
+		if (in->loops[i].loop != NULL)
+			letters_deliver(mailbox_take(
+				loop_mailbox(in->loops[i].loop)));
 }
 
 void

@@ -43,8 +43,10 @@ void intake_configure(struct intake *in, struct snapshot *snap,
 void intake_stop(struct intake *in, int64_t patience_ms, struct loop *home,
 		 void (*done)(void *arg), void *arg);
 /* Ends the threads (after intake_stop has been answered, or when patience is
- * over) and frees sessions and filters, once the spool owes them no answer. */
-void intake_close(struct intake *in, struct spool *spool);
+ * over) and frees sessions and filters, once the spool owes them no answer
+ * and the workers no file. */
+void intake_close(struct intake *in, struct spool *spool,
+		  struct workers *workers);
 /* Frees loops and ports; nobody may post to the loops any more. */
 void intake_fini(struct intake *in);
 

@@ -179,7 +179,7 @@ intake_up(struct app *app, struct error *err)
 static void
 intake_down(struct app *app)
 {
-	intake_close(&app->intake, app->spool);
+	intake_close(&app->intake, app->spool, app->workers);
 	guard_free(&app->guard);
 }
 

@@ -311,11 +311,8 @@ world_free(struct world **ptr)
 	for (size_t i = 0; i < w->count; i++)
 		item_free(&w->items[i]);
 	/* a draft that was dropped may still be at its file */
-	for (int i = 0; i < 2000 && spool_folder(w->spool) != NULL &&
-	     w->budget.used > 0; i++) {
-		world_turn(w);
-		poll(NULL, 0, 1);
-	}
+	workers_drain(w->workers);
+	world_turn(w);
 	spool_close(&w->spool);
 	workers_free(&w->workers);
 	snapshot_unref(&w->snap);

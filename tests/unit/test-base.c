@@ -13,6 +13,7 @@
 #include "base/ticket.h"
 #include "base/worker.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -191,6 +192,48 @@ work_goes_out_and_comes_home(void **state)
 	loop_free(&p.loop);
 }
 
+struct chore {
+	struct task task;
+	int *finished;
+};
+
+static void
+chore_work(struct task *t)
+{
+	(void)t;
+	poll(NULL, 0, 5);
+}
+
+static void
+chore_done(struct task *t)
+{
+	++*container_of(t, struct chore, task)->finished;
+}
+
+static void
+workers_can_be_waited_for(void **state)
+{
+	struct mailbox *home = mailbox_new(NULL, NULL);
+	struct workers *w = workers_new("test", 2);
+	struct chore chores[5];
+	int finished = 0;
+
+	(void)state;
+	workers_drain(w);
+	for (size_t i = 0; i < ARRAY_SIZE(chores); i++) {
+		chores[i] = (struct chore){ .finished = &finished };
+		chores[i].task = (struct task){ .work = chore_work,
+						.done = chore_done,
+						.home = home };
+		workers_submit(w, &chores[i].task);
+	}
+	workers_drain(w);
+	letters_deliver(mailbox_take(home));
+	assert_int_equal(finished, ARRAY_SIZE(chores));
+	workers_free(&w);
+	mailbox_free(&home);
+}
+
 static void
 files_are_replaced_whole(void **state)
 {
@@ -256,6 +299,7 @@ main(void)
 		cmocka_unit_test(printable_text_cannot_drive_a_terminal),
 		cmocka_unit_test(tickets_outlive_their_objects),
 		cmocka_unit_test(work_goes_out_and_comes_home),
+		cmocka_unit_test(workers_can_be_waited_for),
 		cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(arenas_serve_small_and_large),
 		cmocka_unit_test(errors_gather_context),
