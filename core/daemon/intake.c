@@ -235,15 +235,30 @@ intake_main(void *arg)
 	return NULL;
 }
 
-void
-intake_start(struct intake *in)
+/* Who is told that we are ready may connect at once: the kernel listens on
+ * every port before the loops begin to accept. */
+static bool
+ports_listen(struct intake *in, struct error *err)
 {
+	for (struct ports *p = in->ports; p != NULL; p = p->next)
+		for (size_t i = 0; i < in->n; i++)
+			if (!listen_begin(p->fds[i], err))
+				return false;
+	return true;
+}
+
+bool
+intake_start(struct intake *in, struct error *err)
+{
+	if (!ports_listen(in, err))
+		return false;
 	for (size_t i = 0; i < in->n; i++) {
 		struct intake_loop *on = &in->loops[i];
 
 		on->thread = thread_start(on->name, intake_main, on);
 		on->started = true;
 	}
+	return true;
 }
 
 /* --- asking all loops ------------------------------------------------ */

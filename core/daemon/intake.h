@@ -29,8 +29,8 @@ bool intake_bind(struct intake *in, size_t n, const struct snapshot *snap,
 /* Makes loops and smtpds, opens the filters. */
 bool intake_open(struct intake *in, const struct smtpd_deps *deps,
 		 struct snapshot *snap, struct error *err);
-/* Starts threads and listeners. */
-void intake_start(struct intake *in);
+/* Starts threads and listeners; clients can connect when it returns. */
+bool intake_start(struct intake *in, struct error *err);
 
 /* Gives snap to all loops.  New addresses are bound first, gone ones closed
  * after.  done is called on home's loop; with an error nothing has changed. */

@@ -262,9 +262,7 @@ control_down(struct app *app)
 static bool
 listening_up(struct app *app, struct error *err)
 {
-	(void)err;
-	intake_start(&app->intake);
-	return true;
+	return intake_start(&app->intake, err);
 }
 
 static void

@@ -119,6 +119,13 @@ listen_open(struct endpoint *at, bool first, struct error *err)
 	return -1;
 }
 
+bool
+listen_begin(int fd, struct error *err)
+{
+	return listen(fd, BACKLOG) == 0 ||
+	       error_errno(err, "nobody can connect: listen");
+}
+
 static void
 listener_rest(struct listener *l, int number)
 {

@@ -12,10 +12,14 @@
 #include "base/loop.h"
 
 /* A bound, non-blocking socket with SO_REUSEPORT, or -1.  Nobody can connect
- * until a listener is started on it.  Port 0 takes any; *at becomes what was
- * bound.  first: no other of ours is bound there, so somebody else's is an
- * error (a moment's test socket finds out). */
+ * until listen_begin, or until a listener is started on it.  Port 0 takes
+ * any; *at becomes what was bound.  first: no other of ours is bound there,
+ * so somebody else's is an error (a moment's test socket finds out). */
 int listen_open(struct endpoint *at, bool first, struct error *err);
+
+/* Lets clients connect to a socket that listen_open made: from now on they
+ * wait until a listener is started on it.  Any thread. */
+bool listen_begin(int fd, struct error *err);
 
 struct listener;
 
