@@ -1,8 +1,9 @@
 /* draft.h - a body while it is being received
  *
  * Belongs to one session on one intake loop.  Small ones stay in memory;
- * above LIMIT_INLINE_BODY, or when the budget is used up, the bytes go to a
- * file in the spool's folder, written and synced by workers.
+ * above LIMIT_INLINE_BODY (a quarter of it when the budget is used up) the
+ * bytes go to a file in the spool's folder, written and synced by workers.
+ * What the budget has no room for stays in memory only until it is stored.
  */
 #ifndef SPOOL_DRAFT_H
 #define SPOOL_DRAFT_H

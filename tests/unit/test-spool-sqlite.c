@@ -11,10 +11,12 @@
 #include "base/mem.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int
@@ -119,6 +121,85 @@ ids_rise_over_a_restart(void **state)
 
 	restart(w);
 	assert_true(message_id_next() > item_message(id));
+}
+
+/* Accepts without end, and says to the pipe what was acknowledged. */
+static void
+accept_until_killed(struct world *w, int to)
+{
+	struct error err;
+
+	if (!world_open(w, &err))
+		_exit(1);
+	for (unsigned i = 0;; i++) {
+		uint64_t id = world_put(w, i % 3 ? 3000 : 150000, i % 2, 0);
+
+		if (id == 0 || write(to, &id, sizeof(id)) != sizeof(id))
+			_exit(1);
+		if (i % 4 == 3) {
+			world_end(w, id, FATE_DONE, 0);
+			id = 0;	/* of the one before: it may be gone */
+			if (write(to, &id, sizeof(id)) != sizeof(id))
+				_exit(1);
+		}
+		while (w->got_count > 0)
+			item_free(&w->got[--w->got_count]);
+	}
+}
+
+/* Those that were not to be settled next; how many. */
+static size_t
+check_survivors(struct world *w, int from, size_t round)
+{
+	uint64_t id, last = 0;
+	struct item *item;
+	size_t checked = 0;
+
+	while (read(from, &id, sizeof(id)) == sizeof(id)) {
+		if (last != 0 && id != 0) {
+			item = world_look(w, last);
+			CHECK_ROW(round, item && world_whole(w, item));
+			item_free(&item);
+			checked++;
+		}
+		last = id;
+	}
+	return checked;
+}
+
+static void
+a_kill_at_any_moment_loses_nothing(void **state)
+{
+	struct world *w = *state;
+	struct error err;
+	size_t orphans = 1, checked = 0;
+
+	for (unsigned round = 0; round < 8; round++) {
+		int ends[2], status;
+		pid_t pid;
+
+		world_close(w);		/* no threads while forking */
+		assert_int_equal(pipe(ends), 0);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0)
+			accept_until_killed(w, ends[1]);
+		close(ends[1]);
+		usleep(40000 + round * 7000);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		if (!world_open(w, &err))
+			fail_msg("%s", err.text);
+		checked += check_survivors(w, ends[0], round);
+		close(ends[0]);
+	}
+	assert_true(checked > 0);
+	for (int i = 0; i < 200 && orphans > 0; i++) {
+		world_files(w, &orphans);
+		usleep(5000);
+	}
+	assert_int_equal(orphans, 0);
 }
 
 /* --- the lock ----------------------------------------------------------- */
@@ -491,6 +572,7 @@ main(void)
 		SPOOL_TEST(claims_of_another_boot_are_uncertain),
 		SPOOL_TEST(work_is_announced_at_the_start),
 		SPOOL_TEST(ids_rise_over_a_restart),
+		SPOOL_TEST(a_kill_at_any_moment_loses_nothing),
 		SPOOL_TEST(two_gateways_on_one_spool),
 		SPOOL_TEST(a_newer_schema_is_refused),
 		SPOOL_TEST(a_newer_schema_in_the_log_is_refused),
