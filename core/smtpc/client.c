@@ -37,8 +37,9 @@ client_go(struct client *c, enum state next)
 	/* an end is reached once, also when it was reached meanwhile */
 	if (c->state >= ST_QUIT && next <= c->state)
 		return;
-	log_debug(&smtpc_log, "%s: %s, then %s", c->where,
-		  client_rows[c->state].name, row->name);
+	log_debug(&smtpc_log, "%s: %s, then %s, for %s", c->where,
+		  client_rows[c->state].name, row->name,
+		  c->errand && c->errand->m->id ? c->errand->m->id : "nobody");
 	if (c->state == ST_IDLE)
 		pool_leave(c);
 	c->state = next;
