@@ -134,8 +134,11 @@ class Disk(Case):
         gw.start()
         peer_open.set()
         gw.command("queue", "retry", "--all")
-        wait_until(lambda: len(set(self.ids(peer))) >= acknowledged, 30,
-                   "all that was acknowledged")
+        try:
+            gw.wait_empty(30)
+        finally:
+            self.assertEqual(set(range(acknowledged)) - set(self.ids(peer)),
+                             set(), "lost")
         gw.send()       # and there is room again
 
     def ids(self, peer):
