@@ -138,7 +138,7 @@ class Disk(Case):
             gw.wait_empty(30)
         finally:
             self.assertEqual(set(range(acknowledged)) - set(self.ids(peer)),
-                             set(), "lost")
+                             set(), f"lost; in the queue: {gw.queue()}")
         gw.send()       # and there is room again
 
     def ids(self, peer):
