@@ -232,10 +232,13 @@ class Peer(threading.Thread):
             body += raw[1:] if raw.startswith(b".") else raw
         else:
             return False        # cut off: no message
-        said = self.reply(c, ".", "")
-        if said is not None and said.startswith("2"):
+        # taken before it is acknowledged, as a server should
+        said = self.answer(".", "") or self.usual["."]
+        if said.startswith("2"):
             self.messages.append(body)
-        return said is not None
+        if said != "close":
+            c.sendall(said.encode() + b"\r\n")
+        return said != "close"
 
     def close(self):
         self.listener.close()
