@@ -97,7 +97,8 @@ class Queue(Case):
                           extra="retry: {first: 1h, longest: 1h}\n")
         for i in range(n):
             gw.send(to=[f"u{i}@dst.test"])
-        wait_until(lambda: [q["state"] for q in gw.queue()] == ["waiting"] * n,
+        wait_until(lambda: [(q["state"], q["attempts"]) for q in gw.queue()]
+                   == [("waiting", 1)] * n,
                    what="the first attempts")
         return gw
 
