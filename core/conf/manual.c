@@ -78,6 +78,8 @@ key_add(const struct schema_key *key, const char *prefix, struct buf *out)
 	buf_addf(out, ".It Cm %s%s\n", prefix, key->name);
 	secret_add(key, prefix, out);
 	help_add(key->help, out);
+	if (key->type == T_NODE)	/* its help tells what it is */
+		return;
 	buf_add_str(out, "Type: ");
 	type_add(key, out);
 	if (key->type == T_SECRET)

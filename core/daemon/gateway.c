@@ -37,7 +37,7 @@ const struct schema_key gateway_keys[] = {
 	    "whom to become, when started as root, after the ports are "
 	    "bound; without it, the user postern if there is one"),
 	KEY(gateway_config, spool, T_STRING, "sqlite:/var/lib/postern",
-	    "where the queue is: sqlite:FOLDER, or memory: for tests"),
+	    "where the queue is: sqlite:FOLDER, or \"memory:\" for tests"),
 	KEY(gateway_config, state, T_PATH, NULL,
 	    "the folder of the control socket; without it, the spool's"),
 	KEY(gateway_config, modules, T_STRINGS, NULL,
@@ -53,11 +53,12 @@ const struct schema_key gateway_keys[] = {
 	  .min = 0, .max = 64,
 	  .help = "loops that take connections; 0: one for each processor" },
 	/* bound by their rooms, from the root */
-	KEY(gateway_config, listen, T_NODE, NULL, "where devices connect"),
-	KEY(gateway_config, relay, T_NODE, NULL, "who may send"),
-	KEY(gateway_config, limits, T_NODE, NULL, "how much is taken"),
-	KEY(gateway_config, retry, T_NODE, NULL, "when mail is tried again"),
-	KEY(gateway_config, dsn, T_NODE, NULL, "who is told of failures"),
+	KEY(gateway_config, listen, T_NODE, NULL, "where devices connect, a list"),
+	KEY(gateway_config, relay, T_NODE, NULL, "who may send, a block"),
+	KEY(gateway_config, limits, T_NODE, NULL, "how much is taken, a block"),
+	KEY(gateway_config, retry, T_NODE, NULL,
+	    "when mail is tried again, a block"),
+	KEY(gateway_config, dsn, T_NODE, NULL, "who is told of failures, a block"),
 	KEY(gateway_config, filters, T_NODE, NULL,
 	    "a list of filters that see every message"),
 	{ 0 },
@@ -166,6 +167,8 @@ route_modules_check(struct load *l, const struct route *r)
 					r->backend, r->name);
 	struct error err;
 	struct module *m = module_find(r->backend, &err);
+	struct node nothing = { .kind = NODE_MAP };
+	const struct node *block = r->backend_node;
 
 	if (m == NULL || !module_is_backend(m)) {
 		if (m == NULL)
@@ -179,8 +182,14 @@ route_modules_check(struct load *l, const struct route *r)
 			diag_hint(l->d, "%s", err.hint);
 		return false;
 	}
-	return module_check(m, r->backend_node ? r->backend_node : NULL, what,
-			    l->d) && filters_check(r->filters, l->d);
+	/* a block that is absent is an empty one: what it lacks is told at
+	 * the name of the backend */
+	if (block == NULL) {
+		nothing.mark = *schema_mark(r->node, "backend");
+		block = &nothing;
+	}
+	return module_check(m, block, what, l->d) &&
+	       filters_check(r->filters, l->d);
 }
 
 static int
@@ -188,6 +197,30 @@ is_route_file(const struct dirent *e)
 {
 	return e->d_name[0] != '.' &&
 	       span_ends_nocase(span_of(e->d_name), SPAN(".yaml"));
+}
+
+/* What looks like a route to people, and is none to us. */
+static int
+is_misnamed(const struct dirent *e)
+{
+	return e->d_name[0] != '.' &&
+	       span_ends_nocase(span_of(e->d_name), SPAN(".yml"));
+}
+
+static void
+misnamed_warn(struct load *l, const char *folder)
+{
+	struct dirent **files;
+	int n = scandir(folder, &files, is_misnamed, NULL);
+
+	for (int i = 0; i < n; i++) {
+		diag_warning(l->d, NULL, "%s/%s: this file is not read", folder,
+			     files[i]->d_name);
+		diag_hint(l->d, "routes are called *.yaml: rename it");
+		free(files[i]);
+	}
+	if (n >= 0)
+		free(files);
 }
 
 /* C-locale order whatever the locale says. */
@@ -219,15 +252,19 @@ routes_load(struct load *l)
 	int n = scandir(folder, &files, is_route_file, by_bytes);
 	bool ok = true;
 
-	if (n < 0 && errno != ENOENT)
-		return diag_file_error(l->d, folder, "%s",
-				       strerrordesc_np(errno));
+	if (n < 0 && errno != ENOENT) {
+		diag_file_error(l->d, folder, "cannot be read: %s",
+				strerrordesc_np(errno));
+		return diag_hint(l->d, "make it a folder that the user that "
+				 "runs this can read");
+	}
 	for (int i = 0; i < n; i++) {
 		ok = route_file_load(l, folder, files[i]->d_name) && ok;
 		free(files[i]);
 	}
 	if (n >= 0)
 		free(files);
+	misnamed_warn(l, folder);
 	if (ok && l->routes->n == 0) {
 		diag_warning(l->d, NULL, "%s: there is no route, so no "
 			     "message will be accepted", folder);

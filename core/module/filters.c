@@ -74,6 +74,7 @@ filters_check(const struct node *list, struct diags *d)
 	const struct node *n = ok && list != NULL ? list->first : NULL;
 
 	for (; n != NULL; n = n->next) {
+		struct node nothing = { .kind = NODE_MAP };
 		struct entry e;
 		struct module *m;
 		char what[100];
@@ -83,6 +84,10 @@ filters_check(const struct node *list, struct diags *d)
 			continue;
 		}
 		snprintf(what, sizeof(what), "filter `%s'", e.name);
+		if (e.block == NULL) {	/* a name alone: told at the name */
+			nothing.mark = *e.mark;
+			e.block = &nothing;
+		}
 		ok &= module_check(m, e.block, what, d);
 	}
 	return ok;

@@ -30,7 +30,7 @@ const struct schema_key route_keys[] = {
 		  "dash and underscore" },
 	{ .name = "match", .type = T_NODE,
 	  .offset = offsetof(struct route_block, match), .keys = match_keys,
-	  .help = "which messages take it; all keys present must match, and "
+	  .help = "which messages take it, a block; all keys present must match, and "
 		  "without any every message does" },
 	{ .name = "backend", .type = T_STRING, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct route_block, backend),
