@@ -35,6 +35,8 @@ struct cli_option {
 	const char *name;		/* without the dashes; NULL ends */
 	const char **value;		/* where it goes; or */
 	bool *given;			/* a switch without a value */
+	bool list;			/* may be repeated: values are joined
+					 * by commas */
 	const char *argument, *help;	/* for --help */
 };
 /* Takes the options out of argv; *argc is what is left.  0, or the status

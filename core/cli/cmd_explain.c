@@ -56,8 +56,10 @@ question_fill(struct question *q)
 		return bad("--client: `%s' is no address", opt_client, NULL);
 	if (opt_size != NULL && !parse_size(span_of(opt_size), &size))
 		return bad("--size: `%s' is no size", opt_size, NULL);
-	if (opt_message != NULL && !file_read(&q->message, opt_message, &err))
-		return bad("--message%s", "", &err);
+	if (opt_message != NULL && !file_read(&q->message, opt_message, &err)) {
+		bad("--message%s", "", &err);
+		return 66;
+	}
 	if (opt_message != NULL) {
 		header_scan(buf_span(&q->message), &h);
 		q->facts.header = span_sub(buf_span(&q->message), 0, h.length);

@@ -66,8 +66,43 @@ print_keys(const struct schema_key *keys, const char *prefix)
 	}
 }
 
+static void
+add_keys(json_t *all, const struct schema_key *keys, const char *prefix)
+{
+	for (; keys != NULL && keys->name != NULL; keys++) {
+		char path[200];
+
+		snprintf(path, sizeof(path), "%s%s%s", prefix,
+			 prefix[0] ? "." : "", keys->name);
+		if (keys->type == T_BLOCK)
+			add_keys(all, keys->keys, path);
+		else
+			json_array_append_new(all, json_pack(
+				"{s:s, s:s?, s:s?, s:s?, s:b}", "name", path,
+				"help", keys->help, "words", keys->words,
+				"default", keys->fallback, "required",
+				(keys->flags & KEY_REQUIRED) != 0));
+	}
+}
+
+static void
+show_json(const struct module *m)
+{
+	const struct postern_module *t = module_table(m);
+	json_t *options = json_array(), *all;
+
+	add_keys(options, module_schema(m), "");
+	all = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "name", t->name,
+			"kind", kind(m), "summary", t->summary, "path",
+			module_path(m), "blocking", module_blocks(m),
+			"options", options);
+	json_dumpf(all, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(all);
+}
+
 static int
-show(const char *name)
+show(const struct cli *cli, const char *name)
 {
 	struct error err;
 	struct module *m = module_find(name, &err);
@@ -78,6 +113,10 @@ show(const char *name)
 		if (err.hint[0] != '\0')
 			fprintf(stderr, "  hint: %s\n", err.hint);
 		return 78;
+	}
+	if (cli->json) {
+		show_json(m);
+		return 0;
 	}
 	t = module_table(m);
 	printf("%s: %s\n%s%s, %s\n", t->name, t->summary, kind(m),
@@ -95,7 +134,7 @@ run(const struct cli *cli, int argc, char **argv)
 	if (argc == 0 || (argc == 1 && strcmp(argv[0], "list") == 0))
 		return list(cli);
 	if (argc == 2 && strcmp(argv[0], "show") == 0)
-		return show(argv[1]);
+		return show(cli, argv[1]);
 	return cli_usage(&cmd_module, "say list, or show NAME");
 }
 

@@ -36,6 +36,35 @@ string(json_t *o, const char *key)
 /* --- looking --------------------------------------------------------- */
 
 static void
+print_origin(json_t *item)
+{
+	json_int_t attempts = number(item, "attempts");
+	const char *id = string(item, "message_id");
+
+	printf("\n    client %s, helo %s%s%s\n    %lld attempt%s%s",
+	       string(item, "client"), string(item, "helo"),
+	       id[0] ? ", Message-ID " : "", id, (long long)attempts,
+	       attempts == 1 ? "" : "s",
+	       json_is_true(json_object_get(item, "uncertain"))
+	       ? ", possibly delivered already" : "");
+}
+
+/* The words of the last attempt, unless each recipient has said them. */
+static void
+print_last(json_t *item)
+{
+	const char *last = string(item, "last");
+	json_t *rcpt;
+	size_t i;
+
+	json_array_foreach(json_object_get(item, "recipients"), i, rcpt)
+		if (strcmp(string(rcpt, "last"), last) == 0)
+			return;
+	if (last[0] != '\0')
+		printf("    %s\n", last);
+}
+
+static void
 print_item(json_t *item, bool full)
 {
 	char age[32], size[32], due[32];
@@ -53,12 +82,7 @@ print_item(json_t *item, bool full)
 		       words_duration(number(item, "due_ms") - now, due));
 	printf("\n    from <%s>", string(item, "sender"));
 	if (full)
-		printf("\n    client %s, helo %s, Message-ID %s\n    %lld "
-		       "attempts%s", string(item, "client"),
-		       string(item, "helo"), string(item, "message_id"),
-		       (long long)number(item, "attempts"),
-		       json_is_true(json_object_get(item, "uncertain"))
-		       ? ", possibly delivered already" : "");
+		print_origin(item);
 	putchar('\n');
 	json_array_foreach(all, i, rcpt) {
 		const char *last = string(rcpt, "last");
@@ -69,8 +93,7 @@ print_item(json_t *item, bool full)
 		       full ? string(rcpt, "state") : "",
 		       last[0] ? full ? ": " : "" : "", last);
 	}
-	if (string(item, "last")[0] != '\0')
-		printf("    %s\n", string(item, "last"));
+	print_last(item);
 }
 
 static char *
@@ -137,7 +160,7 @@ show(const struct cli *cli, struct control *c, int argc, char **argv)
 	int worst = 0;
 
 	for (int i = 0; i < argc; i++) {
-		char *path = mem_printf("/v1/queue/%s", argv[i]);
+		char *path = control_path(c, "/v1/queue/", argv[i]);
 		json_t *item;
 		int rc = control_ask(c, path, NULL, &item);
 
@@ -188,6 +211,10 @@ act(const struct cli *cli, struct control *c, const char *verb, int argc,
 		printf("%lld being delivered right now; try again\n",
 		       (long long)number(answer, "busy"));
 	rc = argc > 0 && number(answer, "changed") == 0 ? 65 : 0;
+	if (rc != 0 && number(answer, "busy") == 0)
+		fprintf(stderr, "postern: no message with %s is in the queue\n"
+			"  hint: `postern queue' lists what is there\n",
+			argc == 1 ? "this id" : "these ids");
 	json_decref(answer);
 	return rc;
 }
@@ -222,6 +249,12 @@ run(const struct cli *cli, int argc, char **argv)
 	if (is_action(verb) && argc < 2 && !opt_all && opt_route == NULL)
 		return cli_usage(&cmd_queue, "%s wants ids, --route NAME or "
 				 "--all", verb);
+	if (is_action(verb) &&
+	    (argc > 1) + opt_all + (opt_route != NULL) > 1)
+		return cli_usage(&cmd_queue, "%s wants one of: ids, --route "
+				 "NAME, --all", verb);
+	if (argc > 1 && strcmp(verb, "list") == 0)
+		return cli_usage(&cmd_queue, "`%s' is too much", argv[1]);
 	c = control_open(cli, &rc);
 	if (c == NULL)
 		return rc;

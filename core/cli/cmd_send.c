@@ -29,7 +29,8 @@ static const char *opt_server, *opt_from, *opt_to, *opt_subject;
 static const struct cli_option options[] = {
 	{ .name = "server", .value = &opt_server, .argument = "HOST:PORT" },
 	{ .name = "from", .value = &opt_from, .argument = "an address" },
-	{ .name = "to", .value = &opt_to, .argument = "addresses" },
+	{ .name = "to", .value = &opt_to, .argument = "addresses",
+	  .list = true },
 	{ .name = "subject", .value = &opt_subject, .argument = "a text" },
 	{ 0 },
 };
@@ -44,6 +45,7 @@ struct sending {
 	uint16_t port;
 	char name[256];			/* ours */
 	size_t failed;
+	bool unreachable;
 };
 
 static int
@@ -208,10 +210,11 @@ on_settled(void *arg, size_t i, const struct outcome *o)
 		printf("<%.*s> accepted: %s\n", SPAN_ARG(to), o->text);
 		return;
 	}
-	outcome_text(o, words, sizeof(words));
 	s->failed++;
-	fprintf(stderr, "postern send: <%.*s> not accepted: %s\n",
-		SPAN_ARG(to), words);
+	s->unreachable |= o->phase == PHASE_CONNECT;
+	fprintf(stderr, "postern send: <%.*s> not accepted by %s port %u: "
+		"%s\n", SPAN_ARG(to), s->host, s->port,
+		outcome_text(o, words, sizeof(words)));
 }
 
 static void
@@ -273,6 +276,9 @@ run(const struct cli *cli, int argc, char **argv)
 	if (rc == 0) {
 		send_now(&s);
 		rc = s.failed > 0 ? 75 : 0;
+		if (s.unreachable)
+			fputs("  hint: is the gateway running, and does it "
+			      "listen there?\n", stderr);
 	}
 	envelope_free(&s.env);
 	buf_fini(&s.message);
@@ -286,7 +292,8 @@ const struct cli_command cmd_send = {
 	.help = "  --server HOST:PORT  where to (default: the first listener "
 		"of the configuration)\n"
 		"  --from ADDRESS      the sender (default: you, on this host)\n"
-		"  --to ADDRESSES      the recipients, with commas\n"
+		"  --to ADDRESSES      the recipients; with commas, or --to "
+		"again for each\n"
 		"  --subject TEXT      adds a Subject\n\n"
 		"The message comes from FILE or standard input; From, To and "
 		"Date are added\nwhere it has none.  Exit status 75 when a "

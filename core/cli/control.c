@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "conf/diag.h"
 #include "daemon/gateway.h"
 
 #include <curl/curl.h>
@@ -42,9 +43,10 @@ find_socket(const struct cli *cli, int *rc)
 	g = snap ? snapshot_get(snap, SLOT_GATEWAY) : NULL;
 	if (g != NULL && g->state != NULL) {
 		path = mem_printf("%s/control", g->state);
-	} else if (g != NULL) {
+	} else if (g != NULL && diags_errors(d) == 0) {
 		fprintf(stderr, "postern: %s names no folder for the control "
-			"socket\n  hint: set `state'\n", cli->config);
+			"socket\n  hint: set `state' to a folder of its "
+			"own\n", cli->config);
 		*rc = 78;
 	} else {
 		diags_show(d, &text);
@@ -131,6 +133,7 @@ perform(struct control *c, const char *path, const char *post, long *status)
 	curl_easy_reset(c->curl);
 	curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
 	curl_easy_setopt(c->curl, CURLOPT_URL, url);
+	curl_easy_setopt(c->curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(c->curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, 90L);
@@ -178,6 +181,16 @@ control_ask(struct control *c, const char *path, json_t *body, json_t **ret)
 	json_decref(*ret);
 	*ret = NULL;
 	return status == 403 ? 77 : status == 400 || status == 404 ? 65 : 75;
+}
+
+char *
+control_path(struct control *c, const char *folder, const char *name)
+{
+	char *escaped = curl_easy_escape(c->curl, name, 0);
+	char *ret = mem_printf("%s%s", folder, escaped);
+
+	curl_free(escaped);
+	return ret;
 }
 
 char *

@@ -19,6 +19,9 @@ void control_close(struct control **c);
 int control_ask(struct control *c, const char *path, json_t *body,
 		json_t **ret);
 
+/* folder and name, name escaped; returns a string for mem_free. */
+char *control_path(struct control *c, const char *folder, const char *name);
+
 /* path?name=value appended, value escaped; returns a string for mem_free. */
 char *control_query(struct control *c, const char *path, const char *name,
 		    const char *value);

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/macros.h"
+#include "base/mem.h"
 #include "base/span.h"
 #include "conf/diag.h"
 
@@ -87,6 +88,19 @@ find_option(const struct cli_option *table, const char *arg)
 	return NULL;
 }
 
+/* The values of a list are joined; they live as long as the program. */
+static bool
+take_value(const struct cli_option *o, char *value)
+{
+	if (*o->value == NULL)
+		*o->value = value;
+	else if (o->list)
+		*o->value = mem_printf("%s,%s", *o->value, value);
+	else
+		return false;
+	return true;
+}
+
 int
 cli_options(const struct cli_command *c, const struct cli_option *table,
 	    int *argc, char **argv)
@@ -104,15 +118,16 @@ cli_options(const struct cli_command *c, const struct cli_option *table,
 		o = find_option(table, argv[i]);
 		if (o == NULL)
 			return cli_usage(c, "there is no option `%s'", argv[i]);
-		if (o->given != NULL)
+		if (o->given != NULL) {
 			*o->given = true;
-		else if (equals != NULL)
-			*o->value = equals + 1;
-		else if (i + 1 < *argc)
-			*o->value = argv[++i];
-		else
+			continue;
+		}
+		if (equals == NULL && i + 1 == *argc)
 			return cli_usage(c, "`%s' wants %s", argv[i],
 					 o->argument);
+		if (!take_value(o, equals != NULL ? equals + 1 : argv[++i]))
+			return cli_usage(c, "`--%s' stands there twice",
+					 o->name);
 	}
 	*argc = left;
 	return 0;
@@ -157,6 +172,10 @@ main(int argc, char **argv)
 	argc--, argv++;
 	if (!take_common(&cli, &argc, argv, &help))
 		return 64;
+	if (argc > 0 && strcmp(argv[0], "help") == 0) {
+		help = true;
+		argc--, argv++;
+	}
 	if (argc == 0) {
 		print_help(help ? stdout : stderr);
 		return help ? 0 : 64;
