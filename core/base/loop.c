@@ -7,6 +7,8 @@
 
 #include <stdatomic.h>
 
+enum { DRAIN_TURNS = 100 };	/* who lists himself anew ends there */
+
 struct loop {
 	struct ev_loop *ev;
 	struct ev_async woken;
@@ -98,17 +100,27 @@ loop_new(const char *name)
 }
 
 void
+loop_drain(struct loop *loop)
+{
+	struct letter *letters;
+
+	for (int i = 0; i < DRAIN_TURNS; i++) {
+		letters = mailbox_take(loop->mailbox);
+		if (letters == NULL && loop->first == NULL)
+			return;
+		letters_deliver(letters);
+		run_later(loop);
+	}
+}
+
+void
 loop_free(struct loop **ptr)
 {
 	struct loop *loop = *ptr;
 
 	if (loop == NULL)
 		return;
-	for (int i = 0; i < 100 && loop->first != NULL; i++)
-		run_later(loop);
-	letters_deliver(mailbox_take(loop->mailbox));
-	for (int i = 0; i < 100 && loop->first != NULL; i++)
-		run_later(loop);
+	loop_drain(loop);
 	ev_async_stop(loop->ev, &loop->woken);
 	ev_prepare_stop(loop->ev, &loop->before_sleep);
 	ev_idle_stop(loop->ev, &loop->busy);

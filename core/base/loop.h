@@ -22,6 +22,9 @@ void loop_free(struct loop **loop);		/* not running any more */
 void loop_run(struct loop *loop);		/* until loop_stop() */
 void loop_stop(struct loop *loop);		/* any thread */
 
+/* For a loop that does not run any more: delivers what has been posted and
+ * runs what is listed, until there is nothing. */
+void loop_drain(struct loop *loop);
 struct mailbox *loop_mailbox(struct loop *loop);
 struct ev_loop *loop_ev(struct loop *loop);
 const char *loop_name(const struct loop *loop);

@@ -34,7 +34,8 @@ intake_ended(void *arg)
 	struct app *app = arg;
 	const struct gateway_config *g = snapshot_get(app->snap, SLOT_GATEWAY);
 
-	dispatch_stop(app->dispatch, g->stop_patience, deliveries_ended, app);
+	dispatch_stop(app->dispatch, app->hurried ? 0 : g->stop_patience,
+		      deliveries_ended, app);
 }
 
 void
@@ -49,6 +50,18 @@ app_stop_begin(struct app *app)
 	log_info(&app_log, "stopping: what is under way is finished first");
 	intake_stop(&app->intake, g->stop_patience / 2, app->loop,
 		    intake_ended, app);
+}
+
+/* Told twice: sessions are cut off and deliveries cancelled, still in the
+ * order that lets none of them reach for what is gone. */
+static void
+hurry(struct app *app)
+{
+	app->hurried = true;
+	log_warning(&app_log, "told to stop twice: what is under way is cut "
+		    "off");
+	intake_hurry(&app->intake);
+	dispatch_hurry(app->dispatch);
 }
 
 /* What stays for the next start. */
@@ -77,8 +90,10 @@ on_terminate(struct ev_loop *ev, struct ev_signal *w, int events)
 	struct app *app = w->data;
 
 	(void)ev, (void)events;
-	if (app->stopping)
-		loop_stop(app->loop);	/* twice: at once */
+	if (app->hurried)
+		loop_stop(app->loop);	/* thrice: whatever is left */
+	else if (app->stopping)
+		hurry(app);
 	else
 		app_stop_begin(app);
 }

@@ -31,7 +31,7 @@ struct app {
 	struct intake intake;
 	struct reload reload;
 	struct ev_signal terminate, interrupt, hangup;
-	bool stopping;
+	bool stopping, hurried;
 	size_t up;			/* phases that have started */
 };
 

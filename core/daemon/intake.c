@@ -160,14 +160,17 @@ static void
 doors_open(struct intake_loop *on)
 {
 	for (struct ports *p = on->intake->ports; p != NULL; p = p->next) {
+		const struct listener_config *config =
+			config_at(on->snap, p->config->at);
 		struct door *door;
 
-		if (p->fds[on->index] < 0)
+		/* bound for a snapshot that some loop did not take */
+		if (p->fds[on->index] < 0 || config == NULL)
 			continue;
 		door = NEW(struct door);
 		door->on = on;
 		door->at = p->config->at;
-		door->config = config_at(on->snap, door->at);
+		door->config = config;
 		door->listener = listener_start(on->loop, p->fds[on->index],
 						on_accepted, door);
 		p->fds[on->index] = -1;
@@ -314,8 +317,7 @@ static void ports_forget_gone(struct intake *in, const struct snapshot *snap);
 static void
 round_configured(struct round *r)
 {
-	if (!r->failed)
-		ports_forget_gone(r->intake, r->snap);
+	ports_forget_gone(r->intake, r->failed ? r->old : r->snap);
 	r->configured(r->arg, r->failed ? &r->err : NULL);
 	snapshot_unref(&r->snap);
 	snapshot_unref(&r->old);
@@ -447,6 +449,27 @@ intake_stop(struct intake *in, int64_t patience_ms, struct loop *home,
 }
 
 static void
+hurry_ask(struct letter *l)
+{
+	struct question *q = container_of(l, struct question, letter);
+
+	smtpd_cut(q->on->smtpd);
+	mem_free(q);
+}
+
+void
+intake_hurry(struct intake *in)
+{
+	for (size_t i = 0; i < in->n; i++) {
+		struct question *q = NEW(struct question);
+
+		q->on = &in->loops[i];
+		q->letter.deliver = hurry_ask;
+		mailbox_post(loop_mailbox(q->on->loop), &q->letter);
+	}
+}
+
+static void
 barrier_passed(struct spool_op *op)
 {
 	(void)op;
@@ -466,34 +489,53 @@ spool_barrier(struct spool *spool)
 	mailbox_free(&here);
 }
 
-void
-intake_close(struct intake *in, struct spool *spool,
-	     struct workers *workers)
+/* The threads have ended: their letters are delivered here. */
+static void
+loops_drain(struct intake *in)
 {
-	for (size_t i = 0; in->loops != NULL && i < in->n; i++) {
+	for (size_t i = 0; i < in->n; i++)
+		if (in->loops[i].loop != NULL)
+			loop_drain(in->loops[i].loop);
+}
+
+static void
+loops_join(struct intake *in)
+{
+	for (size_t i = 0; i < in->n; i++) {
 		if (!in->loops[i].started)
 			continue;
 		loop_stop(in->loops[i].loop);
 		pthread_join(in->loops[i].thread, NULL);
 		in->loops[i].started = false;
 	}
+}
+
+/* First the sessions: a draft that a worker is writing becomes no commit any
+ * more.  Then the workers, who need the store's folder; then the commits that
+ * are out, which need the spool; then nothing comes home any more. */
+void
+intake_close(struct intake *in, struct spool *spool,
+	     struct workers *workers)
+{
+	if (in->loops == NULL)
+		return;
+	loops_join(in);
+	for (size_t i = 0; i < in->n; i++)
+		if (in->loops[i].smtpd != NULL)
+			smtpd_cut(in->loops[i].smtpd);
+	workers_drain(workers);
+	loops_drain(in);
 	spool_barrier(spool);
-	for (size_t i = 0; in->loops != NULL && i < in->n; i++) {
+	loops_drain(in);
+	for (size_t i = 0; i < in->n; i++) {
 		struct intake_loop *on = &in->loops[i];
 
 		if (on->loop == NULL)
 			continue;
-		letters_deliver(mailbox_take(loop_mailbox(on->loop)));
 		snapshot_unref(&on->snap);
 		doors_refresh(on);
 		smtpd_free(&on->smtpd);
 	}
-	/* drafts that were dropped while a worker wrote them */
-	workers_drain(workers);
-	for (size_t i = 0; in->loops != NULL && i < in->n; i++)
-		if (in->loops[i].loop != NULL)
-			letters_deliver(mailbox_take(
-				loop_mailbox(in->loops[i].loop)));
 }
 
 void

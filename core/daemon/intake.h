@@ -42,6 +42,8 @@ void intake_configure(struct intake *in, struct snapshot *snap,
 /* Closes the listeners, lets sessions finish; done on home's loop. */
 void intake_stop(struct intake *in, int64_t patience_ms, struct loop *home,
 		 void (*done)(void *arg), void *arg);
+/* Cuts off the sessions that intake_stop() waits for. */
+void intake_hurry(struct intake *in);
 /* Ends the threads (after intake_stop has been answered, or when patience is
  * over) and frees sessions and filters, once the spool owes them no answer
  * and the workers no file. */

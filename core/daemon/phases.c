@@ -109,7 +109,7 @@ delivery_up(struct app *app, struct error *err)
 static void
 drain(struct app *app)
 {
-	letters_deliver(mailbox_take(loop_mailbox(app->loop)));
+	loop_drain(app->loop);
 }
 
 static void

@@ -107,6 +107,10 @@ intake_taken(void *arg, const struct error *err)
 		reload_failed(r, err);
 		return;
 	}
+	if (app->stopping) {		/* and the loops are told so already */
+		reload_end(r, false);
+		return;
+	}
 	if (!dispatch_configure(app->dispatch, r->snap, &why)) {
 		buf_addf(&r->text, "%s\n", why.text);
 		intake_configure(&app->intake, app->snap, app->loop,

@@ -127,6 +127,13 @@ dispatch_stop(struct dispatch *d, int64_t patience_ms,
 }
 
 void
+dispatch_hurry(struct dispatch *d)
+{
+	if (d->stopped != NULL && !d->cancelled)
+		timer_start(&d->patience, 0);
+}
+
+void
 dispatch_free(struct dispatch **ptr)
 {
 	struct dispatch *d = *ptr;

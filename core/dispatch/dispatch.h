@@ -44,6 +44,8 @@ void dispatch_work(void *dispatch, int64_t next_due_ms);
  * memory (0 unless a backend did not give its job back). */
 void dispatch_stop(struct dispatch *d, int64_t patience_ms,
 		   void (*done)(void *arg), void *arg);
+/* After dispatch_stop(): patience is over now. */
+void dispatch_hurry(struct dispatch *d);
 size_t dispatch_left(const struct dispatch *d);
 void dispatch_free(struct dispatch **d);
 

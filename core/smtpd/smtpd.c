@@ -24,8 +24,7 @@ patience_over(struct timer *t)
 	if (s->sessions != NULL)
 		log_warning(&s->log, "%zu sessions were cut off: patience is "
 			    "over", s->open);
-	while (s->sessions != NULL)
-		session_close(s->sessions);
+	smtpd_cut(s);
 }
 
 static void
@@ -196,6 +195,13 @@ smtpd_stop(struct smtpd *s, int64_t patience_ms, void (*done)(void *arg),
 }
 
 void
+smtpd_cut(struct smtpd *s)
+{
+	while (s->sessions != NULL)
+		session_close(s->sessions);
+}
+
+void
 smtpd_free(struct smtpd **ptr)
 {
 	struct smtpd *s = *ptr;
@@ -203,8 +209,7 @@ smtpd_free(struct smtpd **ptr)
 
 	if (s == NULL)
 		return;
-	while (s->sessions != NULL)
-		session_close(s->sessions);
+	smtpd_cut(s);
 	must(s->commits == 0);		/* they come home to this loop */
 	timer_stop(&s->patience);
 	while ((c = s->spare) != NULL) {

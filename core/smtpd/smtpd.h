@@ -42,6 +42,8 @@ void smtpd_accept(struct smtpd *s, int fd, struct endpoint peer,
  * after patience_ms; then done is called, once. */
 void smtpd_stop(struct smtpd *s, int64_t patience_ms, void (*done)(void *arg),
 		void *arg);
+/* Ends every session now; commits that are out still come home. */
+void smtpd_cut(struct smtpd *s);
 void smtpd_free(struct smtpd **s);
 
 /* Any thread. */

@@ -226,6 +226,45 @@ class Life(Case):
         self.assertEqual(gw.stop(), 0)
         self.assertIn("1 message is left", gw.log())
 
+    def pour(self, port, done):
+        """Large messages, one after another, until it is cut off."""
+        body = b"x" * 70 + b"\r\n"
+        try:
+            with socket.create_connection(("127.0.0.1", port)) as s:
+                while not done.is_set():
+                    s.sendall(b"HELO x\r\nMAIL FROM:<a@src.test>\r\n"
+                              b"RCPT TO:<b@dst.test>\r\nDATA\r\n")
+                    for _ in range(20):
+                        s.sendall(body * 3000)
+                    s.sendall(b".\r\n")
+                    s.setblocking(False)
+                    try:
+                        s.recv(65536)
+                    except BlockingIOError:
+                        pass
+                    s.setblocking(True)
+        except OSError:
+            pass
+
+    def test_told_to_stop_twice(self):
+        """Bodies being written, committed and delivered are cut off."""
+        for i, delay in enumerate((0.3, 0.5, 0.7)):
+            gw = self.gateway(name=f"gw{i}")
+            done = threading.Event()
+            self.addCleanup(done.set)
+            threads = [threading.Thread(target=self.pour,
+                                        args=(gw.port, done), daemon=True)
+                       for _ in range(6)]
+            for t in threads:
+                t.start()
+            time.sleep(delay)
+            gw.process.send_signal(signal.SIGTERM)
+            time.sleep(0.01)
+            self.assertEqual(gw.stop(), 0)
+            done.set()
+            for t in threads:
+                t.join(10)
+
     def test_root_becomes_the_user(self):
         if os.geteuid() != 0:
             self.skipTest("not root")
