@@ -131,6 +131,8 @@ signals_start(struct app *app)
 static void
 signals_stop(struct app *app)
 {
+	/* without a watcher one would kill us, with results to be written */
+	thread_block_signals();
 	ev_signal_stop(loop_ev(app->loop), &app->terminate);
 	ev_signal_stop(loop_ev(app->loop), &app->interrupt);
 	ev_signal_stop(loop_ev(app->loop), &app->hangup);

@@ -265,6 +265,19 @@ class Life(Case):
             for t in threads:
                 t.join(10)
 
+    def test_a_late_signal_changes_nothing(self):
+        """The loop has ended, the results are not all written yet."""
+        for i in range(6):
+            gw = self.gateway(name=f"gw{i}")
+            gw.send()
+            p = gw.process
+            p.send_signal(signal.SIGTERM)
+            gw.wait_log("stopped; ")
+            for _ in range(50):
+                if p.poll() is None:
+                    p.send_signal(signal.SIGHUP)
+            self.assertEqual(gw.stop(0), 0)
+
     def test_root_becomes_the_user(self):
         if os.geteuid() != 0:
             self.skipTest("not root")
