@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct log app_log = { .room = "gateway" };
 
@@ -166,10 +167,15 @@ static void
 tell_ready(const struct app *app)
 {
 	const struct smtpd_config *c = snapshot_get(app->snap, SLOT_SMTPD);
+	const struct gateway_config *g = snapshot_get(app->snap, SLOT_GATEWAY);
 	const struct listener_config *listen = c->listen.v;
 
 	for (size_t i = 0; i < c->listen.n; i++)
 		log_info(&app_log, "listening on %s", listen[i].address);
+	if (geteuid() == 0 && g->user == NULL)
+		log_warning(&app_log, "running as root, for there is no user "
+			    "`postern': make it with `useradd --system "
+			    "postern', or say `user: root' if this is meant");
 	log_info(&app_log, "postern %s is ready", PACKAGE_VERSION);
 	notify_manager("READY=1");
 }
