@@ -114,7 +114,7 @@ api_status(struct request *rq, json_t **ret)
 		return api_error(503, ret, "the delivery loop has not answered "
 				 "for %d seconds", PATIENCE_MS / 1000);
 	}
-	*ret = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o?, s:o, s:o, s:O}",
+	*ret = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o?, s:o, s:o, s:o}",
 		"version", a->deps.facts.version,
 		"hostname", a->deps.facts.hostname,
 		"config", a->deps.facts.config,
@@ -123,6 +123,7 @@ api_status(struct request *rq, json_t **ret)
 		"running", json_loads(s->description, 0, NULL),
 		"intake", status_intake(a), "queue", status_queue(a),
 		"destinations", s->destinations);
+	s->destinations = NULL;		/* handed over: not for two threads */
 	ask_release(&s->ask);
 	return 200;
 }

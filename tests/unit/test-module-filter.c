@@ -320,15 +320,19 @@ late_answers_are_ignored(void **state)
 	(void)state;
 	world_init(&w, "- ask: {journal: %d, at: mail, how: answer}\n");
 	for (; rounds < 50; rounds++) {
+		const char *j;
+
 		assert_int_equal(filters_ask(w.filters, HOOK_MAIL, &w.txn),
 				 POSTERN_PENDING);
 		assert_string_equal(journal(&w), "M");
 		filters_end(w.filters, &w.txn);
-		assert_string_equal(journal(&w)[0] == 'E' ? "E1" : "", "E1");
+		j = journal(&w);
+		assert_int_equal(j[0], 'E');
 		/* at once on its thread, or by way of the loop */
-		for (const char *j = ""; strchr(j, '0') == NULL; j = journal(&w)) {
+		while (strchr(j, '0') == NULL) {
 			ev_run(loop_ev(w.loop), EVRUN_NOWAIT);
 			poll(NULL, 0, 1);
+			j = journal(&w);
 		}
 	}
 	assert_int_equal(w.answers, 0);
