@@ -241,6 +241,11 @@ class Peer(threading.Thread):
         return said != "close"
 
     def close(self):
+        # the thread in accept() must have gone: the number of a descriptor
+        # that is closed under it may be the next peer's listener
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.join(10)
         self.listener.close()
 
 
