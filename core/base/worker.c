@@ -14,6 +14,7 @@ struct workers {
 	const char *name;
 	pthread_t *threads;
 	unsigned max, started, idle;
+	unsigned queued;		/* tasks that nobody has taken */
 	bool stopping;
 };
 
@@ -61,6 +62,7 @@ next_task(struct workers *w)
 	w->idle--;
 	l = w->first;
 	if (l != NULL) {
+		w->queued--;
 		w->first = l->next;
 		if (w->first == NULL)
 			w->last = &w->first;
@@ -95,7 +97,8 @@ workers_submit(struct workers *w, struct task *t)
 	t->letter.next = NULL;
 	*w->last = &t->letter;
 	w->last = &t->letter.next;
-	if (w->idle == 0 && w->started < w->max) {
+	/* an idle one that was signalled already is not free for this */
+	if (++w->queued > w->idle && w->started < w->max) {
 		w->threads[w->started] = thread_start(w->name, worker_main, w);
 		w->started++;
 	}

@@ -14,8 +14,10 @@
 #include "base/worker.h"
 
 #include <poll.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 static void
@@ -234,6 +236,63 @@ workers_can_be_waited_for(void **state)
 	mailbox_free(&home);
 }
 
+/* Two tasks of which the first waits for the second. */
+struct pair {
+	struct task first, second, before;
+	sem_t second_runs;
+	_Atomic int met;
+};
+
+static void
+pair_first(struct task *t)
+{
+	struct pair *p = container_of(t, struct pair, first);
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	p->met = sem_timedwait(&p->second_runs, &until) == 0;
+}
+
+static void
+pair_second(struct task *t)
+{
+	sem_post(&container_of(t, struct pair, second)->second_runs);
+}
+
+static void
+pair_nothing(struct task *t)
+{
+	(void)t;
+}
+
+static void
+one_idle_worker_is_not_two(void **state)
+{
+	struct pair p = {
+		.before = { .work = pair_nothing, .done = pair_nothing },
+		.first = { .work = pair_first, .done = pair_nothing },
+		.second = { .work = pair_second, .done = pair_nothing },
+	};
+	struct workers *w = workers_new("test", 2);
+
+	(void)state;
+	sem_init(&p.second_runs, 0, 0);
+	/* whether the idle one has woken in between is chance */
+	for (int i = 0; i < 200; i++) {
+		workers_submit(w, &p.before);
+		workers_drain(w);	/* one thread, and it is idle */
+		workers_submit(w, &p.first);
+		workers_submit(w, &p.second);
+		workers_drain(w);
+		assert_true(p.met);
+		workers_free(&w);
+		w = workers_new("test", 2);
+	}
+	workers_free(&w);
+	sem_destroy(&p.second_runs);
+}
+
 static void
 files_are_replaced_whole(void **state)
 {
@@ -300,6 +359,7 @@ main(void)
 		cmocka_unit_test(tickets_outlive_their_objects),
 		cmocka_unit_test(work_goes_out_and_comes_home),
 		cmocka_unit_test(workers_can_be_waited_for),
+		cmocka_unit_test(one_idle_worker_is_not_two),
 		cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(arenas_serve_small_and_large),
 		cmocka_unit_test(errors_gather_context),
