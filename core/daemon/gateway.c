@@ -8,12 +8,14 @@
 #include "dispatch/config.h"
 #include "module/hooks.h"
 #include "module/module.h"
+#include "route/match.h"
 #include "route/route.h"
 #include "smtpd/config.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <netdb.h>
+#include <pwd.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +120,12 @@ gateway_check(struct load *l)
 		diag_error(l->d, schema_mark(l->root, "spool"),
 			   "the spool's folder is an absolute path");
 		ok = diag_hint(l->d, "write sqlite:/var/lib/postern");
+	}
+	if (g->user != NULL && getpwnam(g->user) == NULL) {
+		diag_error(l->d, schema_mark(l->root, "user"),
+			   "there is no user `%s' here", g->user);
+		ok = diag_hint(l->d, "make it with `useradd --system %s'",
+			       g->user);
 	}
 	if (g->state == NULL && folder != NULL)
 		g->state = arena_strdup(l->arena, folder);
@@ -274,6 +282,32 @@ routes_load(struct load *l)
 	return ok;
 }
 
+/* A rule on a listener that is none of ours would never be met. */
+static bool
+route_listeners_check(struct load *l, const struct route *r)
+{
+	const struct smtpd_config *c = snapshot_get(l->snap, SLOT_SMTPD);
+	const struct listener_config *listen = c->listen.v;
+	const struct patterns *ps = &r->match->listener;
+	bool ok = true;
+
+	for (size_t i = 0; i < ps->n; i++) {
+		bool met = ps->v[i].kind != PATTERN_TEXT;
+
+		for (size_t j = 0; !met && j < c->listen.n; j++)
+			met = pattern_meets_text(&ps->v[i],
+						 span_of(listen[j].address));
+		if (met)
+			continue;
+		diag_error(l->d, schema_mark(node_get(r->node, "match"),
+					     "listener"),
+			   "route `%s': `%.*s' is none of our listeners",
+			   r->name, SPAN_ARG(ps->v[i].text));
+		ok = diag_hint(l->d, "write it as it stands under `listen'");
+	}
+	return ok;
+}
+
 /* --- the whole ------------------------------------------------------- */
 
 static bool
@@ -294,7 +328,10 @@ load_all(struct load *l)
 	routes_check(l->routes, l->d);
 	for (size_t i = 0; i < l->routes->n; i++)
 		ok = route_modules_check(l, &l->routes->v[i]) && ok;
-	return rooms_bind(l) && ok;
+	ok = rooms_bind(l) && ok;
+	for (size_t i = 0; i < l->routes->n; i++)
+		ok = route_listeners_check(l, &l->routes->v[i]) && ok;
+	return ok;
 }
 
 bool

@@ -37,6 +37,15 @@ class Configuration(Case):
         self.assertGreaterEqual(said.count("error:"), 6)
         self.assertFalse(os.path.exists(gw.spool))
 
+    def test_dangling_names(self):
+        gw = self.gateway(start=False)
+        gw.write("postern.yaml", open(gw.config).read().replace(
+            "user: root", "user: no-such-user"))
+        gw.route("20-bad", "route: bad\nbackend: 'null'\n"
+                 "match: {listener: 127.0.0.1:1}\n")
+        self.check(gw, "there is no user `no-such-user'",
+                   "`127.0.0.1:1' is none of our listeners", "20-bad.yaml:3:")
+
     def test_not_yaml(self):
         gw = self.gateway(start=False)
         gw.route("20-bad", "route: [a\nbackend: x\n")
