@@ -1,6 +1,8 @@
 /* script.c - a server that does what a script says */
 #include "script.h"
 
+#include "unit.h"
+
 #include "base/error.h"
 #include "base/macros.h"
 #include "base/thread.h"
@@ -13,13 +15,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* At most 3 seconds for whatever it is. */
+/* At most 3 seconds for whatever it is, or more where all is slow. */
 static bool
 readable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	return poll(&p, 1, 3000) > 0;
+	return poll(&p, 1, (int)unit_slowly(3000)) > 0;
 }
 
 static bool

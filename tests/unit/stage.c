@@ -164,12 +164,15 @@ stage_init(struct stage *s, const struct play *p, const char *const *hosts,
 		.helo = "gw.test", .reuse = p->reuse, .idle_ms = p->idle_ms,
 	};
 	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)
-		s->plan.timeouts_ms[i] = p->patience_ms ? p->patience_ms : 2000;
+		s->plan.timeouts_ms[i] =
+			unit_slowly(p->patience_ms ? p->patience_ms : 2000);
 	s->message = (struct smtpc_message){
 		.id = "1", .env = s->env, .rcpts = s->rcpts,
 		.rcpt_count = p->rcpts ? p->rcpts : 1,
 		.body = &s->source.source,
 	};
+	/* making a large body takes time, which no timer is to count */
+	ev_now_update(loop_ev(s->loop));
 }
 
 void
@@ -215,14 +218,14 @@ stage_perform(const struct play *p)
 	stage_send(&s);
 	while ((p->flags & AT_ONCE) && s.sent < p->messages)
 		stage_send(&s);
-	stage_run(&s, 10000);
+	stage_run(&s, unit_slowly(10000));
 	/* what remains: QUIT, when the idle time is over */
 	if (p->idle_ms)
-		stage_run(&s, p->idle_ms + 60);
+		stage_run(&s, p->idle_ms + unit_slowly(60));
 	stage_fini(&s);
 	server_join(&server);
 	if (server.wrong[0])
-		fail_msg("%s: server: %s", p->title, server.wrong);
+		fail_msg("%s: server: %s (here: %s)", p->title, server.wrong, s.got[0]);
 	for (size_t i = 0; i < WANTS && p->want[i]; i++)
 		stage_check(p->title, p->want[i], s.got[i]);
 }

@@ -15,7 +15,17 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <unistd.h>
+
+/* Under sanitizers, and on a machine with other work, all takes longer. */
+static inline int64_t
+unit_slowly(int64_t ms)
+{
+	const char *slow = getenv("POSTERN_TEST_SLOW");
+
+	return ms * (slow != NULL && atoi(slow) > 1 ? atoi(slow) : 1);
+}
 
 /* A test that hangs is a test that fails: five minutes are enough for each
  * program, also under the sanitizers. */
