@@ -1,0 +1,62 @@
+/* signer.h - DKIM signatures
+ *
+ * A key is checked when it is made and not changed after that; it may be
+ * used by several threads.  A signing takes the message as it will be sent,
+ * CRLF lines, in pieces of any size, and gives the DKIM-Signature field that
+ * goes in front of it.  Blocks the processor, not the disk: for workers.
+ *
+ * libopendkim; RFC 6376 (relaxed/relaxed, no l=), 8301 (rsa-sha256, 1024
+ * bits at least), 8463 (ed25519-sha256).
+ */
+#ifndef MAIL_SIGNER_H
+#define MAIL_SIGNER_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+enum signer_algorithm { SIGNER_RSA, SIGNER_ED25519 };
+
+struct signer_key;
+
+/* The key as PEM (PKCS#8 or PKCS#1); copies all.  Fails when it is no key,
+ * none of those two kinds, or an RSA key of less than 1024 bits; domain and
+ * selector must be domain names. */
+struct signer_key *signer_key_new(struct span pem, const char *domain,
+				  const char *selector, struct error *err);
+void signer_key_free(struct signer_key **k);	/* wipes it */
+enum signer_algorithm signer_key_algorithm(const struct signer_key *k);
+unsigned signer_key_bits(const struct signer_key *k);
+const char *signer_key_domain(const struct signer_key *k);
+const char *signer_key_selector(const struct signer_key *k);
+/* Changes with key, domain and selector: a kept signature with another
+ * number is out of date. */
+uint64_t signer_key_number(const struct signer_key *k);
+
+/* The TXT record, "v=DKIM1; k=rsa; p=MIIB..." (RFC 6376 section 3.6.1),
+ * without quotes. */
+bool signer_key_record(const struct signer_key *k, struct buf *out);
+/* Whether a record that the DNS has is this key's; reason says what differs. */
+bool signer_key_matches(const struct signer_key *k, struct span record,
+			struct error *reason);
+
+/* A new key: bits for RSA, ignored for ed25519.  PEM, PKCS#8. */
+bool signer_generate(enum signer_algorithm a, unsigned bits, struct buf *pem,
+		     struct error *err);
+
+/* --- signing: one thread at a time ----------------------------------- */
+
+struct signing;
+
+/* wall_s is the time of t=.  The keys are borrowed until signing_free(). */
+struct signing *signing_new(const struct signer_key *const *keys, size_t n,
+			    int64_t wall_s);
+bool signing_feed(struct signing *s, struct span bytes, struct error *err);
+/* One DKIM-Signature field for each key, with CRLF, folded, appended. */
+bool signing_finish(struct signing *s, struct buf *out, struct error *err);
+void signing_free(struct signing **s);
+
+/* The domain of the first address in From (RFC 6376 section 5.4 signs for
+ * it), lower case, from the header section; false when there is none. */
+bool signer_from_domain(struct span header, struct buf *out);
+
+#endif
