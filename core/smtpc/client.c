@@ -63,10 +63,19 @@ client_facts(const struct client *c, struct outcome *o)
 	int64_t data_ms = a->data_ms ? a->data_ms : now_ms;
 
 	snprintf(o->host, sizeof(o->host), "%s", c->where);
+	secure_facts(c, o->tls, sizeof(o->tls));
 	o->dsn_passed_on = c->offers.dsn;
 	o->connect_ms = greeted_ms - a->began_ms;
 	o->setup_ms = MAX(data_ms - greeted_ms, 0);
 	o->transfer_ms = now_ms - data_ms;
+}
+
+/* Another host would say the same, and some lock out who asks too often. */
+static bool
+login_refused(enum state was, const struct outcome *o)
+{
+	return o->kind == OUTCOME_REPLY &&
+	       (was == ST_AUTH || was == ST_AUTH_STEP);
 }
 
 void
@@ -84,12 +93,24 @@ client_fail(struct client *c, struct outcome *o, enum state next)
 	c->errand = NULL;
 	a->client = NULL;
 	client_go(c, next);
-	if (was < ST_IDLE)
+	if (was < ST_IDLE && !login_refused(was, o))
 		errand_elsewhere(a, o);
 	else if (dead && (was == ST_IDLE || was == ST_MAIL) && !a->cancelled)
 		errand_again(a);
 	else
 		errand_fail(a, o);
+}
+
+/* TLS that was only worth a try has failed: once more, in the clear. */
+static void
+client_plainly(struct client *c)
+{
+	struct errand *a = c->errand;
+
+	c->errand = NULL;
+	a->client = NULL;
+	client_go(c, ST_CLOSED);
+	errand_plainly(a);
 }
 
 void
@@ -103,6 +124,11 @@ client_broken(struct client *c, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_debug(&smtpc_log, "%s: %s", c->where, text);
+	if (c->state == ST_SHAKE && c->kin.tls == TLS_OPPORTUNISTIC &&
+	    c->errand != NULL) {
+		client_plainly(c);
+		return;
+	}
 	outcome_set(&o, OUTCOME_NETWORK, client_rows[c->state].phase, "%s",
 		    text);
 	client_fail(c, &o, ST_CLOSED);
@@ -161,7 +187,12 @@ on_input(void *arg)
 static void
 on_ready(void *arg)
 {
-	client_go(arg, ST_GREETING);
+	struct client *c = arg;
+
+	if (c->state == ST_SHAKE)
+		secure_shaken(c);
+	else
+		client_go(c, c->kin.implicit ? ST_SHAKE : ST_GREETING);
 }
 
 static void
@@ -240,12 +271,13 @@ client_name(struct client *c, struct endpoint to)
 {
 	char ip[IP_TEXT];
 
-	snprintf(c->where, sizeof(c->where), "%.190s[%s]:%u", c->host,
+	snprintf(c->where, sizeof(c->where), "%.190s[%s]:%u", c->kin.host,
 		 ip_text(to.ip, ip), (unsigned)to.port);
 }
 
 struct client *
-client_connect(struct errand *a, struct endpoint to, const char *host)
+client_connect(struct errand *a, struct endpoint to, const char *host,
+	       bool plainly)
 {
 	struct smtpc *e = a->engine;
 	struct client *c = NEW(struct client);
@@ -259,11 +291,8 @@ client_connect(struct errand *a, struct endpoint to, const char *host)
 	e->counts.connections++;
 	e->counts.connects++;
 
-	c->host = mem_strdup(host);
-	c->helo = mem_strdup(a->plan->helo ? a->plan->helo : "localhost");
-	c->port = to.port;
-	if (a->plan->source != NULL)
-		c->source = *a->plan->source;
+	kinship_init(&c->kin, a->plan, host);
+	c->plainly = plainly;
 	client_name(c, to);
 	reply_parser_init(&c->parser);
 	client_adopt(c, a);
@@ -280,8 +309,7 @@ client_free(struct later *l)
 	struct client *c = container_of(l, struct client, later);
 
 	reply_parser_fini(&c->parser);
-	mem_free(c->host);
-	mem_free(c->helo);
+	kinship_fini(&c->kin);
 	mem_free(c);
 }
 

@@ -22,6 +22,10 @@ enum state {
 	ST_GREETING,
 	ST_EHLO,
 	ST_HELO,
+	ST_STARTTLS,
+	ST_SHAKE,		/* the TLS handshake */
+	ST_AUTH,
+	ST_AUTH_STEP,
 	ST_IDLE,		/* in the pool */
 	ST_MAIL,
 	ST_RCPT,
@@ -37,13 +41,28 @@ enum state {
 
 /* What the server said to EHLO. */
 struct offers {
-	bool pipelining, eightbit, smtputf8, dsn, size;
+	bool pipelining, eightbit, smtputf8, dsn, size, starttls;
+	unsigned auth;			/* bits of enum auth_mechanism */
 	uint64_t size_max;		/* 0: no limit was named */
 	unsigned mail_max, rcpt_max;	/* RFC 9422; 0: no limit */
 };
 
 /* Patience: the plan's timeouts, how long to be idle, and for ever. */
 enum { PATIENCE_IDLE = SMTPC_TIMEOUTS, PATIENCE_NONE, PATIENCES };
+
+/* What another attempt must have in common with the one that made a
+ * connection, to use it.  All owned. */
+struct kinship {
+	char *host, *helo, *server_name;
+	char *user;			/* "" : nobody logs in */
+	unsigned mechanisms;
+	uint16_t port;
+	struct ip source;		/* family 0: any */
+	enum tls_policy tls;
+	bool implicit;
+	struct tls_identity *identity;	/* or NULL */
+	struct tls_trust *trust;	/* or NULL */
+};
 
 struct client {
 	struct smtpc *engine;
@@ -55,16 +74,20 @@ struct client {
 	struct errand *errand;	/* who it works for, or NULL */
 	enum state state;
 
-	/* what another attempt must have in common to use it */
-	char *host, *helo;
-	uint16_t port;
-	struct ip source;		/* family 0: any */
+	struct kinship kin;
 
 	char where[256];		/* "mx1.example.org[192.0.2.1]:25" */
 	struct offers offers;
 	int64_t patience_ms[PATIENCES];
 	unsigned messages, reuse;	/* transactions begun; at most */
 	size_t pending;			/* at the last look: does it move? */
+
+	enum auth_mechanism mechanism;	/* of the login under way */
+	unsigned auth_step;
+	bool greeted;
+	bool secured;			/* by TLS */
+	bool logged_in;
+	bool plainly;			/* opportunistic, and TLS had failed */
 
 	/* the transaction */
 	size_t rcpt_said;		/* commands whose replies are due */
@@ -82,9 +105,10 @@ struct client {
 
 /* --- client.c: life, and moving along the table ---------------------- */
 
-/* Connects for a, which it then works for. */
+/* Connects for a, which it then works for.  plainly: without TLS, where it
+ * is opportunistic. */
 struct client *client_connect(struct errand *a, struct endpoint to,
-			      const char *host);
+			      const char *host, bool plainly);
 /* From now on c works for a, by a's plan. */
 void client_adopt(struct client *c, struct errand *a);
 
@@ -131,11 +155,40 @@ struct state_row {
 };
 extern const struct state_row client_rows[STATES];
 
+bool reply_class(const struct smtp_reply *r, int class);
+/* A reply that is no success and ends the connection: the server does not
+ * want us, or what it says has no meaning here.  The state to go to. */
+enum state heard_refusal(struct client *c, const struct smtp_reply *r);
+
 /* Chooses the next recipients and returns ST_MAIL, or where to go when none
  * is left; settles those that this server cannot take. */
 enum state transaction_begin(struct client *c);
 /* Whether transaction_begin() would settle nobody. */
 bool transaction_fits(const struct client *c);
+
+/* --- kinship.c ------------------------------------------------------- */
+
+void kinship_init(struct kinship *k, const struct smtpc_plan *p,
+		  const char *host);
+void kinship_fini(struct kinship *k);
+/* Pure: whether a plan, on its way to host, may use such a connection. */
+bool kinship_holds(const struct kinship *k, const struct smtpc_plan *p,
+		   const char *host);
+
+/* --- secure.c: STARTTLS, TLS and AUTH --------------------------------- */
+
+/* After EHLO (or HELO): what comes before the transaction, if anything. */
+enum state secure_next(struct client *c);
+void secure_shaken(struct client *c);	/* the handshake is done */
+/* "TLS1.3 AES-256-GCM, verified, our certificate sent"; "" in the clear. */
+void secure_facts(const struct client *c, char *buf, size_t size);
+
+/* For their rows in the table. */
+void enter_starttls(struct client *c);
+enum state on_starttls(struct client *c, const struct smtp_reply *r);
+void enter_shake(struct client *c);
+void enter_auth(struct client *c);
+enum state on_auth(struct client *c, const struct smtp_reply *r);
 
 /* --- ehlo.c, say.c, transfer.c --------------------------------------- */
 
@@ -146,6 +199,7 @@ void say_hello(struct client *c, const char *verb);
 void say_mail(struct client *c);
 void say_rcpt(struct client *c, const struct rcpt *r);
 void say_line(struct client *c, struct span line);
+
 
 bool needs_smtputf8(const struct errand *a);
 

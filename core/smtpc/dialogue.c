@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-static bool
+bool
 reply_class(const struct smtp_reply *r, int class)
 {
 	return r->code / 100 == class;
@@ -52,6 +52,12 @@ refused(struct client *c, const struct smtp_reply *r)
 	return c->state;
 }
 
+enum state
+heard_refusal(struct client *c, const struct smtp_reply *r)
+{
+	return reply_refuses(r) ? refused(c, r) : unexpected(c, r);
+}
+
 /* --- greeting and hello ----------------------------------------------- */
 
 static enum state
@@ -59,9 +65,10 @@ on_greeting(struct client *c, const struct smtp_reply *r)
 {
 	if (reply_class(r, 2)) {
 		c->errand->greeted_ms = clock_now_ms();
+		c->greeted = true;
 		return ST_EHLO;
 	}
-	return reply_refuses(r) ? refused(c, r) : unexpected(c, r);
+	return heard_refusal(c, r);
 }
 
 static void
@@ -75,11 +82,11 @@ on_ehlo(struct client *c, const struct smtp_reply *r)
 {
 	if (reply_class(r, 2)) {
 		c->offers = offers_parse(r->text);
-		return transaction_begin(c);
+		return secure_next(c);
 	}
 	if (reply_class(r, 5))
 		return ST_HELO;		/* RFC 5321 section 3.2 */
-	return reply_refuses(r) ? refused(c, r) : unexpected(c, r);
+	return heard_refusal(c, r);
 }
 
 static void
@@ -91,9 +98,7 @@ say_helo(struct client *c)
 static enum state
 on_helo(struct client *c, const struct smtp_reply *r)
 {
-	if (reply_class(r, 2))
-		return transaction_begin(c);
-	return reply_refuses(r) ? refused(c, r) : unexpected(c, r);
+	return reply_class(r, 2) ? secure_next(c) : heard_refusal(c, r);
 }
 
 /* --- choosing who goes into the transaction --------------------------- */
@@ -414,6 +419,10 @@ const struct state_row client_rows[STATES] = {
 	[ST_GREETING] = { "greeting", PHASE_GREETING, SMTPC_GREETING, false, NULL,           on_greeting },
 	[ST_EHLO]     = { "EHLO",     PHASE_EHLO,     SMTPC_EHLO,     true,  say_ehlo,       on_ehlo },
 	[ST_HELO]     = { "HELO",     PHASE_EHLO,     SMTPC_EHLO,     true,  say_helo,       on_helo },
+	[ST_STARTTLS] = { "STARTTLS", PHASE_STARTTLS, SMTPC_EHLO,     true,  enter_starttls, on_starttls },
+	[ST_SHAKE]    = { "TLS",      PHASE_STARTTLS, SMTPC_TLS,      false, enter_shake,    NULL },
+	[ST_AUTH]     = { "AUTH",     PHASE_AUTH,     SMTPC_AUTH,     true,  enter_auth,     on_auth },
+	[ST_AUTH_STEP] = { "AUTH, further", PHASE_AUTH, SMTPC_AUTH,   false, NULL,           on_auth },
 	[ST_IDLE]     = { "idle",     PHASE_NONE,     PATIENCE_IDLE,  false, pool_put,       NULL },
 	[ST_MAIL]     = { "MAIL",     PHASE_MAIL,     SMTPC_MAIL,     true,  enter_mail,     on_mail },
 	[ST_RCPT]     = { "RCPT",     PHASE_RCPT,     SMTPC_RCPT,     true,  enter_rcpt,     on_rcpt },

@@ -44,6 +44,23 @@ offer_size(struct offers *o, struct span args)
 		o->size_max = max;
 }
 
+static void
+offer_starttls(struct offers *o, struct span args)
+{
+	(void)args;
+	o->starttls = true;
+}
+
+/* RFC 4954 section 3 */
+static void
+offer_auth(struct offers *o, struct span args)
+{
+	struct span one;
+
+	while (span_split(&args, ' ', &one))
+		o->auth |= auth_by_name(one);
+}
+
 /* "MAILMAX=100 RCPTMAX=50", RFC 9422 section 3 */
 static void
 offer_limits(struct offers *o, struct span args)
@@ -75,6 +92,8 @@ static const struct {
 	{ "DSN",        offer_dsn },
 	{ "SIZE",       offer_size },
 	{ "LIMITS",     offer_limits },
+	{ "STARTTLS",   offer_starttls },
+	{ "AUTH",       offer_auth },
 };
 
 struct offers

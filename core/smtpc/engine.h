@@ -9,12 +9,16 @@
 struct errand;
 struct client;
 
-enum { POOL_MAX = 200 };		/* idle connections, of all hosts */
+enum {
+	POOL_MAX = 200,			/* idle connections, of all hosts */
+	SESSIONS_MAX = 500,		/* TLS sessions to be taken up again */
+};
 
 struct smtpc {
 	struct loop *loop;
 	struct dns *dns;
 	struct tickets *tickets;
+	struct tls_sessions *sessions;
 	struct errand *attempts;
 	struct client *clients;
 	struct client *newest_idle, *oldest_idle;

@@ -116,17 +116,23 @@ on_addresses(void *arg, const struct dns_answer *answer)
 	errand_next(a);
 }
 
+static struct endpoint
+errand_port(const struct errand *a)
+{
+	return (struct endpoint){ .port = a->plan->port ? a->plan->port : 25 };
+}
+
 /* The next address of this host, or of the next that has some. */
 static void
 errand_next(struct errand *a)
 {
-	struct endpoint to = { .port = a->plan->port ? a->plan->port : 25 };
+	struct endpoint to = errand_port(a);
 	const char *host;
 	uint64_t ticket;
 
 	if (a->ip_next < a->ip_count) {
 		to.ip = a->ips[a->ip_next++];
-		client_connect(a, to, a->plan->hosts[a->host - 1]);
+		client_connect(a, to, a->plan->hosts[a->host - 1], false);
 		return;
 	}
 	if (a->host == a->plan->host_count) {
@@ -167,6 +173,15 @@ errand_elsewhere(struct errand *a, const struct outcome *o)
 {
 	a->last = *o;
 	errand_next(a);
+}
+
+void
+errand_plainly(struct errand *a)
+{
+	struct endpoint to = errand_port(a);
+
+	to.ip = a->ips[a->ip_next - 1];
+	client_connect(a, to, a->plan->hosts[a->host - 1], true);
 }
 
 void

@@ -84,6 +84,8 @@ void errand_finish(struct errand *a);
 /* The client has let go of it: this server would not talk to us at all, so
  * the next one is asked; */
 void errand_elsewhere(struct errand *a, const struct outcome *o);
+/* or its TLS failed, and it is to be called again without; */
+void errand_plainly(struct errand *a);
 /* or the connection was a kept one that proved dead before it did anything;
  * or what is left has failed. */
 void errand_again(struct errand *a);

@@ -8,8 +8,6 @@
 #include "smtpc/errand.h"
 #include "smtpc/engine.h"
 
-#include <string.h>
-
 void
 pool_put(struct client *c)
 {
@@ -51,12 +49,7 @@ static bool
 client_suits(const struct client *c, const struct smtpc_plan *p,
 	     const char *host)
 {
-	static const struct ip any = { .family = 0 };
-	uint16_t port = p->port ? p->port : 25;
-
-	return c->port == port && strcasecmp(c->host, host) == 0 &&
-	       strcmp(c->helo, p->helo ? p->helo : "localhost") == 0 &&
-	       ip_eq(c->source, p->source ? *p->source : any) &&
+	return kinship_holds(&c->kin, p, host) &&
 	       stream_in(c->stream)->len == 0;
 }
 

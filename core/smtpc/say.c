@@ -22,7 +22,7 @@ say_line(struct client *c, struct span line)
 void
 say_hello(struct client *c, const char *verb)
 {
-	buf_addf(stream_out(c->stream), "%s %s\r\n", verb, c->helo);
+	buf_addf(stream_out(c->stream), "%s %s\r\n", verb, c->kin.helo);
 	stream_send(c->stream);
 }
 

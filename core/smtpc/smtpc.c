@@ -11,7 +11,7 @@ const struct log smtpc_log = { .room = "smtpc" };
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND };
 
-/* RFC 5321 section 4.5.3.2, but for connect and quit, where it names none */
+/* RFC 5321 section 4.5.3.2, where it names one */
 const struct smtpc_timeout_row smtpc_timeout_rows[SMTPC_TIMEOUTS] = {
 	[SMTPC_CONNECT]  = { "connect",  30 * SECOND, "until a connection is made" },
 	[SMTPC_GREETING] = { "greeting", 5 * MINUTE,  "until the server greets" },
@@ -22,6 +22,8 @@ const struct smtpc_timeout_row smtpc_timeout_rows[SMTPC_TIMEOUTS] = {
 	[SMTPC_BLOCK]    = { "block",    3 * MINUTE,  "until some of the message can be sent on" },
 	[SMTPC_DOT]      = { "dot",      10 * MINUTE, "until the whole message is answered" },
 	[SMTPC_QUIT]     = { "quit",     5 * SECOND,  "until QUIT is answered" },
+	[SMTPC_TLS]      = { "tls",      MINUTE,      "until the TLS handshake is done" },
+	[SMTPC_AUTH]     = { "auth",     2 * MINUTE,  "until each step of AUTH is answered" },
 };
 
 struct smtpc *
@@ -47,6 +49,7 @@ smtpc_free(struct smtpc **ptr)
 	while (e->clients != NULL)
 		client_cut(e->clients);
 	tickets_free(&e->tickets);
+	tls_sessions_free(&e->sessions);
 	mem_free(e);
 	*ptr = NULL;
 }

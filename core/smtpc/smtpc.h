@@ -6,15 +6,17 @@
  * outcome means is not decided here.
  *
  * Connections are kept for a while and used again for the next message with
- * the same host, port, name and source address.  What a server offers is
- * made use of: PIPELINING, SIZE, 8BITMIME, SMTPUTF8, DSN, LIMITS.
+ * the same host, port, name, source address, TLS and login.  What a server
+ * offers is made use of: PIPELINING, SIZE, 8BITMIME, SMTPUTF8, DSN, LIMITS.
  *
  * RFC 5321 (SMTP), 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 6531
- * (SMTPUTF8), 3461 (DSN), 9422 (LIMITS).
+ * (SMTPUTF8), 3461 (DSN), 9422 (LIMITS), 3207 (STARTTLS), 4954 (AUTH).
  */
 #ifndef SMTPC_SMTPC_H
 #define SMTPC_SMTPC_H
 
+#include "io/tls.h"
+#include "mail/auth.h"
 #include "mail/body.h"
 #include "mail/envelope.h"
 #include "mail/outcome.h"
@@ -36,6 +38,8 @@ enum smtpc_timeout {
 	SMTPC_BLOCK,		/* until some of the message can be sent on */
 	SMTPC_DOT,
 	SMTPC_QUIT,
+	SMTPC_TLS,		/* the handshake */
+	SMTPC_AUTH,		/* each step of it */
 	SMTPC_TIMEOUTS,
 };
 
@@ -60,6 +64,16 @@ struct smtpc_plan {
 	unsigned reuse;			/* messages for each connection */
 	int64_t idle_ms;		/* how long it is kept between them */
 	int64_t timeouts_ms[SMTPC_TIMEOUTS];
+	/* TLS_OPPORTUNISTIC: a server whose handshake fails is spoken to in
+	 * the clear.  implicit: TLS before the greeting; not with that. */
+	enum tls_policy tls;
+	bool implicit;
+	const char *server_name;	/* to verify; NULL: the host's */
+	struct tls_identity *identity;	/* NULL: none to show */
+	struct tls_trust *trust;	/* for TLS_VERIFY */
+	/* Its secret leaves by TLS alone: without it the attempt fails.  host
+	 * and port are filled in by the engine. */
+	struct auth_credentials auth;
 };
 
 /* Borrowed, with all it points to, until done. */

@@ -1,0 +1,205 @@
+/* secure.c - what lies between EHLO and the first MAIL: TLS and the login
+ *
+ * After the handshake everything that was heard before is forgotten (RFC
+ * 3207 section 4.2): what a stranger on the line may have slipped in, too.
+ * A secret leaves by TLS alone.  An opportunistic connection whose handshake
+ * fails is given up, and the same address called again in the clear.
+ */
+#include "smtpc/client.h"
+
+#include "base/base64.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "io/layer.h"
+#include "smtpc/engine.h"
+#include "smtpc/errand.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { AUTH_STEPS_MAX = 4, CHALLENGE_SHOWN = 300 };
+
+/* The server talks to us, but has not what the plan asks for. */
+static enum state __attribute__((format(printf, 3, 4)))
+lacks(struct client *c, enum phase phase, const char *fmt, ...)
+{
+	struct outcome o = { .code = 0 };
+	char text[LIMIT_OUTCOME_TEXT];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	outcome_set(&o, OUTCOME_NETWORK, phase, "%s", text);
+	client_fail(c, &o, ST_QUIT);
+	return c->state;
+}
+
+static enum state
+login_begin(struct client *c)
+{
+	unsigned allowed = c->errand->plan->auth.mechanisms;
+	char ours[60], theirs[60];
+
+	if (!c->secured)
+		return lacks(c, PHASE_AUTH, "the login is not sent without "
+			     "TLS, which is off for this route");
+	c->mechanism = auth_choose(allowed, c->offers.auth);
+	if (c->mechanism == 0)
+		return lacks(c, PHASE_AUTH, "the server does not offer the "
+			     "login %s; of those known here it offers: %s",
+			     auth_names(allowed, ours, sizeof(ours)),
+			     auth_names(c->offers.auth, theirs,
+					sizeof(theirs)));
+	c->auth_step = 0;
+	return ST_AUTH;
+}
+
+enum state
+secure_next(struct client *c)
+{
+	const struct smtpc_plan *p = c->errand->plan;
+
+	if (p->tls != TLS_NONE && !c->secured && !c->plainly) {
+		if (c->offers.starttls)
+			return ST_STARTTLS;
+		if (p->tls != TLS_OPPORTUNISTIC)
+			return lacks(c, PHASE_STARTTLS, "the server does not "
+				     "offer STARTTLS, which this route "
+				     "requires");
+	}
+	if (p->auth.mechanisms != 0 && !c->logged_in)
+		return login_begin(c);
+	return transaction_begin(c);
+}
+
+/* --- TLS ------------------------------------------------------------- */
+
+void
+enter_starttls(struct client *c)
+{
+	say_line(c, SPAN("STARTTLS\r\n"));
+}
+
+enum state
+on_starttls(struct client *c, const struct smtp_reply *r)
+{
+	if (reply_class(r, 2))
+		return ST_SHAKE;
+	if (c->kin.tls == TLS_OPPORTUNISTIC && r->code / 100 >= 4) {
+		c->plainly = true;	/* it changed its mind */
+		return secure_next(c);
+	}
+	return heard_refusal(c, r);
+}
+
+void
+enter_shake(struct client *c)
+{
+	struct smtpc *e = c->engine;
+	char peer[300];
+	struct tls_client how = {
+		.policy = c->kin.tls, .server_name = c->kin.server_name,
+		.identity = c->kin.identity, .trust = c->kin.trust,
+		.peer = peer,
+	};
+
+	if (e->sessions == NULL)
+		e->sessions = tls_sessions_new(SESSIONS_MAX);
+	how.sessions = e->sessions;
+	snprintf(peer, sizeof(peer), "%s:%u", c->kin.host,
+		 (unsigned)c->kin.port);
+	buf_clear(stream_in(c->stream));
+	stream_push(c->stream, tls_client_layer(&how));
+}
+
+void
+secure_shaken(struct client *c)
+{
+	c->secured = true;
+	c->offers = (struct offers){ .pipelining = false };
+	client_go(c, c->greeted ? ST_EHLO : ST_GREETING);
+}
+
+void
+secure_facts(const struct client *c, char *buf, size_t size)
+{
+	static const char *const certificate[2][3] = {
+		/* nothing to show, and what there is to show */
+		{ [TLS_ASKED_NOT_SENT] = ", a certificate of ours was asked for" },
+		{ [TLS_NOT_ASKED] = ", our certificate was not asked for",
+		  [TLS_SENT] = ", our certificate sent" },
+	};
+	const struct tls_facts *f = stream_tls(c->stream);
+	const char *words;
+
+	if (f == NULL) {
+		buf[0] = '\0';
+		return;
+	}
+	words = certificate[c->kin.identity != NULL][f->asked];
+	snprintf(buf, size, "%s%s%s", f->text, f->verified ? ", verified" : "",
+		 words ? words : "");
+}
+
+/* --- the login ------------------------------------------------------- */
+
+void
+enter_auth(struct client *c)
+{
+	char line[40];
+
+	snprintf(line, sizeof(line), "AUTH %s\r\n", auth_name(c->mechanism));
+	say_line(c, span_of(line));
+}
+
+/* The reason that some servers give in front of their refusal, as JSON. */
+static void
+tell_challenge(const struct client *c, struct span challenge)
+{
+	AUTO(buf_fini) struct buf text = BUF_MAX(4 * CHALLENGE_SHOWN);
+
+	encode_printable(&text, challenge, CHALLENGE_SHOWN);
+	log_warning(&smtpc_log, "%s: AUTH %s is about to fail: %s", c->where,
+		    auth_name(c->mechanism), buf_str(&text));
+}
+
+static void
+answer_challenge(struct client *c, struct span challenge)
+{
+	AUTO(buf_wipe) struct buf response = BUF_MAX(2 * AUTH_TOKEN_MAX);
+	AUTO(buf_wipe) struct buf line = BUF_MAX(4 * AUTH_TOKEN_MAX);
+	struct auth_credentials who = c->errand->plan->auth;
+	enum auth_say say;
+
+	who.host = c->kin.host;
+	who.port = c->kin.port;
+	say = auth_respond(c->mechanism, c->auth_step++, &who, &response);
+	if (say == AUTH_AFTER_ERROR)
+		tell_challenge(c, challenge);
+	if (say == AUTH_CANCEL)
+		buf_add_char(&line, '*');
+	else
+		encode_base64(&line, buf_span(&response));
+	buf_add_str(&line, "\r\n");
+	say_line(c, buf_span(&line));
+}
+
+enum state
+on_auth(struct client *c, const struct smtp_reply *r)
+{
+	AUTO(buf_fini) struct buf challenge = BUF_MAX(LIMIT_REPLY);
+
+	if (reply_class(r, 2)) {
+		c->logged_in = true;
+		return transaction_begin(c);
+	}
+	if (r->code != 334 || c->auth_step >= AUTH_STEPS_MAX)
+		return heard_refusal(c, r);
+	/* words instead of base64 say nothing that we would need */
+	decode_base64(&challenge, span_trim(r->text));
+	answer_challenge(c, buf_span(&challenge));
+	return ST_AUTH_STEP;
+}
