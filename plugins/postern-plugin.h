@@ -63,10 +63,20 @@ enum {
 	POSTERN_ENUM = 5,	/* int32_t: the place in `words', from 0 */
 	POSTERN_PATH = 6,	/* const char *, relative to the file; ${NAME} */
 	POSTERN_STRINGS = 7,	/* struct postern_strings: a list or a scalar */
-	POSTERN_BLOCK = 8	/* no field: a nested block, `block' has its rows */
+	POSTERN_BLOCK = 8,	/* no field: a nested block, `block' has its rows */
+	POSTERN_SECRET = 9,	/* const char *: KEY, KEY_file or KEY_credential;
+				 * never logged, wiped when the instance ends */
+	POSTERN_SMTP = 10	/* struct postern_smtp_plan: the keys that every
+				 * SMTP client has, right in this block; fallback
+				 * may set others than the usual defaults:
+				 * "port=587 tls=verify" */
 };
 
-enum { POSTERN_REQUIRED = 1 };		/* flags of an option */
+enum {					/* flags of an option */
+	POSTERN_REQUIRED = 1,
+	POSTERN_READABLE = 2		/* POSTERN_PATH: a file that must be
+					 * there and readable for the gateway */
+};
 
 struct postern_strings {		/* never grows: it lies in self */
 	const char *const *v;
@@ -134,8 +144,11 @@ typedef struct postern_job postern_job;
 
 /* What is throttled and rested together: usually the next hop.  Recipients
  * whose destinations have the same name travel in one job. */
-struct postern_destination {
-	char name[256];			/* zeroed before; "" : the module's */
+struct postern_destination {		/* zeroed before */
+	char name[256];			/* "" : the module's */
+	uint32_t connections;		/* at once, as the next hop is known to */
+	uint32_t per_minute;		/* allow, and messages a minute; 0: not
+					 * known.  The route's limits go before */
 };
 
 /* Where an attempt was when it ended. */
@@ -193,16 +206,41 @@ void postern_settle(postern_job *job, size_t rcpt,
 		    const struct postern_outcome *o);
 void postern_settle_rest(postern_job *job, const struct postern_outcome *o);
 
+/* Waiting is no outcome: a backend that cannot deliver at all (a sign-in was
+ * refused, a certificate is missing) says so.  The route's mail waits then,
+ * and does not age, until postern_ready(), a reload, the operator, or a probe
+ * that succeeds: now and then one job is let through.  The words are for the
+ * operator: what is wrong, and what to do. */
+void postern_pause(postern_instance *me, const char *fmt, ...)
+	POSTERN_PRINTF(2, 3);
+void postern_ready(postern_instance *me);
+
 enum {					/* places in timeouts_ms */
 	POSTERN_TIMEOUT_CONNECT = 0, POSTERN_TIMEOUT_GREETING = 1,
 	POSTERN_TIMEOUT_EHLO = 2, POSTERN_TIMEOUT_MAIL = 3,
 	POSTERN_TIMEOUT_RCPT = 4, POSTERN_TIMEOUT_DATA = 5,
 	POSTERN_TIMEOUT_BLOCK = 6, POSTERN_TIMEOUT_DOT = 7,
-	POSTERN_TIMEOUT_QUIT = 8, POSTERN_TIMEOUTS = 12
+	POSTERN_TIMEOUT_QUIT = 8, POSTERN_TIMEOUT_TLS = 9,
+	POSTERN_TIMEOUT_AUTH = 10, POSTERN_TIMEOUTS = 12
+};
+
+enum {					/* tls of a plan */
+	POSTERN_TLS_NONE = 0,
+	POSTERN_TLS_OPPORTUNISTIC = 1,	/* STARTTLS if it is offered and works */
+	POSTERN_TLS_REQUIRED = 2,	/* STARTTLS; any certificate will do */
+	POSTERN_TLS_VERIFY = 3,		/* STARTTLS; the certificate must be right */
+	POSTERN_TLS_IMPLICIT = 4	/* TLS from the first octet; must be right */
+};
+
+enum {					/* bits in auth: what may be used */
+	POSTERN_AUTH_XOAUTH2 = 1, POSTERN_AUTH_OAUTHBEARER = 2,
+	POSTERN_AUTH_PLAIN = 4, POSTERN_AUTH_LOGIN = 8
 };
 
 /* What the gateway's SMTP client is to do.  Zeroed but for the hosts, it
- * does what RFC 5321 expects. */
+ * does what RFC 5321 expects, in the clear.  As the field of an option of
+ * type POSTERN_SMTP it holds what the operator said; a copy of it gets the
+ * rest. */
 struct postern_smtp_plan {
 	const char *const *hosts;	/* names or addresses, tried in order */
 	size_t host_count;
@@ -212,10 +250,27 @@ struct postern_smtp_plan {
 	const char *helo;		/* NULL: the gateway's host name */
 	const char *source;		/* our address for it; NULL: any */
 	int64_t timeouts_ms[POSTERN_TIMEOUTS];	/* 0: as 4.5.3.2 has it */
+
+	int32_t tls;
+	uint32_t auth;			/* 0: no login; else not without TLS */
+	const char *server_name;	/* to verify; NULL: the host's name */
+	const char *certificate, *key;	/* PEM files: what we show when we are
+					 * asked who we are; NULL: nothing; key
+					 * NULL: it is in the certificate's */
+	const char *trust_file;		/* authorities; NULL: the gateway's */
+	const char *user, *secret;	/* for auth: a password, or a token of at
+					 * most 16 KiB */
+	/* The attempt has ended before any recipient could be named: no host
+	 * was reached, or would have us.  1: the job is the module's again,
+	 * to be settled or sent anew; 0, or NULL here: the outcome stands for
+	 * all that are left. */
+	int32_t (*failed)(void *self, postern_job *job,
+			  const struct postern_outcome *o);
 };
 
 /* Hands the job to the SMTP client, which settles what is left of it: for the
- * module it is over.  The plan is copied.  Not for blocking backends. */
+ * module it is over, unless `failed' takes it back.  The plan is copied.  Not
+ * for blocking backends. */
 void postern_smtp_send(postern_job *job, const struct postern_smtp_plan *plan);
 
 struct postern_backend {
@@ -234,6 +289,112 @@ struct postern_backend {
 	 * blocking backend. */
 	void (*cancel)(void *self, postern_job *job);
 };
+
+/* --- asking others, for backends that do not block ----------------------- */
+
+/* Each of these answers by done(), once, on the delivery loop, perhaps before
+ * it returns; what done() is given is borrowed until it returns.  A question
+ * has a number for giving it up, after which done() is not called any more;
+ * 0: it has been answered already.  close() gives up what is left. */
+
+enum {					/* types of records, IANA's numbers */
+	POSTERN_DNS_A = 1, POSTERN_DNS_CNAME = 5, POSTERN_DNS_PTR = 12,
+	POSTERN_DNS_MX = 15, POSTERN_DNS_TXT = 16, POSTERN_DNS_AAAA = 28,
+	POSTERN_DNS_TLSA = 52
+};
+enum {
+	POSTERN_DNS_OK = 0,		/* at least one record */
+	POSTERN_DNS_NODATA = 1,		/* the name exists, such a record not */
+	POSTERN_DNS_NXDOMAIN = 2,	/* an answer: there is no such name */
+	POSTERN_DNS_FAILED = 3		/* no answer, which proves nothing */
+};
+struct postern_dns_record {
+	const char *text;		/* A, AAAA: the address; MX, CNAME, PTR: a
+					 * name without last dot, "" is the root;
+					 * TXT: its strings joined; else NULL */
+	const void *data;		/* as on the wire */
+	uint32_t size;
+	uint32_t preference;		/* MX */
+};
+struct postern_dns_answer {
+	int32_t status;
+	int32_t secure;			/* 1: validated by DNSSEC */
+	const struct postern_dns_record *const *records;
+	size_t n;
+	const char *canonical;		/* the name behind CNAMEs */
+	const char *why;		/* words when not OK */
+};
+uint64_t postern_dns(postern_instance *me, const char *name, int type,
+		     void (*done)(void *arg,
+				  const struct postern_dns_answer *answer),
+		     void *arg);
+
+struct postern_http_request {
+	const char *method;		/* NULL: GET, with a body POST */
+	const char *url;
+	const char *const *headers;	/* "Accept: application/json" */
+	size_t header_count;
+	const void *body;		/* its copy is wiped */
+	size_t body_size;
+	int64_t timeout_ms;		/* for all of it; 0: 30 s */
+	size_t answer_max;		/* 0: 64 KiB */
+	const char *trust_file;		/* NULL: the gateway's */
+	const char *proxy;		/* "http://proxy:3128"; NULL: none */
+};
+struct postern_http_answer {
+	int32_t status;			/* 0: there was no answer */
+	const char *why;		/* then: words */
+	const char *type;		/* of the content, or "" */
+	int64_t retry_after_ms;		/* -1: not said */
+	const void *body;		/* wiped afterwards */
+	size_t body_size;
+};
+/* Redirects are not followed; https is always verified. */
+uint64_t postern_http(postern_instance *me,
+		      const struct postern_http_request *request,
+		      void (*done)(void *arg,
+				   const struct postern_http_answer *answer),
+		      void *arg);
+
+/* Small things that outlive the gateway: files of its state folder, 0600, of
+ * at most 64 KiB, written so that after a crash there is the old or the new.
+ * They belong to the route's name.  key: a-z 0-9 _ -.
+ * get: n is -1 when there is nothing, -2 (and words in bytes) when it cannot
+ * be read.  put: ok is 1 when it is durable, 0 with words in why; NULL bytes
+ * remove it.  Bytes are wiped. */
+uint64_t postern_state_get(postern_instance *me, const char *key,
+			   void (*done)(void *arg, const void *bytes,
+					int64_t n),
+			   void *arg);
+uint64_t postern_state_put(postern_instance *me, const char *key,
+			   const void *bytes, size_t n,
+			   void (*done)(void *arg, int32_t ok,
+					const char *why),
+			   void *arg);
+
+void postern_give_up(postern_instance *me, uint64_t question);
+
+/* --- actions: what the operator may ask of an instance -------------------- */
+
+/* `postern login ROUTE' runs the action `login', by the running gateway or,
+ * when there is none, in an instance of its own.  What is said is shown to
+ * whoever waits, a line each. */
+typedef struct postern_action_run postern_action_run;
+
+struct postern_action {
+	const char *name;		/* a-z 0-9 - ; NULL ends the table */
+	const char *summary;
+	/* Ends, now or later, by postern_action_end(). */
+	void (*begin)(void *self, postern_action_run *run);
+	/* Nobody waits any more, or close() is next: end it. */
+	void (*cancel)(void *self, postern_action_run *run);
+};
+/* No secrets, but what the person must type elsewhere. */
+void postern_action_say(postern_action_run *run, const char *fmt, ...)
+	POSTERN_PRINTF(2, 3);
+/* The last word; run is over. */
+void postern_action_end(postern_action_run *run, int ok, const char *fmt, ...)
+	POSTERN_PRINTF(3, 4);
 
 /* --- filters ------------------------------------------------------------- */
 
@@ -307,13 +468,23 @@ struct postern_filter {
 
 /* --- the table ----------------------------------------------------------- */
 
-enum { POSTERN_BLOCKING = 1 };		/* flags of a module: of its backend */
+enum {					/* flags of a module: of its backend */
+	POSTERN_BLOCKING = 1,
+	/* Everything goes to one next hop that knows us: what it refuses
+	 * before RCPT concerns the route, which is paused. */
+	POSTERN_RELAY = 2,
+	/* Mail goes to the servers of its recipients: any 5xx to RCPT, or to
+	 * the message, is final. */
+	POSTERN_RECEIVERS = 4
+};
 
 enum {					/* places in sizes */
 	POSTERN_SIZEOF_OPTION = 0, POSTERN_SIZEOF_BACKEND = 1,
 	POSTERN_SIZEOF_FILTER = 2, POSTERN_SIZEOF_DESTINATION = 3,
 	POSTERN_SIZEOF_OUTCOME = 4, POSTERN_SIZEOF_PLAN = 5,
-	POSTERN_SIZES = 12
+	POSTERN_SIZEOF_DNS_RECORD = 6, POSTERN_SIZEOF_DNS_ANSWER = 7,
+	POSTERN_SIZEOF_HTTP_REQUEST = 8, POSTERN_SIZEOF_HTTP_ANSWER = 9,
+	POSTERN_SIZEOF_ACTION = 10, POSTERN_SIZES = 16
 };
 
 struct postern_module {
@@ -341,6 +512,7 @@ struct postern_module {
 
 	const struct postern_backend *backend;	/* NULL: is no backend */
 	const struct postern_filter *filter;	/* NULL: is no filter */
+	const struct postern_action *actions;	/* of a backend; NULL: none */
 };
 
 #ifdef __cplusplus
@@ -355,7 +527,12 @@ struct postern_module {
 	  sizeof(struct postern_filter),				\
 	  sizeof(struct postern_destination),				\
 	  sizeof(struct postern_outcome),				\
-	  sizeof(struct postern_smtp_plan), 0, 0, 0, 0, 0, 0 }
+	  sizeof(struct postern_smtp_plan),				\
+	  sizeof(struct postern_dns_record),				\
+	  sizeof(struct postern_dns_answer),				\
+	  sizeof(struct postern_http_request),				\
+	  sizeof(struct postern_http_answer),				\
+	  sizeof(struct postern_action), 0, 0, 0, 0, 0 }
 
 #ifndef POSTERN_C90
 /* POSTERN_MODULE(.name = "tag", .summary = "...", ...); */

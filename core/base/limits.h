@@ -32,6 +32,7 @@ enum {
 	LIMIT_LOG_LINE = 8 * 1024,	/* the rest is cut */
 	LIMIT_LOG_QUEUE = 4 * 1024 * 1024, /* waiting for the log's reader */
 	LIMIT_CONTROL_BODY = 64 * 1024,	/* one request to the control socket */
+	LIMIT_STATE = 64 * 1024,	/* what a module keeps under one key */
 	LIMIT_PAGE = 1000,		/* rows in one answer of the API */
 	LIMIT_OUTCOME_TEXT = 400,	/* what is kept of a remote's words */
 	LIMIT_WINDOW = 2000,		/* items in dispatch's memory */

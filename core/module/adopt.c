@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+enum { ACTIONS_MAX = 16 };
+
 /* The name is part of file names, log lines and YAML keys. */
 bool
 module_name_valid(const char *name)
@@ -34,6 +36,16 @@ static const struct {
 		{ "postern_outcome", sizeof(struct postern_outcome) },
 	[POSTERN_SIZEOF_PLAN] =
 		{ "postern_smtp_plan", sizeof(struct postern_smtp_plan) },
+	[POSTERN_SIZEOF_DNS_RECORD] =
+		{ "postern_dns_record", sizeof(struct postern_dns_record) },
+	[POSTERN_SIZEOF_DNS_ANSWER] =
+		{ "postern_dns_answer", sizeof(struct postern_dns_answer) },
+	[POSTERN_SIZEOF_HTTP_REQUEST] = { "postern_http_request",
+		sizeof(struct postern_http_request) },
+	[POSTERN_SIZEOF_HTTP_ANSWER] =
+		{ "postern_http_answer", sizeof(struct postern_http_answer) },
+	[POSTERN_SIZEOF_ACTION] =
+		{ "postern_action", sizeof(struct postern_action) },
 };
 
 static bool
@@ -99,13 +111,44 @@ table_sane(const struct module *m, struct error *err)
 		return wrong(err, "it is a backend without describe()");
 	if (t->backend != NULL && m->backend.deliver == NULL)
 		return wrong(err, "it is a backend without deliver()");
-	if (t->flags & ~(uint32_t)POSTERN_BLOCKING)
+	if (t->flags & ~(uint32_t)(POSTERN_BLOCKING | POSTERN_RELAY |
+				    POSTERN_RECEIVERS))
 		return error_set(err, ERROR_CONFIG, "its flags are %#x, of which "
 				 "this Postern does not know all", t->flags);
 	if ((t->flags & POSTERN_BLOCKING) && t->backend == NULL)
 		return wrong(err, "POSTERN_BLOCKING is for backends: a filter "
 			     "answers later with a ticket");
+	if ((t->flags & POSTERN_RELAY) && (t->flags & POSTERN_RECEIVERS))
+		return wrong(err, "it is either POSTERN_RELAY or "
+			     "POSTERN_RECEIVERS");
+	if (t->actions != NULL && t->backend == NULL)
+		return wrong(err, "actions are for backends");
 	return true;
+}
+
+/* The rows of actions lie as the module's header had them. */
+static bool
+actions_adopt(struct module *m, const struct postern_action *rows,
+	      struct error *err)
+{
+	size_t stride = m->table.sizes[POSTERN_SIZEOF_ACTION], n = 0;
+	struct postern_action *v = arena_array(m->arena, ACTIONS_MAX + 1,
+					       sizeof(*v));
+	const char *at = (const char *)rows;
+
+	m->table.actions = v;
+	while (rows != NULL && n < ACTIONS_MAX) {
+		memcpy(&v[n], at + n * stride, stride);
+		if (v[n].name == NULL)
+			return true;
+		if (!module_name_valid(v[n].name) || v[n].summary == NULL ||
+		    v[n].begin == NULL)
+			return wrong(err, "an action lacks its name, its "
+				     "summary or begin()");
+		n++;
+	}
+	return rows == NULL || wrong(err, "it has too many actions, or a table "
+				     "of them does not end");
 }
 
 void
@@ -142,7 +185,8 @@ module_adopt(const struct postern_module *table, const char *path,
 		       table->sizes[POSTERN_SIZEOF_FILTER]);
 		m->table.filter = &m->filter;
 	}
-	if (!table_sane(m, err) || !options_adopt(m, table->options, err))
+	if (!table_sane(m, err) || !options_adopt(m, table->options, err) ||
+	    !actions_adopt(m, m->table.actions, err))
 		return NULL;
 	m->table.options = m->options;
 	ret = m;

@@ -112,7 +112,9 @@ backend_open(struct module *m, const struct node *block,
 {
 	struct instance_place at = {
 		.route = place->route, .hostname = place->hostname,
-		.loop = place->loop, .blocking = module_blocks(m),
+		.loop = place->host->loop, .host = place->host,
+		.events = place->events, .arg = place->arg,
+		.blocking = module_blocks(m),
 	};
 	struct postern_instance *me;
 	struct backend *b;
@@ -128,8 +130,8 @@ backend_open(struct module *m, const struct node *block,
 	b = NEW(struct backend);
 	b->me = me;
 	b->ops = module_table(m)->backend;
-	b->loop = b->bell_loop = place->loop;
-	b->smtpc = place->smtpc;
+	b->host = place->host;
+	b->loop = b->bell_loop = place->host->loop;
 	b->deadline_ms = place->deadline_ms > 0 ? place->deadline_ms
 						: BACKEND_DEADLINE_MS;
 	pthread_mutex_init(&b->bell_lock, NULL);
@@ -167,6 +169,7 @@ backend_close(struct backend **ptr)
 		return;
 	}
 	workers_free(&b->workers);
+	actions_end(b);
 	instance_close(&b->me);
 	while (b->jobs != NULL)
 		job_free(b->jobs);
@@ -181,17 +184,29 @@ backend_parallel(const struct backend *b)
 	return b->workers != NULL ? 1 : 1000 * 1000;
 }
 
+enum backend_manner
+backend_manner(const struct backend *b)
+{
+	uint32_t flags = module_table(b->me->module)->flags;
+
+	if (flags & POSTERN_RELAY)
+		return BACKEND_RELAY;
+	return flags & POSTERN_RECEIVERS ? BACKEND_RECEIVERS : BACKEND_NEUTRAL;
+}
+
 void
-backend_describe(const struct backend *b, const char *recipient, char *name,
-		 size_t size)
+backend_describe(const struct backend *b, const char *recipient,
+		 struct backend_destination *ret)
 {
 	struct postern_destination d;
 
 	memset(&d, 0, sizeof(d));
 	b->ops->describe(b->me->self, recipient, &d);
 	d.name[sizeof(d.name) - 1] = '\0';
-	snprintf(name, size, "%s", d.name[0] != '\0' ? d.name
+	snprintf(ret->name, sizeof(ret->name), "%s", d.name[0] != '\0' ? d.name
 		 : module_table(b->me->module)->name);
+	ret->connections = d.connections;
+	ret->per_minute = d.per_minute;
 }
 
 static struct postern_job *

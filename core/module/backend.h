@@ -16,15 +16,22 @@
 #include "module/module.h"
 
 struct backend;
-struct smtpc;
+struct host;
 
 enum { BACKEND_DEADLINE_MS = 10 * 60 * 1000 };	/* as postern-plugin(3) says */
+
+/* What a module says of its route; perhaps from within open(), deliver(). */
+struct backend_events {
+	void (*paused)(void *arg, const char *why);
+	void (*ready)(void *arg);
+};
 
 struct backend_place {
 	const char *route;
 	const char *hostname;
-	struct loop *loop;
-	struct smtpc *smtpc;		/* for postern_smtp_send() */
+	const struct host *host;	/* outlives the backend */
+	const struct backend_events *events;
+	void *arg;
 	int64_t deadline_ms;		/* for blocking modules; 0: the above */
 };
 
@@ -38,9 +45,22 @@ void backend_close(struct backend **b);
  * module, else a large number. */
 unsigned backend_parallel(const struct backend *b);
 
-/* Pure; writes the destination's name, at most size bytes with its NUL. */
+/* What the refusals of its next hops mean (POSTERN_RELAY, _RECEIVERS). */
+enum backend_manner {
+	BACKEND_NEUTRAL,	/* nothing is known */
+	BACKEND_RELAY,		/* one next hop that knows us */
+	BACKEND_RECEIVERS,	/* the recipients' own servers */
+};
+enum backend_manner backend_manner(const struct backend *b);
+
+/* Of a destination: its name, and what its next hop allows (0: not known). */
+struct backend_destination {
+	char name[256];
+	unsigned connections, per_minute;
+};
+/* Pure. */
 void backend_describe(const struct backend *b, const char *recipient,
-		      char *name, size_t size);
+		      struct backend_destination *ret);
 
 /* One delivery: some recipients of one item, all of one destination.  The
  * caller fills it, owns it, and borrows out what it points to until

@@ -88,7 +88,7 @@ filters_check(const struct node *list, struct diags *d)
 			nothing.mark = *e.mark;
 			e.block = &nothing;
 		}
-		ok &= module_check(m, e.block, what, d);
+		ok &= module_check(m, e.block, what, NULL, NULL, d);
 	}
 	return ok;
 }

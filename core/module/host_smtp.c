@@ -1,8 +1,14 @@
-/* host_smtp.c - a job goes to the SMTP client */
+/* host_smtp.c - a job goes to the SMTP client
+ *
+ * The certificates that the plan names are fetched first; when they are there
+ * already, as mostly, the client has the job before postern_smtp_send()
+ * returns.
+ */
 #include "module/job.h"
 
 #include "base/ip.h"
 #include "base/macros.h"
+#include "io/tls_store.h"
 #include "smtpc/smtpc.h"
 
 #include <string.h>
@@ -18,16 +24,76 @@ SAME_TIMEOUT(DATA);
 SAME_TIMEOUT(BLOCK);
 SAME_TIMEOUT(DOT);
 SAME_TIMEOUT(QUIT);
+SAME_TIMEOUT(TLS);
+SAME_TIMEOUT(AUTH);
 _Static_assert((int)SMTPC_TIMEOUTS <= (int)POSTERN_TIMEOUTS, "a place each");
+
+#define SAME_AUTH(a) \
+	_Static_assert((int)POSTERN_AUTH_##a == (int)AUTH_##a, #a)
+SAME_AUTH(XOAUTH2);
+SAME_AUTH(OAUTHBEARER);
+SAME_AUTH(PLAIN);
+SAME_AUTH(LOGIN);
 
 /* In the job's arena: what the client borrows until it is done. */
 struct smtp_attempt {
-	uint64_t ticket;
+	uint64_t ticket;		/* with the client, or 0 */
+	uint64_t files;			/* certificates are being read, or 0 */
 	struct smtpc_plan plan;
 	struct smtpc_message message;
+	struct tls_files wanted;
 	struct ip source;
 	size_t *places;			/* of its recipients in the job */
+	int32_t (*failed)(void *self, postern_job *job,
+			  const struct postern_outcome *o);
+	bool cancelled;
 };
+
+/* --- the end --------------------------------------------------------- */
+
+static void
+attempt_release(struct smtp_attempt *s)
+{
+	tls_identity_unref(&s->plan.identity);
+	tls_trust_unref(&s->plan.trust);
+}
+
+/* No recipient was ever named: a matter between the gateway and the host. */
+static bool
+failed_before_recipients(const struct postern_job *j)
+{
+	const struct smtp_attempt *s = j->smtp;
+
+	for (size_t i = 0; i < s->message.rcpt_count; i++) {
+		const struct outcome *o = &j->outer->outcomes[s->places[i]];
+
+		if (outcome_delivered(o) || o->phase == PHASE_NONE ||
+		    o->phase > PHASE_AUTH)
+			return false;
+	}
+	return true;
+}
+
+/* Asks the module; true: the job is its own again. */
+static bool
+module_takes_back(struct postern_job *j)
+{
+	struct smtp_attempt *s = j->smtp;
+	const struct outcome *o = &j->outer->outcomes[s->places[0]];
+	char enhanced[24];
+	const struct postern_outcome told = {
+		.code = o->code, .phase = (int32_t)o->phase, .text = o->text,
+		.host = o->host,
+		.enhanced = enhanced_text(o->enhanced, enhanced,
+					  sizeof(enhanced)),
+	};
+
+	if (s->failed == NULL || s->cancelled || !failed_before_recipients(j))
+		return false;
+	j->state = JOB_OPEN;
+	return s->failed(j->backend->me->self, j, &told) == 1 ||
+	       j->state != JOB_OPEN;
+}
 
 static void
 on_settled(void *arg, size_t i, const struct outcome *o)
@@ -44,11 +110,81 @@ on_done(void *arg)
 {
 	struct postern_job *j = arg;
 
+	attempt_release(j->smtp);
+	if (module_takes_back(j))
+		return;
 	j->state = JOB_SETTLED;
 	job_finish(j);
 }
 
 static const struct smtpc_events events = { on_settled, on_done };
+
+/* It ends before the client was asked. */
+static void
+ends_here(struct postern_job *j, enum phase phase, const char *words)
+{
+	struct smtp_attempt *s = j->smtp;
+	struct outcome o = { .code = 0 };
+
+	outcome_set(&o, OUTCOME_LOCAL, phase, "%s", words);
+	for (size_t i = 0; i < s->message.rcpt_count; i++)
+		j->outer->outcomes[s->places[i]] = o;
+	attempt_release(s);
+	if (module_takes_back(j))
+		return;
+	j->state = JOB_SETTLED;
+	job_finish_soon(j);
+}
+
+/* --- certificates ---------------------------------------------------- */
+
+static void
+hand_over(struct postern_job *j)
+{
+	struct smtp_attempt *s = j->smtp;
+
+	s->ticket = smtpc_send(j->backend->host->smtpc, &s->plan, &s->message,
+			       &events, j);
+}
+
+static void
+on_files(void *arg, const struct tls_made *made, const struct error *err)
+{
+	struct postern_job *j = arg;
+	struct smtp_attempt *s = j->smtp;
+
+	s->files = 0;
+	if (err != NULL) {
+		ends_here(j, PHASE_STARTTLS, err->text);
+		return;
+	}
+	if (made->identity != NULL)
+		s->plan.identity = tls_identity_ref(made->identity);
+	if (made->trust != NULL)
+		s->plan.trust = tls_trust_ref(made->trust);
+	hand_over(j);
+}
+
+static void
+begin(struct postern_job *j)
+{
+	struct smtp_attempt *s = j->smtp;
+	uint64_t ticket;
+
+	if (s->wanted.certificate == NULL && !s->wanted.trust) {
+		hand_over(j);
+		return;
+	}
+	if (j->backend->host->tls == NULL) {
+		ends_here(j, PHASE_STARTTLS, "there is no TLS here");
+		return;
+	}
+	ticket = tls_store_get(j->backend->host->tls, &s->wanted, on_files, j);
+	if (ticket != 0)
+		s->files = ticket;
+}
+
+/* --- the plan -------------------------------------------------------- */
 
 static const char *
 copy(struct arena *a, const char *s)
@@ -56,24 +192,89 @@ copy(struct arena *a, const char *s)
 	return s ? arena_strdup(a, s) : NULL;
 }
 
-/* False when the plan is none; *why says it. */
-static bool
-plan_copy(struct postern_job *j, const struct postern_smtp_plan *from,
-	  const char **why)
+/* What is wrong with a plan, or NULL. */
+static const char *
+plan_fault(const struct postern_smtp_plan *p)
+{
+	struct ip ip;
+
+	if (p->host_count == 0)
+		return "a plan without a host";
+	if (p->port > 65535)
+		return "a plan with a port above 65535";
+	if (p->source != NULL && !ip_parse(span_of(p->source), &ip))
+		return "a plan whose source is not an address";
+	if (p->tls < POSTERN_TLS_NONE || p->tls > POSTERN_TLS_IMPLICIT)
+		return "a plan with an unknown kind of TLS";
+	if (p->auth & ~(AUTH_XOAUTH2 | AUTH_OAUTHBEARER | AUTH_PLAIN |
+			AUTH_LOGIN))
+		return "a plan with an unknown login";
+	if (p->auth != 0 && (p->user == NULL || p->secret == NULL))
+		return "a plan with a login that lacks its user or its secret";
+	if (p->auth != 0 && (strlen(p->secret) > AUTH_TOKEN_MAX ||
+			     strlen(p->user) > LIMIT_PATH))
+		return "a plan whose user or secret is too long";
+	return NULL;
+}
+
+static void
+plan_source(struct postern_job *j, const char *source)
+{
+	struct smtp_attempt *s = j->smtp;
+
+	if (source == NULL)
+		source = j->backend->host->source;
+	if (source != NULL && ip_parse(span_of(source), &s->source))
+		s->plan.source = &s->source;
+}
+
+static void
+secret_forget(void *secret)
+{
+	explicit_bzero(secret, strlen(secret));
+}
+
+static void
+plan_login(struct postern_job *j, const struct postern_smtp_plan *from)
+{
+	struct auth_credentials *to = &j->smtp->plan.auth;
+	char *secret;
+
+	if (from->auth == 0)
+		return;
+	secret = arena_strdup(j->arena, from->secret);
+	arena_on_free(j->arena, secret_forget, secret);
+	*to = (struct auth_credentials){
+		.mechanisms = from->auth, .secret = secret,
+		.user = arena_strdup(j->arena, from->user),
+	};
+}
+
+static void
+plan_tls(struct postern_job *j, const struct postern_smtp_plan *from)
+{
+	struct smtp_attempt *s = j->smtp;
+	bool implicit = from->tls == POSTERN_TLS_IMPLICIT;
+
+	s->plan.tls = implicit ? TLS_VERIFY : (enum tls_policy)from->tls;
+	s->plan.implicit = implicit;
+	s->plan.server_name = copy(j->arena, from->server_name);
+	if (from->tls == POSTERN_TLS_NONE)
+		return;
+	s->wanted = (struct tls_files){
+		.certificate = copy(j->arena, from->certificate),
+		.key = copy(j->arena, from->key),
+		.trust = s->plan.tls == TLS_VERIFY,
+		.trust_file = copy(j->arena, from->trust_file),
+	};
+}
+
+static void
+plan_copy(struct postern_job *j, const struct postern_smtp_plan *from)
 {
 	struct smtp_attempt *s = j->smtp;
 	const char **hosts;
 
-	if (from->host_count == 0 || from->port > 65535) {
-		*why = from->port > 65535 ? "a plan with a port above 65535"
-					  : "a plan without a host";
-		return false;
-	}
-	if (from->source != NULL
-	    && !ip_parse(span_of(from->source), &s->source)) {
-		*why = "a plan whose source is not an address";
-		return false;
-	}
 	hosts = arena_array(j->arena, from->host_count, sizeof(*hosts));
 	for (size_t i = 0; i < from->host_count; i++)
 		hosts[i] = arena_strdup(j->arena, from->hosts[i]);
@@ -83,13 +284,15 @@ plan_copy(struct postern_job *j, const struct postern_smtp_plan *from,
 		.port = (uint16_t)from->port,
 		.helo = from->helo ? copy(j->arena, from->helo)
 				   : j->backend->me->hostname,
-		.source = from->source ? &s->source : NULL,
 		.reuse = from->idle_ms < 0 ? 1 : from->reuse,
 		.idle_ms = MAX(from->idle_ms, 0),
 	};
 	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)
 		s->plan.timeouts_ms[i] = MAX(from->timeouts_ms[i], 0);
-	return true;
+	s->failed = from->failed;
+	plan_source(j, from->source);
+	plan_login(j, from);
+	plan_tls(j, from);
 }
 
 static void
@@ -123,39 +326,54 @@ refuse(struct postern_job *j, const char *why)
 		postern_settle_rest(j, &o);
 }
 
+static const char *
+misplaced(const struct postern_job *job)
+{
+	if (job->backend->workers != NULL)
+		return "in a blocking backend";
+	if (job->state != JOB_OPEN)
+		return "for a job that is over";
+	if (job->reading || job->wanted)
+		return "while a read is under way";
+	return NULL;
+}
+
 void
 postern_smtp_send(postern_job *job, const struct postern_smtp_plan *given)
 {
 	const struct postern_module *t = module_table(job->backend->me->module);
 	struct postern_smtp_plan plan;
-	const char *why = NULL;
+	const char *why;
 
 	memset(&plan, 0, sizeof(plan));
 	memcpy(&plan, given, t->sizes[POSTERN_SIZEOF_PLAN]);
 	if (job->state == JOB_DEAD)
 		return;
-	if (job->backend->workers != NULL)
-		why = "in a blocking backend";
-	else if (job->state != JOB_OPEN)
-		why = "for a job that is over";
-	else if (job->reading || job->wanted)
-		why = "while a read is under way";
-	if (why == NULL) {
-		job->smtp = ARENA_NEW(job->arena, struct smtp_attempt);
-		plan_copy(job, &plan, &why);
-	}
+	why = misplaced(job);
+	if (why == NULL)
+		why = plan_fault(&plan);
 	if (why != NULL) {
 		refuse(job, why);
 		return;
 	}
+	job->smtp = ARENA_NEW(job->arena, struct smtp_attempt);
+	plan_copy(job, &plan);
 	message_fill(job);
 	job->state = JOB_SMTP;
-	job->smtp->ticket = smtpc_send(job->backend->smtpc, &job->smtp->plan,
-				       &job->smtp->message, &events, job);
+	begin(job);
 }
 
 void
 job_smtp_cancel(struct postern_job *j)
 {
-	smtpc_cancel(j->backend->smtpc, j->smtp->ticket);
+	struct smtp_attempt *s = j->smtp;
+
+	s->cancelled = true;
+	if (s->files != 0) {
+		tls_store_forget(j->backend->host->tls, s->files);
+		s->files = 0;
+		ends_here(j, PHASE_NONE, "broken off by us");
+		return;
+	}
+	smtpc_cancel(j->backend->host->smtpc, s->ticket);
 }

@@ -20,6 +20,9 @@ instance_new(struct module *m, const struct instance_place *place)
 	me->self = arena_alloc(a, MAX(m->table.self_size, 1));
 	me->loop = place->loop;
 	me->blocking = place->blocking;
+	me->host = place->host;
+	me->events = place->events;
+	me->arg = place->arg;
 	me->route = arena_strdup(a, place->route ? place->route : "");
 	me->hostname = arena_strdup(a, place->hostname ? place->hostname : "");
 	me->log.room = m->table.name;
@@ -62,14 +65,18 @@ instance_check(struct postern_instance *me, struct error *err)
 
 bool
 module_check(struct module *m, const struct node *block, const char *what,
+	     const struct module_access *access, uint64_t *print,
 	     struct diags *d)
 {
 	struct instance_place nowhere = { .route = "" };
 	AUTO(instance_free) struct postern_instance *me
 		= instance_new(m, &nowhere);
+	struct options_target to = { .what = what, .self = me->self,
+				     .arena = me->arena, .access = access };
 	struct error err;
+	uint64_t ignored;
 
-	if (!options_bind(m, block, what, me->self, me->arena, d))
+	if (!options_bind(m, block, &to, print ? print : &ignored, d))
 		return false;
 	if (instance_check(me, &err))
 		return true;
@@ -101,16 +108,20 @@ instance_open(struct module *m, const struct node *block,
 		= instance_new(m, place);
 	AUTO(diags_free) struct diags *d = diags_new();
 	char what[100];
+	struct options_target to = { .what = what, .self = me->self,
+				     .arena = me->arena };
 	struct postern_instance *ret;
+	uint64_t print;
 
 	snprintf(what, sizeof(what), "module `%s'", m->table.name);
-	if (!options_bind(m, block, what, me->self, me->arena, d)) {
+	if (!options_bind(m, block, &to, &print, d)) {
 		diags_error(d, what, err);
 		return NULL;
 	}
 	if (m->table.open != NULL) {
 		me->failing = err;
 		if (!ask(me, m->table.open(me->self, me), err)) {
+			instance_questions_end(me);
 			instance_timers_end(me);
 			return NULL;
 		}
@@ -129,6 +140,7 @@ instance_close(struct postern_instance **ptr)
 		return;
 	if (me->module->table.close != NULL)
 		me->module->table.close(me->self);
+	instance_questions_end(me);
 	instance_timers_end(me);
 	instance_free(ptr);
 }

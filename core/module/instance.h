@@ -5,7 +5,10 @@
 #include "base/log.h"
 #include "module/loaded.h"
 
+struct host;
 struct module_timer;
+struct question;
+struct tickets;
 
 struct postern_instance {
 	struct module *module;
@@ -15,8 +18,13 @@ struct postern_instance {
 	const char *route, *hostname;
 	struct log log;			/* read by any thread */
 	bool blocking;			/* its jobs run on a worker */
+	const struct host *host;	/* NULL: no services */
+	const struct backend_events *events;	/* NULL: not a backend */
+	void *arg;			/* for them */
 	struct tickets *timers;		/* NULL: none yet */
 	struct module_timer *first_timer;
+	struct tickets *asked;		/* NULL: none yet */
+	struct question *questions;
 	struct error *failing;		/* postern_fail() may speak: here */
 	bool failed;
 };
@@ -26,5 +34,6 @@ void instance_mistake(const struct postern_instance *me, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 void instance_timers_end(struct postern_instance *me);
+void instance_questions_end(struct postern_instance *me);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "base/worker.h"
 #include "module/backend.h"
+#include "module/host.h"
 #include "module/instance.h"
 
 #include <pthread.h>
@@ -37,9 +38,10 @@ struct backend {
 	struct postern_instance *me;
 	const struct postern_backend *ops;
 	struct loop *loop;
-	struct smtpc *smtpc;
+	const struct host *host;
 	int64_t deadline_ms;
 	struct postern_job *jobs;	/* those the module may still touch */
+	struct postern_action_run *runs;
 
 	/* blocking backends */
 	struct workers *workers;	/* NULL: does not block */
@@ -99,5 +101,8 @@ void job_free(struct postern_job *j);
 
 /* A job that is with the SMTP client comes back soon. */
 void job_smtp_cancel(struct postern_job *j);
+
+/* action.c: all that are under way, before the instance is closed */
+void actions_end(struct backend *b);
 
 #endif

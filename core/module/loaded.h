@@ -21,6 +21,7 @@ struct module {
 	struct postern_option *options;	/* never NULL */
 	struct schema_key *schema;
 	size_t option_count;		/* with those of blocks */
+	size_t slots;			/* that their values take (options.h) */
 };
 
 /* Checks what the file has and copies it.  NULL with err: which says what is
@@ -34,14 +35,21 @@ void module_drop(struct module **m);
 /* [a-z0-9_-], at most 64 of them: may be part of a file's name. */
 bool module_name_valid(const char *name);
 
-/* --- options.c ------------------------------------------------------- */
+/* --- options.c, options_bind.c ---------------------------------------- */
 
 /* Copies the rows (NULL: none) and makes a schema of them. */
 bool options_adopt(struct module *m, const struct postern_option *rows,
 		   struct error *err);
-/* Fills self (zeroed) from a block; see schema_bind. */
+struct options_target {
+	const char *what;		/* names the block in messages */
+	void *self;			/* zeroed */
+	struct arena *arena;		/* of what self points to */
+	const struct module_access *access;	/* NULL: paths are not tried */
+};
+/* Fills self from a block; see schema_bind.  *print changes with any value,
+ * also with that of a secret in a file. */
 bool options_bind(const struct module *m, const struct node *block,
-		  const char *what, void *self, struct arena *arena,
+		  const struct options_target *to, uint64_t *print,
 		  struct diags *d);
 
 /* --- search.c -------------------------------------------------------- */

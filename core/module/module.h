@@ -14,6 +14,8 @@
 #include "base/worker.h"
 #include "conf/schema.h"
 
+struct backend_events;
+struct host;
 struct postern_module;
 struct module;
 
@@ -37,10 +39,20 @@ void module_each(void (*row)(void *arg, const struct module *m), void *arg);
 /* The options as a schema, for binding and for the manual. */
 const struct schema_key *module_schema(const struct module *m);
 
+/* Whether the gateway, as the user that it becomes, can read a file; words
+ * when not. */
+struct module_access {
+	bool (*can_read)(void *arg, const char *path, struct error *err);
+	void *arg;
+};
+
 /* Binds block (NULL: defaults) as an instance's options and runs the
- * module's own check, without opening anything.  Messages go to d. */
+ * module's own check, without opening anything.  Messages go to d.  access
+ * may be NULL: files are not looked at.  *print (print may be NULL) is
+ * another number for other options, secrets in files included. */
 bool module_check(struct module *m, const struct node *block,
-		  const char *what, struct diags *d);
+		  const char *what, const struct module_access *access,
+		  uint64_t *print, struct diags *d);
 
 /* --- instances ------------------------------------------------------- */
 
@@ -51,6 +63,10 @@ struct instance_place {
 	const char *route;		/* "" : gateway-wide */
 	const char *hostname;
 	struct loop *loop;		/* whose callbacks it gets */
+	const struct host *host;	/* services; NULL: none, as for filters */
+	/* A backend's: what its postern_pause() and postern_ready() become. */
+	const struct backend_events *events;
+	void *arg;
 	bool blocking;			/* its jobs run on a worker: no timers */
 };
 

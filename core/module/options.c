@@ -1,32 +1,14 @@
-/* options.c - a module's rows become a schema, and values its self
- *
- * conf/ fills structures of our own types; a module's fields have those of
- * the ABI.  So binding goes to a row of slots first, one for each option,
- * and from there into self.
- */
-#include "module/loaded.h"
+/* options.c - a module's rows are checked, copied, and become a schema */
+#include "module/options.h"
 
-#include "base/limits.h"
 #include "base/macros.h"
-#include "base/mem.h"
 
 #include <string.h>
 
 enum { OPTIONS_MAX = 200, BLOCKS_DEEP = 4 };
 
-union slot {
-	bool truth;
-	int word;
-	int64_t number;
-	char *text;
-	struct strings list;
-};
 
-/* By POSTERN_STRING and so on: what conf/ calls it, and the field in self. */
-static const struct type {
-	enum key_type conf;
-	uint32_t size, align;
-} types[] = {
+const struct option_type option_types[OPTION_TYPES] = {
 	[POSTERN_STRING]   = { T_STRING, sizeof(char *), _Alignof(char *) },
 	[POSTERN_BOOL]     = { T_BOOL, 4, 4 },
 	[POSTERN_INT]      = { T_INT, 8, _Alignof(int64_t) },
@@ -37,6 +19,10 @@ static const struct type {
 	[POSTERN_STRINGS]  = { T_STRINGS, sizeof(struct postern_strings),
 			       _Alignof(struct postern_strings) },
 	[POSTERN_BLOCK]    = { T_BLOCK, 0, 1 },
+	[POSTERN_SECRET]   = { T_SECRET, sizeof(char *), _Alignof(char *) },
+	/* not in conf/: it stands for several keys */
+	[POSTERN_SMTP]     = { T_NODE, sizeof(struct postern_smtp_plan),
+			       _Alignof(struct postern_smtp_plan) },
 };
 
 static bool
@@ -81,26 +67,53 @@ fallback_valid(const struct postern_option *o)
 	case POSTERN_PATH:
 		return s.n > 0 && span_find(s, '$') == s.n;
 	case POSTERN_BLOCK:
+	case POSTERN_SECRET:
 		return false;
 	default:
 		return true;
 	}
 }
 
+/* A plan is as large as the module's header had it. */
+uint32_t
+option_size(const struct module *m, const struct postern_option *o)
+{
+	return o->type == POSTERN_SMTP
+		? MIN(m->table.sizes[POSTERN_SIZEOF_PLAN],
+		      (uint32_t)sizeof(struct postern_smtp_plan))
+		: option_types[o->type].size;
+}
+
+static bool
+flags_valid(const struct postern_option *o, struct error *err)
+{
+	if (o->flags & ~(uint32_t)(POSTERN_REQUIRED | POSTERN_READABLE))
+		return error_set(err, ERROR_CONFIG, "option `%s': this Postern "
+				 "does not know all of its flags", o->key);
+	if ((o->flags & POSTERN_READABLE) && o->type != POSTERN_PATH)
+		return error_set(err, ERROR_CONFIG, "option `%s': only a path "
+				 "can be readable", o->key);
+	if ((o->flags & POSTERN_REQUIRED) && o->type == POSTERN_SMTP)
+		return error_set(err, ERROR_CONFIG, "option `%s' stands for "
+				 "several keys: none can be required", o->key);
+	return true;
+}
+
 static bool
 field_valid(const struct module *m, const struct postern_option *o,
 	    struct error *err)
 {
-	const struct type *t = &types[o->type];
+	const struct option_type *t = &option_types[o->type];
+	uint32_t size = option_size(m, o);
 
 	if (o->type == POSTERN_BLOCK)
 		return true;
-	if (o->size != 0 && o->size != t->size)
+	if (o->size != 0 && o->size != size)
 		return error_set(err, ERROR_CONFIG, "option `%s': the field has "
 				 "%u octets, the type %u", o->key, o->size,
-				 t->size);
+				 size);
 	if (o->offset > m->table.self_size
-	    || m->table.self_size - o->offset < t->size)
+	    || m->table.self_size - o->offset < size)
 		return error_set(err, ERROR_CONFIG, "option `%s': the field is "
 				 "outside of self, which has %zu octets",
 				 o->key, m->table.self_size);
@@ -120,12 +133,11 @@ row_valid(const struct module *m, const struct postern_option *o,
 	if (n == 0 || key[n] != '\0')
 		return error_set(err, ERROR_CONFIG, "option `%s': a key consists "
 				 "of a-z, 0-9 and _", key);
-	if (o->type < 0 || (size_t)o->type >= ARRAY_SIZE(types))
+	if (o->type < 0 || (size_t)o->type >= OPTION_TYPES)
 		return error_set(err, ERROR_CONFIG, "option `%s': this Postern "
 				 "has no type %d", key, o->type);
-	if (o->flags & ~(uint32_t)POSTERN_REQUIRED)
-		return error_set(err, ERROR_CONFIG, "option `%s': this Postern "
-				 "does not know all of its flags", key);
+	if (!flags_valid(o, err))
+		return false;
 	if (o->help == NULL || o->help[0] == '\0')
 		return error_set(err, ERROR_CONFIG, "option `%s' has no help", key);
 	if (o->type == POSTERN_ENUM && (!o->words || !o->words[0]))
@@ -186,6 +198,8 @@ rows_adopt(struct module *m, const struct postern_option *rows,
 		       MIN(stride, sizeof(*v)));
 		if (!row_valid(m, &v[i], err))
 			return false;
+		if (v[i].type == POSTERN_SMTP)
+			m->option_count += SMTP_KEYS;
 		if (key_taken(v, i, v[i].key))
 			return error_set(err, ERROR_CONFIG, "option `%s' is "
 					 "there twice", v[i].key);
@@ -198,106 +212,110 @@ rows_adopt(struct module *m, const struct postern_option *rows,
 	return true;
 }
 
-/* Slots are numbered as the rows come, blocks in their place. */
-static struct schema_key *
-rows_schema(struct arena *a, const struct postern_option *rows, size_t *slot)
+/* --- the schema ------------------------------------------------------ */
+
+struct schema_maker {
+	struct arena *arena;
+	size_t slot;			/* the next that is free */
+	struct error *err;
+};
+
+static bool rows_schema(struct schema_maker *mk,
+			const struct postern_option *rows,
+			struct schema_key **ret);
+
+static size_t
+keys_count(const struct schema_key *keys)
 {
 	size_t n = 0;
-	struct schema_key *keys;
 
-	while (rows[n].key != NULL)
+	while (keys[n].name != NULL)
 		n++;
-	keys = arena_array(a, n + 1, sizeof(*keys));
-	for (size_t i = 0; i < n; i++) {
-		const struct postern_option *o = &rows[i];
+	return n;
+}
 
-		keys[i] = (struct schema_key){
-			.name = o->key, .type = types[o->type].conf,
-			.flags = o->flags & POSTERN_REQUIRED ? KEY_REQUIRED : 0,
-			.fallback = o->fallback, .words = o->words,
-			.min = o->min, .max = o->max, .help = o->help,
-		};
-		if (o->type == POSTERN_BLOCK)
-			keys[i].keys = rows_schema(a, o->block, slot);
-		else
-			keys[i].offset = (*slot)++ * sizeof(union slot);
+static bool
+row_schema(struct schema_maker *mk, const struct postern_option *o,
+	   struct schema_key *key)
+{
+	struct schema_key *nested = NULL;
+
+	*key = (struct schema_key){
+		.name = o->key, .type = option_types[o->type].conf,
+		.flags = o->flags & POSTERN_REQUIRED ? KEY_REQUIRED : 0,
+		.fallback = o->fallback, .words = o->words,
+		.min = o->min, .max = o->max, .help = o->help,
+	};
+	if (o->type != POSTERN_BLOCK) {
+		key->offset = mk->slot++ * sizeof(union slot);
+		return true;
 	}
-	return keys;
+	if (!rows_schema(mk, o->block, &nested))
+		return false;
+	key->keys = nested;
+	return true;
+}
+
+/* One row that stands for several keys. */
+static bool
+smtp_schema(struct schema_maker *mk, const struct postern_option *o,
+	    struct schema_key **ret)
+{
+	size_t offset = mk->slot * sizeof(union slot);
+
+	mk->slot += SMTP_SLOTS;
+	return smtp_options_schema(o->fallback, offset, mk->arena, ret) ||
+	       error_set(mk->err, ERROR_CONFIG, "option `%s': its fallback "
+			 "names a key that no SMTP client has", o->key);
+}
+
+static bool
+keys_differ(const struct schema_key *keys, struct error *err)
+{
+	for (size_t i = 0; keys[i].name != NULL; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(keys[i].name, keys[j].name) == 0)
+				return error_set(err, ERROR_CONFIG, "option "
+						 "`%s' is there twice",
+						 keys[i].name);
+	return true;
+}
+
+/* Slots are numbered as the rows come, blocks in their place. */
+static bool
+rows_schema(struct schema_maker *mk, const struct postern_option *rows,
+	    struct schema_key **ret)
+{
+	struct schema_key *keys = arena_array(mk->arena, OPTIONS_MAX,
+					      sizeof(*keys));
+	size_t n = 0;
+
+	for (const struct postern_option *o = rows; o->key != NULL; o++) {
+		struct schema_key *more;
+
+		if (o->type != POSTERN_SMTP) {
+			if (!row_schema(mk, o, &keys[n++]))
+				return false;
+			continue;
+		}
+		if (!smtp_schema(mk, o, &more))
+			return false;
+		for (size_t i = keys_count(more); i > 0; i--)
+			keys[n++] = *more++;
+	}
+	*ret = keys;
+	return keys_differ(keys, mk->err);
 }
 
 bool
 options_adopt(struct module *m, const struct postern_option *rows,
 	      struct error *err)
 {
-	size_t slots = 0;
+	struct schema_maker mk = { .arena = m->arena, .err = err };
 
-	if (!rows_adopt(m, rows, BLOCKS_DEEP, &m->options, err))
+	if (!rows_adopt(m, rows, BLOCKS_DEEP, &m->options, err) ||
+	    !rows_schema(&mk, m->options, &m->schema))
 		return false;
-	m->schema = rows_schema(m->arena, m->options, &slots);
-	return true;
-}
-
-/* The list and its texts are copied: an instance outlives its file's tree. */
-static struct postern_strings
-strings_copy(const struct strings *from, struct arena *arena)
-{
-	const char **v = arena_array(arena, from->n + 1, sizeof(*v));
-
-	for (size_t i = 0; i < from->n; i++)
-		v[i] = arena_strdup(arena, from->v[i]);
-	return (struct postern_strings){ v, from->n };
-}
-
-static void
-field_fill(const struct postern_option *o, const union slot *from,
-	   char *self, struct arena *arena)
-{
-	void *field = self + o->offset;
-
-	switch (types[o->type].conf) {
-	case T_BOOL:
-		*(int32_t *)field = from->truth;
-		break;
-	case T_ENUM:
-		*(int32_t *)field = from->word;
-		break;
-	case T_STRINGS:
-		*(struct postern_strings *)field
-			= strings_copy(&from->list, arena);
-		break;
-	case T_STRING:
-	case T_PATH:
-		*(const char **)field = from->text;
-		break;
-	default:
-		*(int64_t *)field = from->number;
-		break;
-	}
-}
-
-static const union slot *
-fields_fill(const struct postern_option *rows, const union slot *from,
-	    void *self, struct arena *arena)
-{
-	for (; rows->key != NULL; rows++) {
-		if (rows->type == POSTERN_BLOCK)
-			from = fields_fill(rows->block, from, self, arena);
-		else
-			field_fill(rows, from++, self, arena);
-	}
-	return from;
-}
-
-bool
-options_bind(const struct module *m, const struct node *block,
-	     const char *what, void *self, struct arena *arena,
-	     struct diags *d)
-{
-	union slot *slots = arena_array(arena, m->option_count + 1,
-					sizeof(*slots));
-
-	if (!schema_bind(m->schema, block, what, slots, arena, d))
-		return false;
-	fields_fill(m->options, slots, self, arena);
+	m->slots = mk.slot;
 	return true;
 }

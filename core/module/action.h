@@ -1,0 +1,29 @@
+/* action.h - what the operator may ask of a backend
+ *
+ * On the delivery loop.
+ */
+#ifndef MODULE_ACTION_H
+#define MODULE_ACTION_H
+
+#include "module/backend.h"
+
+struct postern_action_run;
+
+struct action_events {
+	void (*said)(void *arg, const char *line);
+	/* The last; the run is over when this returns. */
+	void (*ended)(void *arg, bool ok, const char *line);
+};
+
+/* Begins the action called name; NULL with err when the module has none of
+ * that name (and the names that it has).  The events come later than this
+ * returns, or before. */
+struct postern_action_run *action_begin(struct backend *b, const char *name,
+					const struct action_events *ev,
+					void *arg, struct error *err);
+/* Nobody waits any more: no event is called from now on. */
+void action_abandon(struct postern_action_run **run);
+/* Is an action of it under way? */
+bool action_busy(const struct backend *b);
+
+#endif

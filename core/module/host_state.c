@@ -1,0 +1,197 @@
+/* host_state.c - a module's small things that outlive the gateway
+ *
+ * STATE/routes/ROUTE/KEY, read and written by the one thread that the host
+ * has for it: what was put first is there first.  The bytes are wiped: they
+ * are mostly tokens.
+ */
+#include "module/question.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "base/worker.h"
+#include "module/host.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+struct state_question {
+	struct question question;
+	struct task task;
+	bool forgotten;			/* the module has lost interest */
+	char *folder, *path;
+	struct buf bytes;
+	bool put, absent, ok;
+	struct error err;
+	void (*got)(void *arg, const void *bytes, int64_t n);
+	void (*kept)(void *arg, int32_t ok, const char *why);
+	void *arg;
+};
+
+static void
+state_free(struct state_question *q)
+{
+	buf_wipe(&q->bytes);
+	mem_free(q->folder);
+	mem_free(q->path);
+	mem_free(q);
+}
+
+/* What is being written is written to its end. */
+static void
+state_forgotten(struct question *question)
+{
+	container_of(question, struct state_question, question)->forgotten
+		= true;
+}
+
+/* --- on the worker --------------------------------------------------- */
+
+static void
+state_read(struct state_question *q)
+{
+	q->absent = access(q->path, F_OK) < 0 && errno == ENOENT;
+	q->ok = q->absent || file_read(&q->bytes, q->path, &q->err);
+}
+
+static void
+state_write(struct state_question *q)
+{
+	if (q->absent)
+		q->ok = unlink(q->path) == 0 || errno == ENOENT
+			|| error_errno(&q->err, "%s", q->path);
+	else
+		q->ok = file_make_folder(q->folder, 0700, &q->err) &&
+			file_replace(q->path, buf_span(&q->bytes), 0600,
+				     &q->err);
+}
+
+static void
+state_work(struct task *t)
+{
+	struct state_question *q = container_of(t, struct state_question, task);
+
+	if (q->put)
+		state_write(q);
+	else
+		state_read(q);
+}
+
+/* --- back on the loop ------------------------------------------------ */
+
+static void
+state_answer(struct state_question *q)
+{
+	struct span got = buf_span(&q->bytes);
+
+	if (q->put)
+		q->kept(q->arg, q->ok, q->ok ? "" : q->err.text);
+	else if (q->ok)
+		q->got(q->arg, got.p ? got.p : "",
+		       q->absent ? -1 : (int64_t)got.n);
+	else
+		q->got(q->arg, q->err.text, -2);
+}
+
+static void
+state_back(struct task *t)
+{
+	struct state_question *q = container_of(t, struct state_question, task);
+
+	if (!q->forgotten) {
+		question_end(&q->question);
+		state_answer(q);
+	}
+	state_free(q);
+}
+
+/* --- asking ---------------------------------------------------------- */
+
+static bool
+key_valid(const char *key)
+{
+	size_t n = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	return n > 0 && n <= 64 && key[n] == '\0';
+}
+
+static bool
+state_allowed(struct postern_instance *me, const char *key,
+	      struct error *err)
+{
+	if (!question_allowed(me, "postern_state_get() or _put()"))
+		return error_set(err, ERROR_CONFIG, "not to be had here");
+	if (!key_valid(key)) {
+		instance_mistake(me, "`%.64s' is no key for the state", key);
+		return error_set(err, ERROR_CONFIG, "not a valid key");
+	}
+	if (me->host->state != NULL)
+		return true;
+	return error_set(err, ERROR_CONFIG, "there is no folder to keep it "
+			 "in: set `state' in postern.yaml");
+}
+
+static uint64_t
+state_ask(struct postern_instance *me, struct state_question *q,
+	  const char *key)
+{
+	q->folder = mem_printf("%s/routes/%s", me->host->state, me->route);
+	q->path = mem_printf("%s/%s", q->folder, key);
+	q->question.forget = state_forgotten;
+	q->task = (struct task){ .work = state_work, .done = state_back,
+				 .home = loop_mailbox(me->loop) };
+	question_begin(&q->question, me);
+	workers_submit(me->host->files, &q->task);
+	return q->question.ticket;
+}
+
+uint64_t
+postern_state_get(postern_instance *me, const char *key,
+		  void (*done)(void *arg, const void *bytes, int64_t n),
+		  void *arg)
+{
+	struct state_question *q;
+	struct error err;
+
+	if (!state_allowed(me, key, &err)) {
+		done(arg, err.text, -2);
+		return 0;
+	}
+	q = NEW(struct state_question);
+	q->bytes = BUF_MAX(LIMIT_STATE);
+	q->got = done;
+	q->arg = arg;
+	return state_ask(me, q, key);
+}
+
+uint64_t
+postern_state_put(postern_instance *me, const char *key, const void *bytes,
+		  size_t n,
+		  void (*done)(void *arg, int32_t ok, const char *why),
+		  void *arg)
+{
+	struct state_question *q;
+	struct error err;
+
+	if (!state_allowed(me, key, &err)) {
+		done(arg, 0, err.text);
+		return 0;
+	}
+	if (n > LIMIT_STATE) {
+		instance_mistake(me, "%zu octets are too many to keep under "
+				 "`%s'", n, key);
+		done(arg, 0, "it is too large to be kept");
+		return 0;
+	}
+	q = NEW(struct state_question);
+	q->bytes = BUF_MAX(LIMIT_STATE);
+	buf_add(&q->bytes, (struct span){ bytes, bytes ? n : 0 });
+	q->put = true;
+	q->absent = bytes == NULL;
+	q->kept = done;
+	q->arg = arg;
+	return state_ask(me, q, key);
+}

@@ -1,0 +1,174 @@
+/* smtp_options.c - one table for all that speak SMTP */
+#include "module/smtp_options.h"
+
+#include "base/ip.h"
+#include "base/macros.h"
+
+#include <string.h>
+
+enum { IDLE_MOST_MS = 300 * 1000, HOUR_MS = 3600 * 1000, ROWS_MAX = 16 };
+
+#define SAME_TLS(t) _Static_assert((int)POSTERN_TLS_##t == (int)TLS_##t, #t)
+SAME_TLS(NONE);
+SAME_TLS(OPPORTUNISTIC);
+SAME_TLS(REQUIRED);
+SAME_TLS(VERIFY);
+
+static const struct schema_key rows[] = {
+	{ .name = "port", .type = T_INT, .fallback = "25",
+	  .offset = offsetof(struct smtp_options, port), .min = 1, .max = 65535,
+	  .help = "the server's port" },
+	{ .name = "tls", .type = T_ENUM, .fallback = "opportunistic",
+	  .words = "none|opportunistic|required|verify|implicit",
+	  .offset = offsetof(struct smtp_options, tls),
+	  .help = "none; opportunistic: STARTTLS where it is offered and works; "
+		  "required: STARTTLS, with any certificate; verify: STARTTLS, "
+		  "and the certificate must be right; implicit: TLS from the "
+		  "first octet, and the certificate must be right" },
+	KEY(smtp_options, server_name, T_STRING, NULL,
+	    "the name that the server's certificate must bear, where it is not "
+	    "the host's"),
+	KEY(smtp_options, certificate, T_PATH, NULL,
+	    "our certificate and its chain, for a server that asks who we are "
+	    "(PEM, the leaf first)"),
+	KEY(smtp_options, key, T_PATH, NULL,
+	    "the key of our certificate (PEM); without it, it is in the "
+	    "certificate's file"),
+	KEY(smtp_options, trust_file, T_PATH, NULL,
+	    "the authorities that may vouch for the server (PEM), instead of "
+	    "the gateway's"),
+	KEY(smtp_options, helo, T_STRING, NULL,
+	    "the name in EHLO, instead of the gateway's"),
+	KEY(smtp_options, source, T_STRING, NULL,
+	    "the address of this host that connects"),
+	{ .name = "idle", .type = T_DURATION, .fallback = "5s",
+	  .offset = offsetof(struct smtp_options, idle),
+	  .min = 0, .max = IDLE_MOST_MS,
+	  .help = "how long a connection without work is kept; 0: not at all" },
+	{ .name = "reuse", .type = T_INT, .fallback = "100",
+	  .offset = offsetof(struct smtp_options, reuse),
+	  .min = 1, .max = 100000, .help = "messages for each connection" },
+};
+_Static_assert(ARRAY_SIZE(rows) + 2 <= ROWS_MAX, "room for all rows");
+
+/* --- the table, for one option --------------------------------------- */
+
+/* "30s" as it would be written. */
+static const char *
+duration_text(int64_t ms, struct arena *a)
+{
+	int64_t seconds = ms / 1000;
+
+	return seconds % 60 ? arena_printf(a, "%llds", (long long)seconds)
+		: arena_printf(a, "%lldm", (long long)seconds / 60);
+}
+
+static struct schema_key *
+timeouts_schema(size_t offset, struct arena *a)
+{
+	struct schema_key *keys = arena_array(a, SMTPC_TIMEOUTS + 1,
+					      sizeof(*keys));
+
+	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++) {
+		const struct smtpc_timeout_row *row = &smtpc_timeout_rows[i];
+
+		keys[i] = (struct schema_key){
+			.name = row->key, .type = T_DURATION,
+			.offset = offset +
+				  offsetof(struct smtp_options, timeouts) +
+				  i * sizeof(int64_t),
+			.fallback = duration_text(row->default_ms, a),
+			.min = 1000, .max = 24 * HOUR_MS, .help = row->help,
+		};
+	}
+	return keys;
+}
+
+static bool
+fallback_take(struct schema_key *keys, struct span pair, struct arena *a)
+{
+	size_t eq = span_find(pair, '=');
+
+	for (; keys->name != NULL; keys++)
+		if (span_eq(span_sub(pair, 0, eq), span_of(keys->name))) {
+			keys->fallback = arena_span(a, span_from(pair,
+								 eq + 1)).p;
+			return eq < pair.n;
+		}
+	return false;
+}
+
+bool
+smtp_options_schema(const char *fallback, size_t offset, struct arena *a,
+		    struct schema_key **ret)
+{
+	struct schema_key *keys = arena_array(a, ROWS_MAX, sizeof(*keys));
+	struct span rest = span_of(fallback), pair;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		keys[i] = rows[i];
+		keys[i].offset += offset;
+	}
+	keys[ARRAY_SIZE(rows)] = (struct schema_key){
+		.name = "timeouts", .type = T_BLOCK,
+		.keys = timeouts_schema(offset, a),
+		.help = "how long is waited, for each step",
+	};
+	*ret = keys;
+	while (span_split(&rest, ' ', &pair))
+		if (!fallback_take(keys, pair, a))
+			return false;
+	return true;
+}
+
+/* --- values ---------------------------------------------------------- */
+
+static bool
+wrong(const char **key, const char *which, struct error *err,
+      const char *words)
+{
+	*key = which;
+	return error_set(err, ERROR_CONFIG, "`%s' %s", which, words);
+}
+
+bool
+smtp_options_check(const struct smtp_options *o, const char **key,
+		   struct error *err)
+{
+	bool verifies = o->tls == POSTERN_TLS_VERIFY ||
+			o->tls == POSTERN_TLS_IMPLICIT;
+	struct ip ip;
+
+	if (o->source != NULL && !ip_parse(span_of(o->source), &ip))
+		return wrong(key, "source", err, "must be an address of this "
+			     "host");
+	if (o->key != NULL && o->certificate == NULL)
+		return wrong(key, "key", err, "belongs to a `certificate', and "
+			     "there is none");
+	if (o->certificate != NULL && o->tls == POSTERN_TLS_NONE)
+		return wrong(key, "certificate", err, "is never shown with "
+			     "`tls: none'");
+	if (o->server_name != NULL && !verifies)
+		return wrong(key, "server_name", err, "is looked at with `tls: "
+			     "verify' or `implicit' alone");
+	if (o->trust_file != NULL && !verifies)
+		return wrong(key, "trust_file", err, "is looked at with `tls: "
+			     "verify' or `implicit' alone");
+	return true;
+}
+
+void
+smtp_options_plan(const struct smtp_options *o,
+		  struct postern_smtp_plan *plan)
+{
+	*plan = (struct postern_smtp_plan){
+		.port = (uint32_t)o->port, .reuse = (uint32_t)o->reuse,
+		.idle_ms = o->idle > 0 ? o->idle : -1,
+		.helo = o->helo, .source = o->source, .tls = o->tls,
+		.server_name = o->server_name,
+		.certificate = o->certificate, .key = o->key,
+		.trust_file = o->trust_file,
+	};
+	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)
+		plan->timeouts_ms[i] = o->timeouts[i];
+}
