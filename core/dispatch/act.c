@@ -61,6 +61,15 @@ act_take_out(struct dispatch *d, struct dispatch_act *act)
 	}
 }
 
+/* Somebody signed in, or mended a certificate: try again at once. */
+static void
+act_resume(struct dispatch *d, const struct dispatch_act *act)
+{
+	for (struct outlet *o = d->outlets; o != NULL; o = o->next)
+		if (act->route == NULL || strcmp(act->route, o->name) == 0)
+			outlet_resume(o, "the operator wants it tried");
+}
+
 /* Somebody mended the host: it need not rest any more. */
 static void
 act_wake(void *arg, struct destination *t)
@@ -97,8 +106,10 @@ dispatch_act(struct dispatch *d, struct dispatch_act *act)
 	act->changed = act->busy = 0;
 	if (act->verb == SPOOL_REMOVE || act->verb == SPOOL_HOLD)
 		act_take_out(d, act);
-	else if (act->verb == SPOOL_RETRY)
+	if (act->verb == SPOOL_RETRY) {
+		act_resume(d, act);
 		destinations_each(d, act_wake, act);
+	}
 
 	x->act = act;
 	x->op.verb = act->verb;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "dispatch/retry.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- deliveries ------------------------------------------------------ */
@@ -86,6 +87,8 @@ on_finished(struct job *job)
 	y->active = false;
 	destination_job_over(t, y);
 	delivery_judge(y, &j);
+	if (y->probe)		/* its memory stays until this turn is over */
+		outlet_probe_over(t->outlet, job);
 	outlet_job_over(t->outlet);
 	destination_run(t);
 }
@@ -122,6 +125,21 @@ delivery_turn_away(struct delivery *y, const struct outcome *why,
 		.due_ms = clock_wall_ms() + rest_ms,
 	};
 
+	delivery_judge(y, &j);
+}
+
+void
+delivery_turn_away_paused(struct delivery *y)
+{
+	const struct outlet *out = y->destination->outlet;
+	struct outcome o = { .code = 0 };
+	struct judgement j = {
+		.outcomes = &o, .single = true, .paused = true,
+		.due_ms = clock_wall_ms() + outlet_pause_ms(out),
+	};
+
+	outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "the route is paused: %s",
+		    out->pause.why);
 	delivery_judge(y, &j);
 }
 
@@ -206,7 +224,8 @@ place_rcpt(struct placing *p, size_t rcpt)
 	struct attempt *a = p->attempt;
 	struct outlet *o = attempt_outlet(a, rcpt);
 	struct span s = a->item->env->rcpts[rcpt].address.text;
-	char address[LIMIT_PATH + 1], name[256];
+	struct backend_destination what;
+	char address[LIMIT_PATH + 1];
 
 	if (o == NULL) {
 		if (p->lost == NULL)
@@ -217,27 +236,35 @@ place_rcpt(struct placing *p, size_t rcpt)
 	s = span_sub(s, 0, sizeof(address) - 1);
 	memcpy(address, s.p, s.n);
 	address[s.n] = '\0';
-	backend_describe(o->backend, address, name, sizeof(name));
-	delivery_add_rcpt(placing_delivery(p, destination_get(o, name)), rcpt);
+	backend_describe(o->backend, address, &what);
+	delivery_add_rcpt(placing_delivery(p, destination_get(o, &what)), rcpt);
+}
+
+/* It cannot even begin, by our own fault. */
+static void
+delivery_fails_here(struct delivery *y, const char *why)
+{
+	struct outcome o = { .kind = OUTCOME_LOCAL };
+	struct judgement j = { .outcomes = &o, .single = true, .tried = true };
+
+	outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "%s", why);
+	y->started_ms = clock_now_ms();
+	y->started_wall_ms = clock_wall_ms();
+	delivery_judge(y, &j);
 }
 
 static void
 place_lost(struct delivery *y)
 {
-	struct attempt *a = y->attempt;
-	struct outcome o = { .kind = OUTCOME_LOCAL };
-	struct judgement j = { .outcomes = &o, .single = true, .tried = true };
-	char id[ITEM_TEXT];
+	const struct item *item = y->attempt->item;
+	char id[ITEM_TEXT], why[200];
 
-	outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "route `%s' is gone from "
-		    "the configuration, and no other takes the message",
-		    a->item->route);
+	snprintf(why, sizeof(why), "route `%s' is gone from the configuration, "
+		 "and no other takes the message", item->route);
 	log_warning(&dispatch_log, "%s: %s; bring the route back or write one "
-		    "that matches, and reload", item_id_text(a->item->id, id),
-		    o.text);
-	y->started_ms = clock_now_ms();
-	y->started_wall_ms = clock_wall_ms();
-	delivery_judge(y, &j);
+		    "that matches, and reload", item_id_text(item->id, id),
+		    why);
+	delivery_fails_here(y, why);
 }
 
 /* The attempt must be kept alive by its caller (under_way). */
@@ -305,6 +332,58 @@ attempt_tell_uncertain(const struct attempt *a)
 			    "twice", item_id_text(a->item->id, id));
 }
 
+static size_t
+first_queued(const struct item *item)
+{
+	size_t i = 0;
+
+	while (i < item->env->rcpt_count &&
+	       item->rcpts[i].state != RCPT_QUEUED)
+		i++;
+	return i;
+}
+
+/* Signs it first where that is wanted; true: it goes on later. */
+static bool
+attempt_is_prepared_first(struct attempt *a)
+{
+	size_t i = first_queued(a->item);
+	struct outlet *o = i < a->item->env->rcpt_count ? attempt_outlet(a, i)
+							: NULL;
+
+	return o != NULL && attempt_prepare(a, o);
+}
+
+static void
+attempt_cannot_be_sent(struct attempt *a, const struct error *err)
+{
+	struct delivery *y = delivery_new(a, NULL);
+	char id[ITEM_TEXT], why[LIMIT_OUTCOME_TEXT + 60];
+
+	snprintf(why, sizeof(why), "the message cannot be signed: %s",
+		 err->text);
+	log_error(&dispatch_log, "%s: %s; it is tried again later",
+		  item_id_text(a->item->id, id), why);
+	for (size_t i = 0; i < a->item->env->rcpt_count; i++)
+		if (a->item->rcpts[i].state == RCPT_QUEUED)
+			delivery_add_rcpt(y, i);
+	delivery_fails_here(y, why);
+}
+
+/* Until here it counted itself in under_way. */
+void
+attempt_prepared(struct attempt *a, const struct error *err)
+{
+	if (a->dispatch->stopping)
+		attempt_wish(a, a->item->due_ms);
+	else if (err != NULL)
+		attempt_cannot_be_sent(a, err);
+	else
+		attempt_place(a);
+	a->under_way--;
+	settle_flush(a, NULL);
+}
+
 void
 attempt_begin(struct dispatch *d, struct item *item)
 {
@@ -316,14 +395,12 @@ attempt_begin(struct dispatch *d, struct item *item)
 	window_add(d, a);
 	attempt_count_queued(a);
 	a->under_way++;			/* until all is placed */
-	if (d->stopping) {
-		attempt_wish(a, item->due_ms);
-	} else {
+	if (!d->stopping) {
 		attempt_tell_uncertain(a);
-		attempt_place(a);
+		if (attempt_is_prepared_first(a))
+			return;
 	}
-	a->under_way--;
-	settle_flush(a, NULL);
+	attempt_prepared(a, NULL);
 }
 
 void
@@ -343,7 +420,7 @@ attempt_end(struct attempt *a)
 bool
 attempt_is_waiting(const struct attempt *a)
 {
-	if (a->leaving || a->reports > 0 || a->settling > 0)
+	if (a->leaving || a->preparing || a->reports > 0 || a->settling > 0)
 		return false;
 	for (struct delivery *y = a->deliveries; y != NULL; y = y->sibling)
 		if (y->active)
@@ -385,7 +462,7 @@ attempt_pause(struct attempt *a)
 
 	if (a->pause_ms == 0)
 		a->pause_ms = retry_pause(p, a->item->attempts + 1,
-			clock_wall_ms() - a->item->created_ms,
+			item_age_ms(a->item, clock_wall_ms()),
 			dispatch_dice(d));
 	/* given up, but somebody keeps it: a report that was not written */
 	if (a->pause_ms < 0)

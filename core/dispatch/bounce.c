@@ -14,6 +14,7 @@
 #include "dispatch/inside.h"
 
 #include "base/clock.h"
+#include "dispatch/remedy.h"
 #include "spool/draft.h"
 
 enum { REPORT_MAX = 512 * 1024, REPORT_PIECE = 16 * 1024 };
@@ -282,7 +283,8 @@ report_write(struct report *r)
 		.to = report_to(r), .envid = item->env->envid,
 		.ret = item->env->ret, .arrival_ms = item->created_ms,
 		.now_ms = clock_wall_ms(),
-		.until_ms = item->created_ms + c->retry.give_up,
+		.until_ms = item->created_ms + item->paused_ms +
+			    c->retry.give_up,
 		.attempts = item->attempts + 1,
 		.original = buf_span(&r->original),
 		.whole = r->original.len == item_size(item),
@@ -299,6 +301,7 @@ report_write(struct report *r)
 				.address = rcpt->address.text,
 				.orcpt = rcpt->orcpt, .action = t->action,
 				.outcome = &t->outcome,
+				.remedy = remedy_of(&t->outcome),
 			};
 	}
 	buf_clear(&r->text);

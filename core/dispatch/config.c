@@ -24,6 +24,9 @@ const struct schema_key retry_keys[] = {
 	DURATION(warn_after, "1h", 0, 365 * DAY,
 		 "age at which the sender is told, once, that a message "
 		 "waits; 0: never"),
+	DURATION(paused_longest, "14d", 0, 365 * DAY,
+		 "how long a message may wait for a route that is paused "
+		 "without growing older"),
 	{ 0 },
 };
 

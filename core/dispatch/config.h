@@ -11,6 +11,8 @@ struct retry_policy {
 	int64_t longest;		/* no pause exceeds this */
 	int64_t give_up;		/* age at which a message bounces */
 	int64_t warn_after;		/* age when a delay is told; 0: never */
+	int64_t paused_longest;		/* ms that a message does not age, all
+					 * pauses of its routes together */
 };
 
 struct dispatch_config {

@@ -19,6 +19,7 @@ enum {
 	REST_IN_MEMORY_MS = 3000,	/* longer ones empty the line */
 	HEALTHY_MS = 10 * 1000,		/* a success so long ago still counts */
 	IDLE_MS = 10 * 60 * 1000,
+	CONNECTIONS = 20,		/* where nobody says how many */
 	PUT_OFF_LEAST_MS = 5 * 1000,
 	PUT_OFF_MOST_MS = 10 * 60 * 1000,
 };
@@ -42,6 +43,7 @@ destination_free(struct destination *t)
 	*p = t->next;
 	d->destination_count--;
 	timer_stop(&t->timer);
+	pace_fini(&t->pace);
 	mem_free(t->name);
 	mem_free(t->words);
 	mem_free(t->why);
@@ -88,17 +90,29 @@ destination_new(struct outlet *o, const char *name, uint64_t hash)
 	return t;
 }
 
-struct destination *
-destination_get(struct outlet *o, const char *name)
+/* The route's own limits go before what the backend knows. */
+static struct destination *
+destination_suit(struct destination *t, const struct backend_destination *what)
 {
-	struct span s = span_of(name);
+	unsigned per_minute = t->outlet->per_minute;
+
+	t->connections = what->connections;
+	pace_set(&t->pace, per_minute > 0 ? per_minute : what->per_minute);
+	return t;
+}
+
+struct destination *
+destination_get(struct outlet *o, const struct backend_destination *what)
+{
+	struct span s = span_of(what->name);
 	uint64_t hash = span_hash_nocase(s) ^ (uintptr_t)o / sizeof(*o);
 	struct destination *t = *destination_bucket(o->dispatch, hash);
 
 	while (t != NULL && !(t->hash == hash && t->outlet == o &&
 			      span_eq_nocase(span_of(t->name), s)))
 		t = t->next;
-	return t != NULL ? t : destination_new(o, name, hash);
+	return destination_suit(t != NULL ? t : destination_new(o, what->name,
+								hash), what);
 }
 
 void
@@ -145,9 +159,13 @@ destination_rest_ms(const struct destination *t)
 unsigned
 destination_limit(const struct destination *t)
 {
-	unsigned limit = MIN(t->outlet->connections, t->outlet->parallel);
+	const struct outlet *o = t->outlet;
+	unsigned limit = o->connections > 0 ? o->connections
+		       : t->connections > 0 ? t->connections
+					    : CONNECTIONS;
 
-	if (t->probing)
+	limit = MIN(limit, o->parallel);
+	if (t->probing || outlet_is_paused(o))
 		return 1;
 	return t->narrow > 0 ? MIN(limit, t->narrow) : limit;
 }
@@ -204,6 +222,18 @@ destination_rest_in_idleness(struct destination *t)
 			       ? 0 : IDLE_MS);
 }
 
+static void
+destination_start(struct destination *t)
+{
+	struct delivery *y = destination_shift(t);
+
+	t->active++;
+	t->outlet->active++;
+	pace_note(&t->pace, clock_now_ms());
+	y->probe = outlet_probe_begins(t->outlet);
+	delivery_start(y);
+}
+
 void
 destination_run(struct destination *t)
 {
@@ -216,14 +246,19 @@ destination_run(struct destination *t)
 		t->probing = true;
 		timer_stop(&t->timer);
 	}
-	while (t->first != NULL && t->active < destination_limit(t)) {
+	while (t->first != NULL && t->active < destination_limit(t) &&
+	       outlet_may_start(o)) {
+		int64_t wait_ms = pace_wait_ms(&t->pace, clock_now_ms());
+
+		if (wait_ms > 0) {
+			timer_start(&t->timer, wait_ms);
+			return;
+		}
 		if (o->active >= o->parallel) {
 			destination_stall(t);
 			return;
 		}
-		t->active++;
-		o->active++;
-		delivery_start(destination_shift(t));
+		destination_start(t);
 	}
 	if (destination_is_idle(t))
 		destination_rest_in_idleness(t);
@@ -243,6 +278,10 @@ destination_add(struct destination *t, struct delivery *y)
 {
 	int64_t rest_ms = destination_rest_ms(t);
 
+	if (outlet_turns_away(t->outlet)) {
+		delivery_turn_away_paused(y);
+		return;
+	}
 	if (rest_ms > REST_IN_MEMORY_MS && t->why != NULL) {
 		delivery_turn_away(y, t->why, rest_ms);
 		return;
@@ -266,6 +305,13 @@ destination_empty(struct destination *t, int64_t rest_ms)
 {
 	while (t->first != NULL)
 		delivery_turn_away(destination_shift(t), t->why, rest_ms);
+}
+
+void
+destination_turn_away_paused(struct destination *t)
+{
+	while (t->first != NULL)
+		delivery_turn_away_paused(destination_shift(t));
 }
 
 static void
@@ -333,7 +379,7 @@ destination_praise(struct destination *t)
 	t->rest_until_ms = 0;
 	if (t->narrow > 0 && ++t->ease >= t->narrow) {
 		t->ease = 0;
-		if (++t->narrow >= t->outlet->connections)
+		if (++t->narrow >= destination_limit(t))
 			t->narrow = 0;
 	}
 }
@@ -359,7 +405,7 @@ destination_job_over(struct destination *t, const struct delivery *y)
 	for (size_t i = 0; i < y->job.rcpt_count; i++) {
 		const struct outcome *o = &y->job.outcomes[i];
 
-		if (verdict_blames_host(o))
+		if (verdict_blames_host(o, t->outlet->manner))
 			blame = o;
 		else if (o->kind == OUTCOME_REPLY)
 			answered = true;

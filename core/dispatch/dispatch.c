@@ -2,6 +2,7 @@
 #include "dispatch/inside.h"
 
 #include "base/clock.h"
+#include "module/host.h"
 
 enum { CANCEL_PATIENCE_MS = 5000 };	/* for what was cancelled */
 
@@ -25,8 +26,9 @@ dispatch_new(const struct dispatch_deps *deps)
 {
 	struct dispatch *d = NEW(struct dispatch);
 
-	d->loop = deps->loop;
-	d->smtpc = deps->smtpc;
+	d->host = deps->host;
+	d->loop = deps->host->loop;
+	d->workers = deps->workers;
 	d->dice = (uint64_t)clock_wall_ms() * 2654435761u | 1;
 	d->stopped_later.run = on_stopped;
 	timer_init(&d->patience, d->loop, on_patience);
@@ -180,6 +182,7 @@ row_of_destination(void *arg, struct destination *t)
 	}
 	rows->sum.waiting += r.waiting;
 	rows->sum.active += r.active;
+	rows->sum.limit = MAX(rows->sum.limit, r.limit);
 	if (r.last != NULL)
 		rows->sum.last = r.last;
 }
@@ -193,7 +196,10 @@ dispatch_rows(struct dispatch *d,
 			.row = row, .arg = arg, .outlet = o, .summing = true,
 			.sum = {
 				.route = o->name, .backend = o->module,
-				.limit = MIN(o->connections, o->parallel),
+				.limit = o->connections,
+				.paused = o->pause.why,
+				.paused_since_ms = o->pause.since_ms,
+				.probe_ms = outlet_pause_ms(o),
 				.delivered = o->delivered,
 				.deferred = o->deferred, .bounced = o->bounced,
 			},

@@ -13,12 +13,12 @@
 #include "spool/spool.h"
 
 struct dispatch;
-struct smtpc;
 struct backend;
+struct host;
 
 struct dispatch_deps {
-	struct loop *loop;
-	struct smtpc *smtpc;
+	const struct host *host;	/* for backends; its loop is ours */
+	struct workers *workers;	/* for signing */
 };
 
 struct dispatch *dispatch_new(const struct dispatch_deps *deps);
@@ -72,6 +72,9 @@ struct dispatch_row {
 	int64_t rest_ms;		/* not for so long from now; 0: free */
 	uint64_t delivered, deferred, bounced;
 	const char *last;		/* words of the last failure, or NULL */
+	const char *paused;		/* of a route: why; NULL: it is not */
+	int64_t paused_since_ms;	/* wall clock */
+	int64_t probe_ms;		/* from now, until it is tried again */
 };
 void dispatch_rows(struct dispatch *d,
 		   void (*row)(void *arg, const struct dispatch_row *r),

@@ -6,7 +6,8 @@
  *   attempt      one attempt of one item: its queued recipients, split into
  *   delivery     some recipients of one destination, which is one job
  *   destination  the line in which deliveries wait; concurrency and rest
- *   outlet       a route as it is here: its backend, its destinations
+ *   outlet       a route as it is here: its backend, its destinations, and
+ *                its pause
  *   report       a DSN while it is being written
  *   settlement   what became of recipients, on its way to the spool
  *
@@ -23,6 +24,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "dispatch/dispatch.h"
+#include "dispatch/pace.h"
 #include "dispatch/verdict.h"
 #include "mail/dsn.h"
 #include "module/backend.h"
@@ -30,7 +32,16 @@
 
 #include <stdatomic.h>
 
-/* --- outlet.c -------------------------------------------------------- */
+/* --- outlet.c, pause.c ------------------------------------------------ */
+
+struct pause {
+	char *why;			/* NULL: the route is not paused */
+	int64_t since_ms;		/* wall clock */
+	int64_t probe_at_ms;		/* monotonic */
+	unsigned failures;		/* of probes, one after another */
+	enum { PROBE_LATER, PROBE_DUE, PROBE_UNDER_WAY } probe;
+	struct timer timer;
+};
 
 struct outlet {
 	struct outlet *next;
@@ -39,11 +50,16 @@ struct outlet {
 	struct snapshot *snap;			/* keeps route alive */
 	const struct route *route;
 	struct backend *backend;
-	unsigned connections;			/* to one destination */
+	enum backend_manner manner;
+	struct pause pause;
+	unsigned connections;		/* to one destination; 0: as it says */
+	unsigned per_minute;		/* the same */
 	unsigned parallel, active;		/* jobs of the backend */
 	struct destination *stalled, **stalled_last; /* wait for the backend */
 	uint64_t delivered, deferred, bounced;
 	bool retired;				/* closes after its last job */
+	bool fresh;			/* opened by the present configure; */
+	bool heir;			/* the one before it was paused */
 	struct later closing;
 };
 
@@ -53,6 +69,26 @@ struct outlet *outlet_find(struct dispatch *d, const char *name);
 /* After a job has come back. */
 void outlet_job_over(struct outlet *o);
 void outlets_free(struct dispatch *d);
+/* Starts what may start, in all its destinations. */
+void outlet_run(struct outlet *o);
+/* Sends whatever waits in its lines back to the spool. */
+void outlet_empty(struct outlet *o);
+
+void pause_init(struct outlet *o);
+void pause_fini(struct outlet *o);
+bool outlet_is_paused(const struct outlet *o);
+/* Paused, and it is not yet time for a probe: nothing need wait here. */
+bool outlet_turns_away(const struct outlet *o);
+/* Not paused, or a probe is due. */
+bool outlet_may_start(const struct outlet *o);
+int64_t outlet_pause_ms(const struct outlet *o);	/* until the next probe */
+void outlet_pause(struct outlet *o, const char *why);
+void outlet_resume(struct outlet *o, const char *how);
+/* All of its mail is due now. */
+void outlet_retry_all(struct outlet *o);
+/* A delivery starts: is it a probe?  And that one has been judged. */
+bool outlet_probe_begins(struct outlet *o);
+void outlet_probe_over(struct outlet *o, const struct job *job);
 
 /* --- destination.c --------------------------------------------------- */
 
@@ -71,6 +107,8 @@ struct destination {
 	int64_t rest_until_ms;			/* monotonic; 0: none */
 	int64_t rested_ms, succeeded_ms;	/* when, monotonic */
 	int64_t pace_ms;			/* what a job takes, smoothed */
+	unsigned connections;		/* as the backend says; 0: not */
+	struct pace pace;			/* messages a minute */
 	struct outcome *why;		/* the latest of them, or NULL */
 	struct timer timer;		/* end of rest, end of idleness */
 	uint64_t delivered, deferred, bounced;
@@ -78,8 +116,12 @@ struct destination {
 	struct delivery *filling;		/* scratch of attempt.c */
 };
 
-/* Finds or makes it.  Kept until it has been idle for a while. */
-struct destination *destination_get(struct outlet *o, const char *name);
+/* Finds or makes it, with what the backend says of it now.  Kept until it
+ * has been idle for a while. */
+struct destination *destination_get(struct outlet *o,
+				    const struct backend_destination *what);
+/* Sends whatever waits in the line away, for as long as the route pauses. */
+void destination_turn_away_paused(struct destination *t);
 /* Puts a delivery in the line, and starts what may start; it is turned away
  * at once while the destination rests. */
 void destination_add(struct destination *t, struct delivery *y);
@@ -107,7 +149,7 @@ struct delivery {
 	struct delivery *next;			/* in the line */
 	struct delivery *sibling, **self;	/* of the attempt */
 	size_t *rcpts, room, one;	/* indexes; one: the usual case */
-	bool active;
+	bool active, probe;
 	int64_t started_ms;			/* monotonic */
 	int64_t started_wall_ms;
 	char id[ITEM_TEXT];
@@ -123,6 +165,10 @@ struct attempt {
 	unsigned reports, settling;	/* being written, not yet home */
 	size_t queued;				/* recipients that are */
 	bool counts;				/* as an attempt of the item */
+	bool pauses;			/* it waits for a paused route */
+	bool preparing;			/* a worker has its item */
+	bool resealed;			/* the spool has it without these
+					 * signatures */
 	bool leaving;			/* the last settlement is posted */
 	int64_t due_ms;			/* wall; INT64_MAX: nobody said */
 	int64_t pause_ms;		/* once it was asked for; 0: not */
@@ -134,6 +180,8 @@ struct attempt {
 
 /* Takes the item, for which there is room in the window. */
 void attempt_begin(struct dispatch *d, struct item *item);
+/* It goes on: it needs no signature, has it, or cannot get it (err). */
+void attempt_prepared(struct attempt *a, const struct error *err);
 /* After the last settlement came home. */
 void attempt_end(struct attempt *a);
 /* Nothing of it is with a backend or on its way to the spool. */
@@ -153,12 +201,20 @@ void delivery_start(struct delivery *y);
 /* Without having been tried: its destination rests for so long. */
 void delivery_turn_away(struct delivery *y, const struct outcome *why,
 			int64_t rest_ms);
+/* Without having been tried: its route is paused. */
+void delivery_turn_away_paused(struct delivery *y);
 /* Back to the spool without a word, because there are too many. */
 void delivery_put_off(struct delivery *y, int64_t pause_ms);
 /* Out of its attempt and out of memory soon; it is in no line any more. */
 void delivery_end(struct delivery *y);
 /* Waiting ones of a retired outlet go where the new rules say. */
 void delivery_move(struct delivery *y);
+
+/* --- prepare.c ------------------------------------------------------- */
+
+/* False: there is nothing to be done, or not now.  Else attempt_prepared()
+ * follows. */
+bool attempt_prepare(struct attempt *a, const struct outlet *o);
 
 /* --- judge.c --------------------------------------------------------- */
 
@@ -167,6 +223,7 @@ void delivery_move(struct delivery *y);
 struct judgement {
 	const struct outcome *outcomes;
 	bool single, tried;
+	bool paused;			/* not tried, for the route is */
 	int64_t due_ms;				/* wall, when not tried */
 };
 void delivery_judge(struct delivery *y, const struct judgement *j);
@@ -244,7 +301,8 @@ enum { DESTINATION_BUCKETS = 1024 };
 
 struct dispatch {
 	struct loop *loop;
-	struct smtpc *smtpc;
+	const struct host *host;
+	struct workers *workers;
 	struct spool *spool;
 	struct snapshot *snap;			/* in force */
 	const struct dispatch_config *config;

@@ -8,6 +8,7 @@
 #include "dispatch/inside.h"
 
 #include "base/clock.h"
+#include "dispatch/remedy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,7 +57,7 @@ outcome_words(const struct judging *g, const struct outcome *o, char *buf,
 	const struct destination *t = g->delivery->destination;
 	size_t n = 0;
 
-	if (!g->j->tried)
+	if (!g->j->tried && !g->j->paused)
 		n = (size_t)snprintf(buf, size, "not tried, %.100s rests: ",
 				     t != NULL ? t->name : "the host");
 	outcome_text(o, buf + n, size - n);
@@ -136,6 +137,12 @@ apply(struct judging *g, size_t rcpt, enum verdict v, const struct outcome *o)
 		attempt_wish(a, clock_wall_ms());
 		rcpt_waits(g, rcpt, o);
 		break;
+	case VERDICT_PAUSE:
+		attempt_wish(a, clock_wall_ms() +
+				outlet_pause_ms(g->delivery->destination->outlet));
+		a->pauses = true;
+		rcpt_waits(g, rcpt, o);
+		break;
 	}
 	/* the rest of a long list made progress: that was no failure */
 	if (g->counts && (v == VERDICT_RETRY || v == VERDICT_BOUNCE))
@@ -164,11 +171,26 @@ outcome_alike(const struct outcome *a, const struct outcome *b)
 		strcmp(a->host, b->host) == 0);
 }
 
+/* The route is paused by what its next hop said. */
+static void
+pause_for(struct judging *g, const struct outcome *o)
+{
+	const char *remedy = remedy_of(o);
+	char words[WORDS], why[WORDS + 400];
+
+	outcome_text(o, words, sizeof(words));
+	snprintf(why, sizeof(why), "%s%s%s", words, remedy ? ". " : "",
+		 remedy ? remedy : "");
+	outlet_pause(g->delivery->destination->outlet, why);
+}
+
 static int64_t
 group_pause(struct judging *g, enum verdict v)
 {
 	if (v == VERDICT_RETRY_NOW)
 		return 0;
+	if (v == VERDICT_PAUSE)
+		return outlet_pause_ms(g->delivery->destination->outlet);
 	if (v != VERDICT_RETRY)
 		return -1;
 	if (g->counts)
@@ -183,7 +205,11 @@ judge_group(struct judging *g, size_t k)
 	struct delivery *y = g->delivery;
 	const struct outcome *o = outcome_at(g->j, k);
 	enum verdict v = verdict_of(o, &g->facts);
-	struct logline line = {
+	struct logline line;
+
+	if (v == VERDICT_PAUSE && g->j->tried)
+		pause_for(g, o);
+	line = (struct logline){
 		.delivery = y, .outcome = o, .verdict = v,
 		.rcpts = &y->rcpts[k], .tried = g->j->tried,
 		.attempt = g->facts.attempts,
@@ -224,7 +250,8 @@ judging_begin(struct judging *g)
 {
 	struct attempt *a = g->attempt;
 	const struct retry_policy *p = &a->dispatch->config->retry;
-	int64_t age_ms = clock_wall_ms() - a->item->created_ms;
+	int64_t age_ms = item_age_ms(a->item, clock_wall_ms());
+	const struct destination *t = g->delivery->destination;
 
 	/* past the end of patience a rest counts, or items would wait for
 	 * ever at a host that only ever gets one of them to try */
@@ -234,6 +261,9 @@ judging_begin(struct judging *g)
 		.policy = p, .age_ms = age_ms,
 		.attempts = a->item->attempts + (g->counts ? 1 : 0),
 		.others_accepted = any_accepted(g->delivery, g->j),
+		.manner = t != NULL ? t->outlet->manner : BACKEND_NEUTRAL,
+		.paused = t != NULL && outlet_is_paused(t->outlet) &&
+			  a->item->paused_ms < p->paused_longest,
 	};
 	g->warn = p->warn_after > 0 && a->item->warned_ms == 0 &&
 		  age_ms >= p->warn_after;

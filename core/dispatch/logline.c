@@ -7,6 +7,7 @@
 #include "dispatch/inside.h"
 
 #include "base/clock.h"
+#include "dispatch/remedy.h"
 
 enum { TO_MAX = 1000, FIELDS = 24 };
 
@@ -67,6 +68,7 @@ add_reply(struct fields *f, const struct outcome *o, char *enhanced,
 	add_text(f, "reply", span_of(o->text));
 	if (o->phase != PHASE_NONE && !outcome_delivered(o))
 		add_text(f, "phase", span_of(phase_words(o->phase)));
+	add_text(f, "remedy", span_of(remedy_of(o)));
 }
 
 static void
@@ -128,6 +130,7 @@ logline_write(const struct logline *l)
 	if (item->origin.message_id != NULL)
 		add_text(&f, "message_id", span_of(item->origin.message_id));
 	log_event(&dispatch_log, logline_level(l), f.v, f.n, "%s%s",
-		  verdict_word(l->verdict),
-		  l->tried ? "" : ", not tried: the destination rests");
+		  verdict_word(l->verdict), l->tried ? ""
+		  : l->verdict == VERDICT_PAUSE ? ", not tried"
+		  : ", not tried: the destination rests");
 }

@@ -38,6 +38,7 @@ outlet_fits(const struct outlet *o, const struct route *r,
 {
 	return strcmp(o->module, r->backend) == 0 &&
 	       strcmp(o->hostname, hostname) == 0 &&
+	       o->route->options_print == r->options_print &&
 	       node_same(o->route->backend_node, r->backend_node);
 }
 
@@ -47,6 +48,7 @@ static void
 outlet_free(struct outlet *o)
 {
 	backend_close(&o->backend);
+	pause_fini(o);
 	snapshot_unref(&o->snap);
 	mem_free(o->name);
 	mem_free(o->module);
@@ -92,37 +94,93 @@ outlet_take_route(struct outlet *o, const struct route *r,
 	o->snap = snapshot_ref(snap);
 	snapshot_unref(&old);
 	o->route = r;
-	o->connections = (unsigned)MAX(most, 1);
+	o->connections = (unsigned)most;
+	o->per_minute = (unsigned)r->messages_per_minute;
 }
+
+/* --- what the backend says of the route ------------------------------ */
+
+static void
+on_paused(void *arg, const char *why)
+{
+	struct outlet *o = arg;
+
+	/* a retired one's word concerns its last jobs alone */
+	if (!o->retired)
+		outlet_pause(o, why);
+}
+
+static void
+on_ready(void *arg)
+{
+	outlet_resume(arg, "its backend can deliver again");
+}
+
+static const struct backend_events backend_events = { on_paused, on_ready };
 
 static struct outlet *
 outlet_open(struct dispatch *d, const struct route *r, struct snapshot *snap,
 	    const char *hostname, struct error *err)
 {
+	struct outlet *o = NEW(struct outlet);
 	struct backend_place place = {
-		.route = r->name, .hostname = hostname, .loop = d->loop,
-		.smtpc = d->smtpc, .deadline_ms = JOB_DEADLINE_MS,
+		.route = r->name, .hostname = hostname, .host = d->host,
+		.events = &backend_events, .arg = o,
+		.deadline_ms = JOB_DEADLINE_MS,
 	};
 	struct module *m = module_find(r->backend, err);
-	struct backend *b;
-	struct outlet *o;
 
-	if (m == NULL)
-		return NULL;
-	b = backend_open(m, r->backend_node, &place, err);
-	if (b == NULL)
-		return NULL;
-	o = NEW(struct outlet);
+	/* open() may pause the route already */
+	o->fresh = true;
 	o->dispatch = d;
-	o->backend = b;
 	o->name = mem_strdup(r->name);
 	o->module = mem_strdup(r->backend);
 	o->hostname = mem_strdup(hostname);
-	o->parallel = MAX(backend_parallel(b), 1u);
 	o->stalled_last = &o->stalled;
 	o->closing.run = on_closing;
+	pause_init(o);
 	outlet_take_route(o, r, snap);
+	if (m != NULL)
+		o->backend = backend_open(m, r->backend_node, &place, err);
+	if (o->backend == NULL) {
+		outlet_free(o);
+		return NULL;
+	}
+	o->parallel = MAX(backend_parallel(o->backend), 1u);
+	o->manner = backend_manner(o->backend);
 	return o;
+}
+
+/* --- all its destinations -------------------------------------------- */
+
+struct of_outlet {
+	const struct outlet *outlet;
+	void (*fn)(struct destination *t);
+};
+
+static void
+if_its(void *arg, struct destination *t)
+{
+	const struct of_outlet *w = arg;
+
+	if (t->outlet == w->outlet)
+		w->fn(t);
+}
+
+void
+outlet_run(struct outlet *o)
+{
+	struct of_outlet w = { o, destination_run };
+
+	destinations_each(o->dispatch, if_its, &w);
+}
+
+void
+outlet_empty(struct outlet *o)
+{
+	struct of_outlet w = { o, destination_turn_away_paused };
+
+	destinations_each(o->dispatch, if_its, &w);
 }
 
 struct outlet *
@@ -193,6 +251,7 @@ outlet_inherit(struct outlet *o, const struct outlet *old)
 	o->delivered = old->delivered;
 	o->deferred = old->deferred;
 	o->bounced = old->bounced;
+	o->heir = outlet_is_paused(old);
 }
 
 /* The list in the order of the routes; what is left over is returned. */
@@ -269,6 +328,19 @@ outlets_retire(struct dispatch *d, struct outlet *list)
 		outlet_close_when_idle(o);
 }
 
+/* Whatever was wrong may have been mended with the new configuration. */
+static void
+outlets_resume(struct dispatch *d)
+{
+	for (struct outlet *o = d->outlets; o != NULL; o = o->next) {
+		if (!o->fresh)
+			outlet_resume(o, "the configuration was read again");
+		else if (o->heir && !outlet_is_paused(o))
+			outlet_retry_all(o);
+		o->fresh = o->heir = false;
+	}
+}
+
 /* Perhaps it may do more at once now. */
 static void
 run_one(void *arg, struct destination *t)
@@ -298,6 +370,7 @@ outlets_configure(struct dispatch *d, struct snapshot *snap,
 	d->routes = routes;
 	snapshot_unref(&old);
 	outlets_retire(d, left);
+	outlets_resume(d);
 	destinations_each(d, run_one, NULL);
 	return true;
 }

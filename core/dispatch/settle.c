@@ -72,8 +72,17 @@ settle_fill(struct spool_settle *t, struct attempt *a, enum item_fate fate)
 	t->fate = fate;
 	t->due_ms = a->due_ms == INT64_MAX ? clock_wall_ms() : a->due_ms;
 	t->warned_ms = item->warned_ms;
+	t->paused_ms = item->paused_ms;
+	if (a->pauses && fate == FATE_RELEASE)
+		t->paused_ms += MAX(t->due_ms - clock_wall_ms(), 0);
 	t->attempts = item->attempts +
 		      (fate != FATE_STAY && a->counts ? 1 : 0);
+	if (a->resealed && fate == FATE_RELEASE) {
+		t->prefix = BUF_MAX(LIMIT_PREFIX);
+		buf_add(&t->prefix, buf_span(&item->prefix));
+		t->sealed = item->sealed;
+		t->sealed_by = item->sealed_by;
+	}
 	t->rcpts = a->results;
 	t->rcpt_count = a->result_count;
 	a->results = NULL;

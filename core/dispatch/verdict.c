@@ -6,38 +6,65 @@
 
 #define P(phase) (1u << (phase))
 #define K(kind) (1u << (kind))
+#define M(manner) (1u << (manner))
 
 enum {
 	ANY = -1,
 	EVERY_PHASE = (1 << PHASE_COUNT) - 1,
 	/* answers about a recipient, and about the message as a whole */
 	ITSELF = P(PHASE_RCPT) | P(PHASE_DOT),
+	/* answers about us, who want to send */
+	US = P(PHASE_GREETING) | P(PHASE_EHLO) | P(PHASE_STARTTLS) |
+	     P(PHASE_AUTH) | P(PHASE_MAIL),
+	/* and what the message is already known to be there */
+	ITS_SHAPE = P(PHASE_MAIL) | P(PHASE_DATA),
+	RELAY = M(BACKEND_RELAY),
+	RECEIVERS = M(BACKEND_RECEIVERS),
+	ALL = RELAY | RECEIVERS | M(BACKEND_NEUTRAL),
 };
 
 /* class, subject and detail are those of the enhanced status code (RFC 3463);
  * ANY matches everything, also that there was none. */
 static const struct rule {
-	unsigned kinds, phases;
+	unsigned manners, kinds, phases;
 	int from, to;			/* reply codes */
 	int class, subject, detail;
 	bool others;			/* only when others were accepted */
 	enum verdict verdict;
 } rules[] = {
-	{ K(OUTCOME_REPLY), EVERY_PHASE, 200, 299, ANY, ANY, ANY, false, VERDICT_DELIVERED },
+	{ ALL, K(OUTCOME_REPLY), EVERY_PHASE, 200, 299, ANY, ANY, ANY, false, VERDICT_DELIVERED },
 
 	/* too many recipients: those that were taken are through, so each
 	 * further transaction makes progress */
-	{ K(OUTCOME_REPLY), P(PHASE_RCPT), 400, 599, ANY, 5, 3, true, VERDICT_RETRY_NOW },
-	{ K(OUTCOME_REPLY), P(PHASE_RCPT), 452, 452, ANY, 0, 0, true, VERDICT_RETRY_NOW },
+	{ ALL, K(OUTCOME_REPLY), P(PHASE_RCPT), 400, 599, ANY, 5, 3, true, VERDICT_RETRY_NOW },
+	{ ALL, K(OUTCOME_REPLY), P(PHASE_RCPT), 452, 452, ANY, 0, 0, true, VERDICT_RETRY_NOW },
+
+	/* the mailbox may not send as this sender: the message's own matter */
+	{ RELAY, K(OUTCOME_REPLY), EVERY_PHASE, 500, 599, 5, 7, 60,  false, VERDICT_BOUNCE },
+	{ RELAY, K(OUTCOME_REPLY), EVERY_PHASE, 500, 599, 5, 2, 252, false, VERDICT_BOUNCE },
 
 	/* address, mailbox, message too big, conversion */
-	{ K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 1, ANY, false, VERDICT_BOUNCE },
-	{ K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 2, ANY, false, VERDICT_BOUNCE },
-	{ K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 3, 4, false, VERDICT_BOUNCE },
-	{ K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 6, ANY, false, VERDICT_BOUNCE },
+	{ ALL, K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 1, ANY, false, VERDICT_BOUNCE },
+	{ ALL, K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 2, ANY, false, VERDICT_BOUNCE },
+	{ ALL, K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 3, 4, false, VERDICT_BOUNCE },
+	{ ALL, K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 6, ANY, false, VERDICT_BOUNCE },
+	/* the same, said as soon as MAIL told of it; its sender's address is
+	 * this message's matter, too, and must not stop the others */
+	{ ALL,   K(OUTCOME_REPLY), ITS_SHAPE, 500, 599, 5, 3, 4, false, VERDICT_BOUNCE },
+	{ ALL,   K(OUTCOME_REPLY), ITS_SHAPE, 552, 552, 0, ANY, ANY, false, VERDICT_BOUNCE },
+	{ ALL,   K(OUTCOME_REPLY), ITS_SHAPE, 500, 599, 5, 6, 7, false, VERDICT_BOUNCE },
+	{ RELAY, K(OUTCOME_REPLY), P(PHASE_MAIL), 500, 599, 5, 1, ANY, false, VERDICT_RETRY },
+
+	/* a recipient's own server: its no is final */
+	{ RECEIVERS, K(OUTCOME_REPLY), ITSELF, 500, 599, ANY, ANY, ANY, false, VERDICT_BOUNCE },
+	/* an answer of the DNS: there is no such domain, or it takes no mail */
+	{ ALL, K(OUTCOME_REPLY), P(PHASE_RESOLVE), 500, 599, 5, ANY, ANY, false, VERDICT_BOUNCE },
 
 	/* what we found out ourselves, and called final */
-	{ K(OUTCOME_UNSUPPORTED), EVERY_PHASE, 0, 999, 5, ANY, ANY, false, VERDICT_BOUNCE },
+	{ ALL, K(OUTCOME_UNSUPPORTED), EVERY_PHASE, 0, 999, 5, ANY, ANY, false, VERDICT_BOUNCE },
+
+	/* the one next hop does not want us */
+	{ RELAY, K(OUTCOME_REPLY), US, 500, 599, ANY, ANY, ANY, false, VERDICT_PAUSE },
 };
 
 static bool
@@ -47,21 +74,23 @@ fits(int want, int is)
 }
 
 static bool
-rule_matches(const struct rule *r, const struct outcome *o, bool others)
+rule_matches(const struct rule *r, const struct outcome *o,
+	     const struct verdict_facts *f)
 {
-	return (r->kinds & K(o->kind)) != 0 && (r->phases & P(o->phase)) != 0 &&
+	return (r->manners & M(f->manner)) != 0 &&
+	       (r->kinds & K(o->kind)) != 0 && (r->phases & P(o->phase)) != 0 &&
 	       o->code >= r->from && o->code <= r->to &&
 	       fits(r->class, o->enhanced.class) &&
 	       fits(r->subject, o->enhanced.subject) &&
 	       fits(r->detail, o->enhanced.detail) &&
-	       (!r->others || others);
+	       (!r->others || f->others_accepted);
 }
 
 static enum verdict
-verdict_from_rules(const struct outcome *o, bool others)
+verdict_from_rules(const struct outcome *o, const struct verdict_facts *f)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
-		if (rule_matches(&rules[i], o, others))
+		if (rule_matches(&rules[i], o, f))
 			return rules[i].verdict;
 	return VERDICT_RETRY;
 }
@@ -69,8 +98,10 @@ verdict_from_rules(const struct outcome *o, bool others)
 enum verdict
 verdict_of(const struct outcome *o, const struct verdict_facts *f)
 {
-	enum verdict v = verdict_from_rules(o, f->others_accepted);
+	enum verdict v = verdict_from_rules(o, f);
 
+	if (v == VERDICT_RETRY && f->paused && o->phase <= PHASE_AUTH)
+		return VERDICT_PAUSE;
 	if (v == VERDICT_RETRY &&
 	    retry_is_over(f->policy, f->attempts, f->age_ms))
 		return VERDICT_BOUNCE;
@@ -78,7 +109,7 @@ verdict_of(const struct outcome *o, const struct verdict_facts *f)
 }
 
 bool
-verdict_blames_host(const struct outcome *o)
+verdict_blames_host(const struct outcome *o, enum backend_manner m)
 {
 	/* our own trouble and the message's own needs say nothing of it */
 	if (o->kind == OUTCOME_LOCAL || o->kind == OUTCOME_UNSUPPORTED)
@@ -86,11 +117,15 @@ verdict_blames_host(const struct outcome *o)
 	/* RFC 5321 section 3.8: the service goes away, whatever was asked */
 	if (o->kind == OUTCOME_REPLY && o->code == 421)
 		return true;
-	if (o->kind == OUTCOME_REPLY && o->code < 400)
+	if (o->kind == OUTCOME_REPLY &&
+	    (o->code < 400 || o->phase == PHASE_RESOLVE))
+		return false;
+	/* that pauses the route, and need not rest, too */
+	if (o->kind == OUTCOME_REPLY && o->code >= 500 && m == BACKEND_RELAY)
 		return false;
 	/* a connection that is cut later may be the message's fault */
 	if (o->kind == OUTCOME_REPLY)
-		return o->phase >= PHASE_RESOLVE && o->phase <= PHASE_AUTH;
+		return o->phase >= PHASE_CONNECT && o->phase <= PHASE_AUTH;
 	return o->phase <= PHASE_AUTH;
 }
 
@@ -99,7 +134,8 @@ verdict_word(enum verdict v)
 {
 	static const char *const words[] = {
 		[VERDICT_DELIVERED] = "delivered", [VERDICT_RETRY] = "deferred",
-		[VERDICT_RETRY_NOW] = "deferred", [VERDICT_BOUNCE] = "bounced",
+		[VERDICT_RETRY_NOW] = "deferred", [VERDICT_PAUSE] = "paused",
+		[VERDICT_BOUNCE] = "bounced",
 	};
 
 	return words[v];

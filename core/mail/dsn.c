@@ -150,6 +150,8 @@ add_rcpt_words(struct buf *out, const struct dsn_facts *f,
 	return buf_add(out, SPAN("  <")) && add_clean(out, r->address, f) &&
 	       buf_add(out, SPAN(">\r\n")) &&
 	       (r->outcome == NULL || add_reason(out, f, r->outcome)) &&
+	       (r->remedy == NULL || (buf_add(out, SPAN("\r\n")) &&
+		add_wrapped(out, "    ", span_of(r->remedy)))) &&
 	       buf_add(out, SPAN("\r\n"));
 }
 

@@ -16,6 +16,7 @@ struct dsn_rcpt {
 	struct span orcpt;		/* as MAIL's parameter had it, or "" */
 	enum dsn_action action;
 	const struct outcome *outcome;	/* NULL: nothing to say */
+	const char *remedy;		/* what can be done, or NULL */
 };
 
 struct dsn_facts {

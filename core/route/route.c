@@ -12,14 +12,20 @@
 struct route_block {
 	char *route, *backend;
 	const struct node *match, *filters, *own;
-	int64_t connections;
+	int64_t connections, messages_per_minute;
 };
 
 static const struct schema_key limits_keys[] = {
-	{ .name = "connections", .type = T_INT, .fallback = "20",
+	{ .name = "connections", .type = T_INT,
 	  .offset = offsetof(struct route_block, connections),
 	  .min = 1, .max = 1000,
-	  .help = "deliveries at once to one destination" },
+	  .help = "deliveries at once to one destination; without it, as many "
+		  "as the backend knows to be allowed, or 20" },
+	{ .name = "messages_per_minute", .type = T_INT,
+	  .offset = offsetof(struct route_block, messages_per_minute),
+	  .min = 1, .max = 10000,
+	  .help = "messages to one destination in any minute; without it, as "
+		  "many as the backend knows to be allowed, or no limit" },
 	{ 0 },
 };
 
@@ -137,6 +143,7 @@ route_bind(struct routes *routes, const struct tree *tree,
 		.name = b.route, .path = tree_path(tree),
 		.backend = b.backend, .node = root, .backend_node = b.own,
 		.filters = b.filters, .connections = b.connections,
+		.messages_per_minute = b.messages_per_minute,
 		.index = (unsigned)routes->n - 1,
 		.match = ARENA_NEW(arena, struct match),
 	};

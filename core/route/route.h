@@ -15,6 +15,7 @@
 #include "mail/address.h"
 
 struct match;				/* the bound rules of a route */
+struct signer_key;
 
 struct route {
 	const char *name;
@@ -24,7 +25,15 @@ struct route {
 	const struct node *backend_node;/* the block named so; NULL: none */
 	const struct node *filters;	/* the list; NULL: none */
 	struct match *match;
-	int64_t connections;		/* limits: at once to one destination */
+	/* limits of one destination; 0: as the backend knows it */
+	int64_t connections;		/* at once */
+	int64_t messages_per_minute;
+	/* differs when the backend's options do, files of secrets included;
+	 * filled in by who checks them */
+	uint64_t options_print;
+	/* what signs its mail; read and filled in by who loads the files */
+	const struct signer_key *const *signers;
+	size_t signer_count;
 	unsigned index;			/* its place in the order */
 };
 
@@ -67,6 +76,12 @@ enum match_result route_match(const struct route *r, const struct facts *f,
  * tells that an earlier or later one may still. */
 const struct route *routes_pick(const struct routes *routes,
 				const struct facts *f, bool *maybe);
+
+/* The keys that sign a message whose From is of that domain: those of this
+ * domain or else of its nearest parent, one for each algorithm, at most max.
+ * How many. */
+size_t signers_pick(const struct route *r, struct span from_domain,
+		    const struct signer_key **ret, size_t max);
 
 /* For `postern explain' and for the words of a refusal: every route in order
  * with its result and the reason. */

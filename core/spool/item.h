@@ -67,9 +67,14 @@ struct item {
 	struct item_rcpt *rcpts;	/* env->rcpt_count of them */
 	struct origin origin;
 	struct buf prefix;		/* BUF_MAX(LIMIT_PREFIX) */
+	/* The signatures that the prefix begins with: how long they are, and
+	 * the number of the keys that made them; 0: it is not signed. */
+	size_t sealed;
+	uint64_t sealed_by;
 	struct body *body;		/* never NULL; perhaps not in memory */
 	int64_t created_ms, due_ms;	/* wall clock */
 	int64_t warned_ms;		/* a delay was told; 0: not yet */
+	int64_t paused_ms;		/* how long it waited for paused routes */
 	unsigned attempts;
 	unsigned lane;			/* 0 goes first */
 	bool held;
@@ -94,6 +99,13 @@ item_message(uint64_t id)
 /* Message ids: unique in a spool's life, rising.  Any thread. */
 void message_id_seed(uint64_t above);	/* at start: the highest in the spool */
 uint64_t message_id_next(void);
+
+/* How old it is, the pauses of its routes not counted. */
+static inline int64_t
+item_age_ms(const struct item *item, int64_t now_ms)
+{
+	return now_ms - item->created_ms - item->paused_ms;
+}
 
 /* prefix + body in octets */
 static inline uint64_t

@@ -310,6 +310,17 @@ memory_claim(struct store *st, struct spool_claim *c, struct error *err)
 	return STORE_OK;
 }
 
+static void
+take_prefix(struct item *item, const struct spool_settle *t)
+{
+	if (t->prefix.len == 0)
+		return;
+	buf_clear(&item->prefix);
+	buf_add(&item->prefix, buf_span(&t->prefix));
+	item->sealed = t->sealed;
+	item->sealed_by = t->sealed_by;
+}
+
 static enum store_result
 memory_settle(struct store *st, struct spool_settle *t, struct error *err)
 {
@@ -325,11 +336,14 @@ memory_settle(struct store *st, struct spool_settle *t, struct error *err)
 	}
 	item->due_ms = t->due_ms;
 	item->warned_ms = t->warned_ms;
+	item->paused_ms = t->paused_ms;
 	item->attempts = t->attempts;
 	item->uncertain = false;
 	replace(&item->last, t->last);
-	if (t->fate == FATE_RELEASE)
+	if (t->fate == FATE_RELEASE) {
 		item->claimed = false;
+		take_prefix(item, t);
+	}
 	for (size_t i = 0; i < t->rcpt_count; i++) {
 		const struct settle_rcpt *s = &t->rcpts[i];
 

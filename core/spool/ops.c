@@ -302,6 +302,7 @@ spool_settle_clear(struct spool_settle *t)
 		mem_free(t->rcpts[i].last);
 	mem_free(t->rcpts);
 	mem_free(t->last);
+	buf_fini(&t->prefix);
 	t->rcpts = NULL;
 	t->rcpt_count = 0;
 	t->last = NULL;

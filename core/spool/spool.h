@@ -123,9 +123,14 @@ struct spool_settle {
 	struct spool_op op;
 	uint64_t id;
 	enum item_fate fate;
-	int64_t due_ms, warned_ms;
+	int64_t due_ms, warned_ms, paused_ms;
 	unsigned attempts;
 	char *last;			/* owned, or NULL */
+	/* FATE_RELEASE of an item that was signed meanwhile: its new prefix,
+	 * copied and owned, else empty. */
+	struct buf prefix;
+	size_t sealed;
+	uint64_t sealed_by;
 	struct settle_rcpt *rcpts;	/* owned */
 	size_t rcpt_count;
 	/* New items (delivery reports) in the same transaction, or NULL: a

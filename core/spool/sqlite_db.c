@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	SCHEMA_VERSION = 1,
+	SCHEMA_VERSION = 2,
 	APPLICATION_ID = 0x506f7374,	/* "Post" */
 	BUSY_MS = 2000,			/* somebody else looks into the file */
 };
@@ -32,7 +32,11 @@ static const char schema_sql[] =
 	" ret INTEGER NOT NULL, envid TEXT,"
 	" route TEXT NOT NULL, sender TEXT NOT NULL,"
 	" client TEXT, helo TEXT, user TEXT, listener TEXT,"
-	" message_id TEXT, last TEXT, prefix BLOB);"
+	" message_id TEXT, last TEXT, prefix BLOB,"
+	/* since 2 */
+	" paused INTEGER NOT NULL DEFAULT 0,"
+	" sealed INTEGER NOT NULL DEFAULT 0,"
+	" sealed_by INTEGER NOT NULL DEFAULT 0);"
 	"CREATE TABLE rcpt ("
 	" item INTEGER NOT NULL, idx INTEGER NOT NULL,"
 	" address TEXT NOT NULL, notify INTEGER NOT NULL, orcpt TEXT,"
@@ -58,8 +62,15 @@ static const char schema_sql[] =
 	"i.id, i.owner, i.due, i.lane, i.held, i.uncertain, i.attempts," \
 	" i.warned, i.created, i.kind, i.smtputf8, i.ret, i.envid, i.route," \
 	" i.sender, i.client, i.helo, i.user, i.listener, i.message_id," \
-	" i.last, i.prefix, b.id, b.size, b.flags, b.in_file" \
+	" i.last, i.prefix, i.paused, i.sealed, i.sealed_by, b.id, b.size, b.flags, b.in_file" \
 	" FROM item i LEFT JOIN body b ON b.id = coalesce(i.body, i.id >> 6)"
+
+/* From version i + 1 to i + 2: what an older database lacks. */
+static const char *const schema_steps[SCHEMA_VERSION - 1] = {
+	"ALTER TABLE item ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE item ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE item ADD COLUMN sealed_by INTEGER NOT NULL DEFAULT 0;",
+};
 
 static const char *const statements[Q_STATEMENTS] = {
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
@@ -70,7 +81,7 @@ static const char *const statements[Q_STATEMENTS] = {
 	[Q_SAVE_DONE] = "RELEASE op",
 	[Q_ITEM_ADD] = "INSERT INTO item VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
 		" ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-		" ?20, ?21, ?22, ?23)",
+		" ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
 	[Q_RCPT_ADD] = "INSERT INTO rcpt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[Q_BODY_ADD] = "INSERT INTO body VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 		" ON CONFLICT (id) DO UPDATE SET refs = refs + excluded.refs",
@@ -90,7 +101,9 @@ static const char *const statements[Q_STATEMENTS] = {
 		" last = coalesce(?5, last), uncertain = 0 WHERE id = ?1",
 	[Q_ITEM_LEAVE] = "UPDATE item SET due = ?2, warned = ?3,"
 		" attempts = ?4, last = coalesce(?5, last), uncertain = 0,"
-		" owner = NULL WHERE id = ?1",
+		" owner = NULL, paused = ?6, prefix = coalesce(?7, prefix),"
+		" sealed = coalesce(?8, sealed),"
+		" sealed_by = coalesce(?9, sealed_by) WHERE id = ?1",
 	[Q_DUE] = "SELECT id FROM item INDEXED BY due WHERE owner IS NULL"
 		" AND held = 0 AND due <= ?1 ORDER BY due, lane LIMIT ?2",
 	[Q_TAKE] = "UPDATE item SET owner = ?2 WHERE id = ?1",
@@ -318,6 +331,26 @@ schema_create(struct connection *c, struct error *err)
 	return sqlite_result(c, rc, err) == STORE_OK;
 }
 
+/* One version after the other, all of them or none. */
+static bool
+schema_upgrade(struct connection *c, int64_t version, struct error *err)
+{
+	char stamp[60];
+	int rc;
+
+	snprintf(stamp, sizeof(stamp), "PRAGMA user_version = %d;",
+		 SCHEMA_VERSION);
+	rc = sqlite3_exec(c->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	for (; version < SCHEMA_VERSION && rc == SQLITE_OK; version++)
+		rc = sqlite3_exec(c->db, schema_steps[version - 1], NULL, NULL,
+				  NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(c->db, stamp, NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
+	return sqlite_result(c, rc, err) == STORE_OK;
+}
+
 bool
 schema_make(struct connection *c, const char *path, struct error *err)
 {
@@ -329,5 +362,8 @@ schema_make(struct connection *c, const char *path, struct error *err)
 		return false;
 	if (tables == 0 && application == 0)
 		return schema_create(c, err);
-	return schema_fits(path, (uint32_t)application, (uint32_t)version, err);
+	if (!schema_fits(path, (uint32_t)application, (uint32_t)version, err))
+		return false;
+	return version < 1 || version >= SCHEMA_VERSION ||
+	       schema_upgrade(c, version, err);
 }

@@ -16,7 +16,7 @@ enum column {
 	C_ID, C_OWNER, C_DUE, C_LANE, C_HELD, C_UNCERTAIN, C_ATTEMPTS,
 	C_WARNED, C_CREATED, C_KIND, C_SMTPUTF8, C_RET, C_ENVID, C_ROUTE,
 	C_SENDER, C_CLIENT, C_HELO, C_USER, C_LISTENER, C_MESSAGE_ID,
-	C_LAST, C_PREFIX, C_BODY, C_BODY_SIZE, C_BODY_FLAGS, C_BODY_IN_FILE,
+	C_LAST, C_PREFIX, C_PAUSED, C_SEALED, C_SEALED_BY, C_BODY, C_BODY_SIZE, C_BODY_FLAGS, C_BODY_IN_FILE,
 };
 
 struct sqlite_reader {
@@ -76,6 +76,10 @@ load_state(struct item *item, sqlite3_stmt *row)
 	item->route = column_dup(row, C_ROUTE);
 	item->last = column_dup(row, C_LAST);
 	buf_add(&item->prefix, column_span(row, C_PREFIX));
+	item->paused_ms = sqlite3_column_int64(row, C_PAUSED);
+	item->sealed_by = (uint64_t)sqlite3_column_int64(row, C_SEALED_BY);
+	item->sealed = (size_t)sqlite3_column_int64(row, C_SEALED);
+	item->sealed = MIN(item->sealed, item->prefix.len);
 	item->origin = (struct origin){
 		.client = column_dup(row, C_CLIENT),
 		.helo = column_dup(row, C_HELO),

@@ -101,6 +101,9 @@ item_add(struct sqlite *q, const struct item *item, struct error *err)
 	bind_str(stmt, 22, item->last);
 	sqlite3_bind_blob(stmt, 23, prefix.n ? prefix.p : "", (int)prefix.n,
 			  SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 24, item->paused_ms);
+	sqlite3_bind_int64(stmt, 25, (int64_t)item->sealed);
+	bind_id(stmt, 26, item->sealed_by);
 	return run(q, stmt, err);
 }
 
@@ -382,6 +385,23 @@ settle_rcpt(struct sqlite *q, uint64_t id, const struct settle_rcpt *rcpt,
 	return run(q, stmt, err);
 }
 
+/* What a stay does not change. */
+static void
+bind_leave(sqlite3_stmt *stmt, const struct spool_settle *t)
+{
+	struct span prefix = buf_span(&t->prefix);
+
+	sqlite3_bind_int64(stmt, 6, t->paused_ms);
+	if (prefix.n == 0) {	/* as it was */
+		for (int i = 7; i <= 9; i++)
+			sqlite3_bind_null(stmt, i);
+		return;
+	}
+	sqlite3_bind_blob(stmt, 7, prefix.p, (int)prefix.n, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 8, (int64_t)t->sealed);
+	bind_id(stmt, 9, t->sealed_by);
+}
+
 enum store_result
 sqlite_settle(struct store *st, struct spool_settle *t, struct error *err)
 {
@@ -398,6 +418,8 @@ sqlite_settle(struct store *st, struct spool_settle *t, struct error *err)
 	sqlite3_bind_int64(stmt, 3, t->warned_ms);
 	sqlite3_bind_int(stmt, 4, (int)t->attempts);
 	bind_str(stmt, 5, t->last);
+	if (t->fate == FATE_RELEASE)
+		bind_leave(stmt, t);
 	r = run(q, stmt, err);
 	if (r == STORE_OK && sqlite3_changes(q->c.db) == 0)
 		return STORE_GONE;

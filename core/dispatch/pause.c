@@ -1,0 +1,169 @@
+/* pause.c - a route whose next hop does not want us, or cannot be asked
+ *
+ * Its mail waits in the spool and does not age.  Now and then one delivery is
+ * let through to see whether things have changed: the pause between these
+ * probes grows as the pauses between retries do.  It ends when a probe gets
+ * past the point of refusal, when its backend says so, after a reload, and by
+ * the operator's hand; then all of the route's mail is due at once.
+ */
+#include "dispatch/inside.h"
+
+#include "base/clock.h"
+#include "dispatch/retry.h"
+
+static void
+on_probe(struct timer *t)
+{
+	struct pause *p = container_of(t, struct pause, timer);
+
+	p->probe = PROBE_DUE;
+	outlet_run(container_of(p, struct outlet, pause));
+}
+
+void
+pause_init(struct outlet *o)
+{
+	timer_init(&o->pause.timer, o->dispatch->loop, on_probe);
+}
+
+void
+pause_fini(struct outlet *o)
+{
+	timer_stop(&o->pause.timer);
+	mem_free(o->pause.why);
+	o->pause.why = NULL;
+}
+
+bool
+outlet_is_paused(const struct outlet *o)
+{
+	return o->pause.why != NULL;
+}
+
+bool
+outlet_turns_away(const struct outlet *o)
+{
+	return outlet_is_paused(o) && o->pause.probe == PROBE_LATER;
+}
+
+bool
+outlet_may_start(const struct outlet *o)
+{
+	return !outlet_is_paused(o) || o->pause.probe == PROBE_DUE;
+}
+
+int64_t
+outlet_pause_ms(const struct outlet *o)
+{
+	int64_t left = o->pause.probe_at_ms - clock_now_ms();
+
+	return MAX(left, 0);
+}
+
+/* From now on, for as long as the failures in a row deserve. */
+static void
+pause_wait(struct outlet *o)
+{
+	struct dispatch *d = o->dispatch;
+	const struct retry_policy *policy = &d->config->retry;
+	struct pause *p = &o->pause;
+	int64_t ms;
+
+	p->failures++;
+	ms = retry_rest(policy->first, policy->longest, p->failures,
+			dispatch_dice(d));
+	p->probe = PROBE_LATER;
+	p->probe_at_ms = clock_now_ms() + ms;
+	timer_start(&p->timer, ms);
+	log_warning(&dispatch_log, "route `%s' is paused: %s; its mail waits "
+		    "and does not age; tried again in %lld s", o->name, p->why,
+		    (long long)(ms + 999) / 1000);
+}
+
+void
+outlet_pause(struct outlet *o, const char *why)
+{
+	struct pause *p = &o->pause;
+	bool news = !outlet_is_paused(o) || p->probe == PROBE_UNDER_WAY;
+	char *was = p->why;
+
+	p->why = mem_strdup(why);
+	mem_free(was);
+	if (!news)
+		return;		/* those that were under way fail with it */
+	if (p->since_ms == 0)
+		p->since_ms = clock_wall_ms();
+	pause_wait(o);
+	outlet_empty(o);
+}
+
+bool
+outlet_probe_begins(struct outlet *o)
+{
+	if (!outlet_is_paused(o))
+		return false;
+	o->pause.probe = PROBE_UNDER_WAY;
+	return true;
+}
+
+/* A server that talks about the message, or takes it, has let us in. */
+static bool
+let_us_in(const struct outcome *o)
+{
+	return o->kind == OUTCOME_REPLY && o->phase >= PHASE_MAIL;
+}
+
+void
+outlet_probe_over(struct outlet *o, const struct job *job)
+{
+	/* a verdict on it may have begun the next pause already */
+	if (!outlet_is_paused(o) || o->pause.probe != PROBE_UNDER_WAY)
+		return;
+	for (size_t i = 0; i < job->rcpt_count; i++)
+		if (let_us_in(&job->outcomes[i])) {
+			outlet_resume(o, "a message got through to the "
+				      "server");
+			return;
+		}
+	pause_wait(o);		/* nothing was learnt */
+	outlet_empty(o);
+}
+
+static void
+on_acted(struct dispatch_act *act)
+{
+	if (act->failed)
+		log_error(&dispatch_log, "route `%s': its mail waits until it "
+			  "is due: %s", act->route, act->err.text);
+	mem_free(act->route);
+	mem_free(act);
+}
+
+void
+outlet_retry_all(struct outlet *o)
+{
+	struct dispatch_act *act;
+
+	if (o->dispatch->stopping || o->dispatch->spool == NULL)
+		return;
+	act = NEW(struct dispatch_act);
+	act->verb = SPOOL_RETRY;
+	act->route = mem_strdup(o->name);
+	act->done = on_acted;
+	dispatch_act(o->dispatch, act);
+}
+
+void
+outlet_resume(struct outlet *o, const char *how)
+{
+	if (!outlet_is_paused(o))
+		return;
+	log_info(&dispatch_log, "route `%s' is no longer paused: %s", o->name,
+		 how);
+	pause_fini(o);
+	o->pause.failures = 0;
+	o->pause.since_ms = 0;
+	o->pause.probe = PROBE_LATER;
+	outlet_retry_all(o);
+	outlet_run(o);
+}
