@@ -1,55 +1,28 @@
-/* connector.c - a backend that relays everything to one host by SMTP */
+/* connector.c - a backend that relays everything to one host by SMTP
+ *
+ * The host knows us by our address, by a certificate that we show, or by a
+ * user and a password.
+ */
 #include <postern-plugin.h>
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 struct connector {
-	const char *host, *helo, *source;
-	int64_t port, idle, reuse;
-	int64_t connect, greeting, ehlo, mail, rcpt, data, block, dot, quit;
-};
-
-#define TIMEOUT(field, standard, text)					\
-	POSTERN_OPTION(struct connector, field, POSTERN_DURATION,	\
-		       .fallback = standard, .min = 1000,		\
-		       .max = 24 * 3600 * 1000, .help = text)
-
-/* RFC 5321 section 4.5.3.2; connecting is not in it. */
-static const struct postern_option connector_timeouts[] = {
-	TIMEOUT(connect, "30s", "For the connection to be made."),
-	TIMEOUT(greeting, "5m", "For the 220 greeting."),
-	TIMEOUT(ehlo, "5m", "For the answer to EHLO."),
-	TIMEOUT(mail, "5m", "For the answer to MAIL."),
-	TIMEOUT(rcpt, "5m", "For the answer to each RCPT."),
-	TIMEOUT(data, "2m", "For the 354 after DATA."),
-	TIMEOUT(block, "3m", "For each piece of the message to be taken."),
-	TIMEOUT(dot, "10m", "For the answer to the end of the message."),
-	TIMEOUT(quit, "5s", "For the answer to QUIT."),
-	{ 0 },
+	const char *host, *user, *password;
+	struct postern_smtp_plan smtp;
 };
 
 static const struct postern_option connector_options[] = {
 	POSTERN_OPTION(struct connector, host, POSTERN_STRING,
 		       .flags = POSTERN_REQUIRED,
 		       .help = "The next hop: a name or an address."),
-	POSTERN_OPTION(struct connector, port, POSTERN_INT, .fallback = "25",
-		       .min = 1, .max = 65535, .help = "Its port."),
-	POSTERN_OPTION(struct connector, helo, POSTERN_STRING,
-		       .help = "The name in EHLO, instead of the gateway's."),
-	POSTERN_OPTION(struct connector, source, POSTERN_STRING,
-		       .help = "The address of ours that connects."),
-	POSTERN_OPTION(struct connector, idle, POSTERN_DURATION,
-		       .fallback = "5s", .min = 0, .max = 300 * 1000,
-		       .help = "A connection without work is kept so long; "
-		       "0: not at all."),
-	POSTERN_OPTION(struct connector, reuse, POSTERN_INT,
-		       .fallback = "100", .min = 1, .max = 100000,
-		       .help = "So many messages for each connection."),
-	{ .key = "timeouts", .type = POSTERN_BLOCK,
-	  .block = connector_timeouts,
-	  .help = "How long is waited, for each step." },
+	POSTERN_OPTION(struct connector, user, POSTERN_STRING,
+		       .help = "Whom to log in as (PLAIN or LOGIN)."),
+	POSTERN_OPTION(struct connector, password, POSTERN_SECRET,
+		       .help = "The password of the user."),
+	POSTERN_OPTION(struct connector, smtp, POSTERN_SMTP,
+		       .help = "How the host is spoken to."),
 	{ 0 },
 };
 
@@ -58,17 +31,19 @@ connector_check(const void *self, postern_instance *me)
 {
 	const struct connector *c = self;
 
-	unsigned char bytes[sizeof(struct in6_addr)];
-
 	if (c->host[0] == '\0' || strpbrk(c->host, " \t@/") != NULL) {
 		postern_fail(me, "`host' must be a name or an address, not "
 			     "`%s'", c->host);
 		return -1;
 	}
-	if (c->source != NULL && inet_pton(AF_INET, c->source, bytes) != 1
-	    && inet_pton(AF_INET6, c->source, bytes) != 1) {
-		postern_fail(me, "`source' must be an address of this host, not "
-			     "`%s'", c->source);
+	if ((c->user == NULL) != (c->password == NULL)) {
+		postern_fail(me, "`user' and `password' go together: write "
+			     "both, or none");
+		return -1;
+	}
+	if (c->user != NULL && c->smtp.tls < POSTERN_TLS_REQUIRED) {
+		postern_fail(me, "a password is sent by TLS alone: set `tls' "
+			     "to verify, implicit or required");
 		return -1;
 	}
 	return 0;
@@ -81,35 +56,22 @@ connector_describe(const void *self, const char *recipient,
 	const struct connector *c = self;
 
 	(void)recipient;
-	snprintf(ret->name, sizeof(ret->name), "%s:%lld", c->host,
-		 (long long)c->port);
+	snprintf(ret->name, sizeof(ret->name), "%s:%u", c->host, c->smtp.port);
 }
 
 static void
 connector_deliver(void *self, postern_job *job)
 {
 	const struct connector *c = self;
-	const struct postern_smtp_plan plan = {
-		.hosts = &c->host,
-		.host_count = 1,
-		.port = (uint32_t)c->port,
-		.reuse = (uint32_t)c->reuse,
-		.idle_ms = c->idle > 0 ? c->idle : -1,
-		.helo = c->helo,
-		.source = c->source,
-		.timeouts_ms = {
-			[POSTERN_TIMEOUT_CONNECT] = c->connect,
-			[POSTERN_TIMEOUT_GREETING] = c->greeting,
-			[POSTERN_TIMEOUT_EHLO] = c->ehlo,
-			[POSTERN_TIMEOUT_MAIL] = c->mail,
-			[POSTERN_TIMEOUT_RCPT] = c->rcpt,
-			[POSTERN_TIMEOUT_DATA] = c->data,
-			[POSTERN_TIMEOUT_BLOCK] = c->block,
-			[POSTERN_TIMEOUT_DOT] = c->dot,
-			[POSTERN_TIMEOUT_QUIT] = c->quit,
-		},
-	};
+	struct postern_smtp_plan plan = c->smtp;
 
+	plan.hosts = &c->host;
+	plan.host_count = 1;
+	if (c->user != NULL) {
+		plan.auth = POSTERN_AUTH_PLAIN | POSTERN_AUTH_LOGIN;
+		plan.user = c->user;
+		plan.secret = c->password;
+	}
 	postern_smtp_send(job, &plan);
 }
 
@@ -121,6 +83,7 @@ static const struct postern_backend connector_backend = {
 POSTERN_MODULE(
 	.name = "connector",
 	.summary = "relays everything to one host by SMTP",
+	.flags = POSTERN_RELAY,
 	.options = connector_options,
 	.self_size = sizeof(struct connector),
 	.check = connector_check,

@@ -1,0 +1,344 @@
+/* oauth.c - a backend that submits as a mailbox, with OAuth 2.0
+ *
+ * A job waits for an access token and goes to the SMTP client with it.  A
+ * token that the server refuses is fetched anew once; when that is refused,
+ * too, the gateway pauses the route (POSTERN_RELAY): no message is at fault.
+ */
+#include "oauth.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define OPTION(field, type, ...) \
+	POSTERN_OPTION(struct oauth, field, type, __VA_ARGS__)
+
+static const struct postern_option oauth_options[] = {
+	OPTION(provider, POSTERN_ENUM, .flags = POSTERN_REQUIRED,
+	       .words = OAUTH_PROVIDERS,
+	       .help = "Whose service it is; custom: the endpoints and the "
+	       "host are given."),
+	OPTION(tenant, POSTERN_STRING,
+	       .help = "The directory at Microsoft: its id, or one of its "
+	       "domains."),
+	OPTION(client_id, POSTERN_STRING, .flags = POSTERN_REQUIRED,
+	       .help = "The id of the registered application."),
+	OPTION(client_secret, POSTERN_SECRET,
+	       .help = "The secret of the application, where it has one."),
+	OPTION(grant, POSTERN_ENUM, .fallback = "device_code",
+	       .words = OAUTH_GRANTS,
+	       .help = "How a token is got: device_code, a person signs in "
+	       "once by `postern login'; refresh_token, the result of a "
+	       "sign-in elsewhere; client_credentials, the application by "
+	       "itself."),
+	OPTION(refresh_token, POSTERN_SECRET,
+	       .help = "The first refresh token, for `grant: refresh_token'; "
+	       "those that follow are kept by the gateway."),
+	OPTION(user, POSTERN_STRING, .flags = POSTERN_REQUIRED,
+	       .help = "The mailbox that submits."),
+	OPTION(scope, POSTERN_STRINGS,
+	       .help = "What is asked for, instead of the provider's usual."),
+	OPTION(token_endpoint, POSTERN_STRING,
+	       .help = "Where tokens come from, instead of the provider's."),
+	OPTION(device_endpoint, POSTERN_STRING,
+	       .help = "Where device codes come from, instead of the "
+	       "provider's."),
+	OPTION(endpoint_trust_file, POSTERN_PATH, .flags = POSTERN_READABLE,
+	       .help = "The authorities that may vouch for the endpoints "
+	       "(PEM), instead of the gateway's."),
+	OPTION(proxy, POSTERN_STRING,
+	       .help = "An HTTP proxy for the endpoints, "
+	       "http://proxy.example.org:3128."),
+	OPTION(margin, POSTERN_DURATION, .fallback = "600s", .min = 0,
+	       .max = 24 * 3600 * 1000,
+	       .help = "A token is renewed so long before it expires."),
+	OPTION(mechanism, POSTERN_ENUM, .fallback = "xoauth2",
+	       .words = "xoauth2|oauthbearer", .help = "The login."),
+	OPTION(host, POSTERN_STRING,
+	       .help = "The server that takes submissions, instead of the "
+	       "provider's."),
+	OPTION(smtp, POSTERN_SMTP, .fallback = "port=587 tls=verify",
+	       .help = "How the host is spoken to."),
+	{ 0 },
+};
+
+int64_t
+oauth_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+uint64_t
+oauth_post(struct oauth *o, const char *url, struct form *form,
+	   void (*done)(void *arg, const struct postern_http_answer *answer))
+{
+	static const char *const headers[] = {
+		"Content-Type: application/x-www-form-urlencoded",
+		"Accept: application/json",
+	};
+	const struct postern_http_request rq = {
+		.url = url, .headers = headers, .header_count = 2,
+		.body = form->text, .body_size = form->n,
+		.trust_file = o->endpoint_trust_file, .proxy = o->proxy,
+	};
+	uint64_t question = postern_http(o->me, &rq, done, o);
+
+	form_free(form);
+	return question;
+}
+
+/* --- checking -------------------------------------------------------- */
+
+static int
+is_plain(const char *s)
+{
+	return s[0] != '\0' && strspn(s, "abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == strlen(s);
+}
+
+/* Secrets go there: https, or this very host. */
+static int
+endpoint_is_safe(const char *url)
+{
+	static const char *const safe[] = {
+		"https://", "http://127.0.0.1:", "http://127.0.0.1/",
+		"http://[::1]:", "http://[::1]/", "http://localhost:",
+		"http://localhost/",
+	};
+
+	for (size_t i = 0; i < sizeof(safe) / sizeof(safe[0]); i++)
+		if (strncmp(url, safe[i], strlen(safe[i])) == 0)
+			return 1;
+	return 0;
+}
+
+/* What is wrong, as a whole sentence; NULL: nothing. */
+static const char *
+fault_of_provider(const struct oauth *o)
+{
+	const struct provider *p = provider_of(o);
+
+	if (p->has_tenant && o->tenant == NULL && o->token_endpoint == NULL)
+		return "`tenant' is missing: the id of your directory, or one "
+		       "of its domains (yourcompany.onmicrosoft.com)";
+	if (o->tenant != NULL && !is_plain(o->tenant))
+		return "`tenant' must be an id or a domain";
+	if (p->token == NULL && o->token_endpoint == NULL)
+		return "`token_endpoint' is missing: a custom provider's must "
+		       "be given";
+	if (o->token_endpoint != NULL && !endpoint_is_safe(o->token_endpoint))
+		return "`token_endpoint' must begin with https:// (http:// is "
+		       "for this very host alone)";
+	if (o->device_endpoint != NULL && !endpoint_is_safe(o->device_endpoint))
+		return "`device_endpoint' must begin with https:// (http:// is "
+		       "for this very host alone)";
+	if (provider_host(o) == NULL)
+		return "`host' is missing: a custom provider's must be given";
+	return NULL;
+}
+
+static const char *
+fault_of_grant(const struct oauth *o)
+{
+	const struct provider *p = provider_of(o);
+
+	switch (o->grant) {
+	case GRANT_DEVICE_CODE:
+		if (p->no_device != NULL && o->device_endpoint == NULL)
+			return p->no_device;
+		if (p->device == NULL && o->device_endpoint == NULL)
+			return "`device_endpoint' is missing, or another `grant' "
+			       "is meant";
+		break;
+	case GRANT_REFRESH_TOKEN:
+		if (o->refresh_token == NULL)
+			return "`refresh_token' (or refresh_token_file) is "
+			       "missing";
+		break;
+	default:
+		if (o->client_secret == NULL)
+			return "`client_secret' (or client_secret_file) is "
+			       "missing";
+		if (p->application == NULL && o->scope.n == 0)
+			return "`scope' is missing: this provider has no usual "
+			       "one for `client_credentials'";
+	}
+	if (o->grant != GRANT_REFRESH_TOKEN && o->refresh_token != NULL)
+		return "`refresh_token' belongs to `grant: refresh_token'";
+	return NULL;
+}
+
+static const char *
+fault_of_mailbox(const struct oauth *o)
+{
+	if (strchr(o->user, '@') == NULL
+	    || strpbrk(o->user, " \t\r\n\001<>") != NULL)
+		return "`user' must be the address of a mailbox";
+	if (o->smtp.tls != POSTERN_TLS_VERIFY
+	    && o->smtp.tls != POSTERN_TLS_IMPLICIT)
+		return "`tls' must be verify or implicit: a token is given to "
+		       "nobody else";
+	if (o->smtp.certificate != NULL)
+		return "`certificate' has no use here: the token says who we "
+		       "are";
+	return NULL;
+}
+
+static int
+oauth_check(const void *self, postern_instance *me)
+{
+	const struct oauth *o = self;
+	const char *fault = fault_of_provider(o);
+
+	if (fault == NULL)
+		fault = fault_of_grant(o);
+	if (fault == NULL)
+		fault = fault_of_mailbox(o);
+	if (fault == NULL)
+		return 0;
+	postern_fail(me, "%s", fault);
+	return -1;
+}
+
+/* --- an instance ----------------------------------------------------- */
+
+static int
+oauth_open(void *self, postern_instance *me)
+{
+	struct oauth *o = self;
+
+	o->me = me;
+	o->token_url = provider_token_endpoint(o);
+	o->device_url = provider_device_endpoint(o);
+	o->scope_text = provider_scope(o);
+	o->smtp_host = provider_host(o);
+	token_open(o);
+	return 0;
+}
+
+static void
+oauth_close(void *self)
+{
+	struct oauth *o = self;
+
+	token_close(o);
+	device_reply_free(&o->login.device);
+	free(o->token_url);
+	free(o->device_url);
+	free(o->scope_text);
+}
+
+/* --- jobs ------------------------------------------------------------ */
+
+static void
+oauth_describe(const void *self, const char *recipient,
+	       struct postern_destination *ret)
+{
+	const struct oauth *o = self;
+	const struct provider *p = provider_of(o);
+
+	(void)recipient;
+	snprintf(ret->name, sizeof(ret->name), "%s", o->user);
+	ret->connections = p->connections;
+	ret->per_minute = p->per_minute;
+}
+
+void
+job_settle(struct waiter *w, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+	const struct postern_outcome o = {
+		.phase = POSTERN_PHASE_AUTH, .text = text,
+		.host = w->oauth->smtp_host,
+	};
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	postern_settle_rest(w->job, &o);
+}
+
+/* The host would not have us.  With another token, perhaps. */
+static int32_t
+on_failed(void *self, postern_job *job, const struct postern_outcome *outcome)
+{
+	struct oauth *o = self;
+	struct waiter *w = postern_job_data(job, sizeof(*w));
+
+	if (outcome->phase != POSTERN_PHASE_AUTH || outcome->code < 500
+	    || w->again)
+		return 0;
+	w->again = 1;
+	if (w->generation == o->token.generation)
+		token_spoil(o);
+	token_wait(o, w);
+	return 1;
+}
+
+void
+job_send(struct waiter *w)
+{
+	struct oauth *o = w->oauth;
+	struct postern_smtp_plan plan = o->smtp;
+
+	w->generation = o->token.generation;
+	o->token.used = 1;
+	plan.hosts = &o->smtp_host;
+	plan.host_count = 1;
+	plan.auth = o->mechanism == 0 ? POSTERN_AUTH_XOAUTH2
+				      : POSTERN_AUTH_OAUTHBEARER;
+	plan.user = o->user;
+	plan.secret = o->token.access;
+	plan.failed = on_failed;
+	postern_smtp_send(w->job, &plan);
+}
+
+static void
+oauth_deliver(void *self, postern_job *job)
+{
+	struct waiter *w = postern_job_data(job, sizeof(*w));
+
+	w->oauth = self;
+	w->job = job;
+	token_wait(self, w);
+}
+
+static void
+oauth_cancel(void *self, postern_job *job)
+{
+	struct waiter *w = postern_job_data(job, sizeof(*w));
+
+	token_leave(self, w);
+	job_settle(w, "the gateway stops");
+}
+
+static const struct postern_backend oauth_backend = {
+	.describe = oauth_describe,
+	.deliver = oauth_deliver,
+	.cancel = oauth_cancel,
+};
+
+static const struct postern_action oauth_actions[] = {
+	{ .name = "login", .summary = "signs in at the provider",
+	  .begin = login_begin, .cancel = login_cancel },
+	{ 0 },
+};
+
+POSTERN_MODULE(
+	.name = "oauth",
+	.summary = "submits as a mailbox at Microsoft, Google or elsewhere",
+	.flags = POSTERN_RELAY,
+	.options = oauth_options,
+	.self_size = sizeof(struct oauth),
+	.check = oauth_check,
+	.open = oauth_open,
+	.close = oauth_close,
+	.backend = &oauth_backend,
+	.actions = oauth_actions
+);

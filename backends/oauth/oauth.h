@@ -1,0 +1,134 @@
+/* oauth.h - the backend oauth, as its files see it
+ *
+ * One instance is one mailbox on one provider.  Everything runs on the
+ * delivery loop.
+ *
+ *   oauth.c      options, jobs, the table of the module
+ *   provider.c   what is known of each provider
+ *   token.c      one access token, renewed once for all who wait for it
+ *   store.c      the sign-in, kept in the state folder
+ *   login.c      the action `login': the device code grant
+ *   wire.c       forms and JSON
+ */
+#ifndef OAUTH_OAUTH_H
+#define OAUTH_OAUTH_H
+
+#include "provider.h"
+#include "wire.h"
+
+#include <postern-plugin.h>
+
+enum { PROVIDER_MICROSOFT, PROVIDER_MICROSOFT_GOV, PROVIDER_MICROSOFT_CHINA,
+       PROVIDER_GOOGLE, PROVIDER_CUSTOM };
+enum { GRANT_DEVICE_CODE, GRANT_REFRESH_TOKEN, GRANT_CLIENT_CREDENTIALS };
+#define OAUTH_GRANTS "device_code|refresh_token|client_credentials"
+
+/* A job that has, or waits for, the token.  In the job's own memory. */
+struct waiter {
+	struct oauth *oauth;
+	postern_job *job;
+	struct waiter *next;
+	unsigned generation;		/* of the token that it was sent with */
+	int queued;
+	int again;			/* its token was refused once */
+};
+
+enum token_state {
+	TOKEN_LOADING,			/* the sign-in is being read */
+	TOKEN_MISSING,			/* nobody has signed in: why says it */
+	TOKEN_IDLE,
+	TOKEN_FETCHING,
+	TOKEN_KEEPING,			/* a new sign-in is being written */
+};
+
+struct token {
+	enum token_state state;
+	char *access;			/* secret; NULL: none */
+	int64_t expires_ms, renew_ms;	/* monotonic */
+	unsigned generation;		/* another for each access token */
+	char *refresh;			/* secret; the sign-in, or NULL */
+	int unkept;			/* it is newer than the stored one */
+	int used;			/* since it was fetched */
+	int refused;			/* the route is paused for that */
+	uint64_t question;		/* while FETCHING */
+	int64_t not_before_ms;		/* the provider wants a rest */
+	char why[500];			/* the latest failure */
+	uint64_t timer, day;		/* renewal; a sign-in kept alive */
+	struct waiter *first, **last;
+};
+
+struct login {
+	postern_action_run *run;	/* NULL: nobody signs in */
+	struct device_reply device;
+	int64_t interval_ms, until_ms;
+	uint64_t question, timer;
+	int trying;			/* only a token is fetched, and told of */
+};
+
+struct oauth {
+	/* options */
+	int32_t provider, grant, mechanism;
+	const char *tenant, *client_id, *client_secret, *refresh_token;
+	const char *user, *host, *token_endpoint, *device_endpoint;
+	const char *endpoint_trust_file, *proxy;
+	struct postern_strings scope;
+	int64_t margin;
+	struct postern_smtp_plan smtp;
+
+	postern_instance *me;
+	char *token_url, *device_url, *scope_text;	/* device: or NULL */
+	const char *smtp_host;
+	struct token token;
+	struct login login;
+};
+
+static inline int
+grant_has_sign_in(const struct oauth *o)
+{
+	return o->grant != GRANT_CLIENT_CREDENTIALS;
+}
+
+int64_t oauth_now_ms(void);		/* monotonic */
+
+/* POSTs the form, and wipes it. */
+uint64_t oauth_post(struct oauth *o, const char *url, struct form *form,
+		    void (*done)(void *arg,
+				 const struct postern_http_answer *answer));
+
+/* --- oauth.c --------------------------------------------------------- */
+
+void job_send(struct waiter *w);	/* with the token that there is */
+void job_settle(struct waiter *w, const char *fmt, ...)
+	POSTERN_PRINTF(2, 3);
+
+/* --- token.c --------------------------------------------------------- */
+
+void token_open(struct oauth *o);
+void token_close(struct oauth *o);
+/* Sends the job now, or when there is a token; or settles it. */
+void token_wait(struct oauth *o, struct waiter *w);
+void token_leave(struct oauth *o, struct waiter *w);
+/* The server did not take it. */
+void token_spoil(struct oauth *o);
+/* Gets a new one, unless that is under way; its end goes to login_tried(). */
+void token_renew(struct oauth *o);
+/* What came of a sign-in, or of a refresh; r's secrets are taken out. */
+void token_take(struct oauth *o, struct token_reply *r);
+/* The sign-in was read (NULL: there is none, why says it). */
+void token_loaded(struct oauth *o, char *refresh, const char *why);
+/* The new sign-in is durable, or could not be made so. */
+void token_kept(struct oauth *o, int ok, const char *why);
+
+/* --- store.c --------------------------------------------------------- */
+
+void store_load(struct oauth *o);	/* token_loaded() follows */
+void store_keep(struct oauth *o);	/* token_kept() follows */
+
+/* --- login.c --------------------------------------------------------- */
+
+void login_begin(void *self, postern_action_run *run);
+void login_cancel(void *self, postern_action_run *run);
+/* A token was fetched, or was not. */
+void login_tried(struct oauth *o, int ok, const char *why);
+
+#endif

@@ -1,0 +1,399 @@
+/* token.c - one access token, for all jobs of the route
+ *
+ *   LOADING ---> IDLE <---> FETCHING ---> KEEPING ---> IDLE
+ *      |          ^                                      |
+ *      +-> MISSING+  (by a sign-in)          waiting jobs are sent
+ *
+ * Whoever comes while a token is being fetched waits for the same answer.  A
+ * sign-in that the provider replaces is made durable before the access token
+ * that came with it is used: after a crash the old one may be worth nothing.
+ */
+#include "oauth.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LEAST_LEFT_MS = 30 * 1000,	/* of a token that is used at all */
+	DAY_MS = 24 * 3600 * 1000,
+	KEEP_AGAIN_MS = 60 * 1000,
+	REST_MOST_MS = 3600 * 1000,	/* that a provider may ask for */
+};
+
+/* --- those who wait -------------------------------------------------- */
+
+static void
+waiter_add(struct token *t, struct waiter *w)
+{
+	w->next = NULL;
+	w->queued = 1;
+	*t->last = w;
+	t->last = &w->next;
+}
+
+static struct waiter *
+waiter_take(struct token *t)
+{
+	struct waiter *w = t->first;
+
+	if (w == NULL)
+		return NULL;
+	t->first = w->next;
+	if (t->first == NULL)
+		t->last = &t->first;
+	w->queued = 0;
+	return w;
+}
+
+void
+token_leave(struct oauth *o, struct waiter *w)
+{
+	struct waiter **p = &o->token.first;
+
+	if (!w->queued)
+		return;
+	while (*p != w)
+		p = &(*p)->next;
+	*p = w->next;
+	if (o->token.last == &w->next)
+		o->token.last = p;
+	w->queued = 0;
+}
+
+/* Only those that are here now: a job that fails may come back at once. */
+static void
+waiters_each(struct oauth *o, void (*fn)(struct oauth *o, struct waiter *w))
+{
+	struct token list = { .first = o->token.first };
+
+	list.last = o->token.first ? o->token.last : &list.first;
+	o->token.first = NULL;
+	o->token.last = &o->token.first;
+	for (struct waiter *w; (w = waiter_take(&list)) != NULL; )
+		fn(o, w);
+}
+
+static void
+send_one(struct oauth *o, struct waiter *w)
+{
+	(void)o;
+	job_send(w);
+}
+
+static void
+fail_one(struct oauth *o, struct waiter *w)
+{
+	job_settle(w, "no access token: %s", o->token.why);
+}
+
+/* --- states ---------------------------------------------------------- */
+
+static int
+token_lives(const struct token *t, int64_t until_ms)
+{
+	return t->access != NULL && oauth_now_ms() < until_ms;
+}
+
+static int
+token_is_good(const struct token *t)
+{
+	return token_lives(t, t->renew_ms);
+}
+
+/* Good enough when there is no better one. */
+static int
+token_will_do(const struct token *t)
+{
+	return token_lives(t, t->expires_ms - LEAST_LEFT_MS);
+}
+
+/* A job let through while the route is paused wants to know; otherwise the
+ * provider has said no, and asking on would only lock somebody out. */
+static void
+token_ends(struct oauth *o, int ok)
+{
+	struct token *t = &o->token;
+
+	t->state = TOKEN_IDLE;
+	if (ok && t->refused) {
+		t->refused = 0;
+		postern_ready(o->me);
+	}
+	login_tried(o, ok, t->why);
+	waiters_each(o, ok || token_will_do(t) ? send_one : fail_one);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+token_fails(struct oauth *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(o->token.why, sizeof(o->token.why), fmt, ap);
+	va_end(ap);
+	token_ends(o, 0);
+}
+
+/* Nobody has signed in, and only that will help. */
+static void
+token_is_missing(struct oauth *o)
+{
+	login_tried(o, 0, o->token.why);
+	waiters_each(o, fail_one);
+}
+
+/* --- fetching -------------------------------------------------------- */
+
+static const char *
+how_to_mend(const struct oauth *o)
+{
+	switch (o->grant) {
+	case GRANT_DEVICE_CODE:
+		return "sign in again";
+	case GRANT_REFRESH_TOKEN:
+		return "obtain a new refresh token, and reload";
+	default:
+		return "look at tenant, client_id and client_secret, and reload";
+	}
+}
+
+static void
+token_refused(struct oauth *o, const struct token_reply *r)
+{
+	struct token *t = &o->token;
+	char login[120] = "";
+
+	secret_free(&t->access);
+	t->refused = 1;
+	if (o->grant == GRANT_DEVICE_CODE)
+		snprintf(login, sizeof(login), ": postern login %s",
+			 postern_route(o->me));
+	postern_pause(o->me, "the provider refuses a token: %s; %s%s", r->why,
+		      how_to_mend(o), login);
+	token_fails(o, "the provider refuses it: %s", r->why);
+}
+
+static void
+token_waits(struct oauth *o, const struct token_reply *r)
+{
+	int64_t rest_ms = r->retry_after_ms;
+
+	if (rest_ms > REST_MOST_MS)
+		rest_ms = REST_MOST_MS;
+	if (rest_ms > 0)
+		o->token.not_before_ms = oauth_now_ms() + rest_ms;
+	postern_log(o->me, POSTERN_WARNING, "no access token for now: %s",
+		    r->why);
+	token_fails(o, "%s", r->why);
+}
+
+static void
+on_token(void *arg, const struct postern_http_answer *a)
+{
+	struct oauth *o = arg;
+	struct token_reply r;
+
+	o->token.question = 0;
+	token_reply_parse(a, &r);
+	if (r.kind == REPLY_TOKEN)
+		token_take(o, &r);
+	else if (r.kind == REPLY_REFUSED)
+		token_refused(o, &r);
+	else
+		token_waits(o, &r);
+	token_reply_free(&r);
+}
+
+static void
+token_fetch(struct oauth *o)
+{
+	struct form form = { NULL, 0, 0 };
+
+	if (grant_has_sign_in(o)) {
+		form_add(&form, "grant_type", "refresh_token");
+		form_add(&form, "refresh_token", o->token.refresh);
+	} else {
+		form_add(&form, "grant_type", "client_credentials");
+	}
+	form_add(&form, "client_id", o->client_id);
+	form_add(&form, "client_secret", o->client_secret);
+	form_add(&form, "scope", o->scope_text);
+	o->token.state = TOKEN_FETCHING;
+	o->token.question = oauth_post(o, o->token_url, &form, on_token);
+}
+
+void
+token_renew(struct oauth *o)
+{
+	struct token *t = &o->token;
+
+	if (t->state == TOKEN_MISSING)
+		token_is_missing(o);
+	if (t->state != TOKEN_IDLE)
+		return;
+	if (oauth_now_ms() < t->not_before_ms)
+		token_ends(o, 0);	/* with the words of the last time */
+	else
+		token_fetch(o);
+}
+
+void
+token_wait(struct oauth *o, struct waiter *w)
+{
+	if (o->token.state == TOKEN_IDLE && token_is_good(&o->token)) {
+		job_send(w);
+		return;
+	}
+	waiter_add(&o->token, w);
+	token_renew(o);
+}
+
+void
+token_spoil(struct oauth *o)
+{
+	if (o->token.state == TOKEN_IDLE)
+		secret_free(&o->token.access);
+}
+
+/* --- a token has come ------------------------------------------------ */
+
+static void
+on_renewal(void *arg)
+{
+	struct oauth *o = arg;
+
+	o->token.timer = 0;
+	/* nobody sent in all that time: the next who does will fetch one */
+	if (o->token.used)
+		token_renew(o);
+}
+
+static void
+token_schedule(struct oauth *o, int64_t life_ms)
+{
+	struct token *t = &o->token;
+	int64_t margin_ms = o->margin, now_ms = oauth_now_ms();
+
+	/* one that lives no longer than that is used for half of its life */
+	if (margin_ms > life_ms / 2)
+		margin_ms = life_ms / 2;
+	t->expires_ms = now_ms + life_ms;
+	t->renew_ms = t->expires_ms - margin_ms;
+	t->used = 0;
+	postern_timer_stop(o->me, t->timer);
+	t->timer = postern_timer(o->me, life_ms - margin_ms, on_renewal, o);
+}
+
+void
+token_take(struct oauth *o, struct token_reply *r)
+{
+	struct token *t = &o->token;
+
+	/* a sign-in came while the old one was still being tried */
+	postern_give_up(o->me, t->question);
+	t->question = 0;
+	secret_free(&t->access);
+	t->access = r->access;
+	r->access = NULL;
+	t->generation++;
+	t->not_before_ms = 0;
+	t->why[0] = '\0';
+	token_schedule(o, r->expires_s * 1000);
+	if (r->refresh != NULL && grant_has_sign_in(o)) {
+		secret_free(&t->refresh);
+		t->refresh = r->refresh;
+		r->refresh = NULL;
+		t->unkept = 1;
+		t->state = TOKEN_KEEPING;
+		store_keep(o);
+		return;
+	}
+	token_ends(o, 1);
+}
+
+static void
+on_keep_again(void *arg)
+{
+	struct oauth *o = arg;
+
+	if (!o->token.unkept)
+		return;
+	if (o->token.state == TOKEN_IDLE)
+		store_keep(o);
+	else
+		postern_timer(o->me, KEEP_AGAIN_MS, on_keep_again, o);
+}
+
+void
+token_kept(struct oauth *o, int ok, const char *why)
+{
+	if (ok) {
+		o->token.unkept = 0;
+	} else {
+		postern_log(o->me, POSTERN_ERROR, "the new sign-in cannot be "
+			    "kept: %s; until it can, do not stop the gateway",
+			    why);
+		postern_timer(o->me, KEEP_AGAIN_MS, on_keep_again, o);
+	}
+	if (o->token.state == TOKEN_KEEPING)
+		token_ends(o, 1);
+}
+
+/* --- the beginning --------------------------------------------------- */
+
+/* An unused sign-in ends some day, at Microsoft after 90. */
+static void
+on_day(void *arg)
+{
+	struct oauth *o = arg;
+
+	o->token.day = postern_timer(o->me, DAY_MS, on_day, o);
+	if (o->token.state == TOKEN_IDLE && !o->token.refused)
+		token_renew(o);
+}
+
+void
+token_open(struct oauth *o)
+{
+	o->token.last = &o->token.first;
+	if (!grant_has_sign_in(o)) {
+		o->token.state = TOKEN_IDLE;
+		return;
+	}
+	o->token.day = postern_timer(o->me, DAY_MS, on_day, o);
+	o->token.state = TOKEN_LOADING;
+	store_load(o);
+}
+
+void
+token_loaded(struct oauth *o, char *refresh, const char *why)
+{
+	struct token *t = &o->token;
+
+	if (t->state != TOKEN_LOADING) {	/* a sign-in was faster */
+		secret_free(&refresh);
+		return;
+	}
+	t->refresh = refresh;
+	if (refresh != NULL) {
+		t->state = TOKEN_IDLE;
+		if (t->first != NULL || o->login.trying)
+			token_renew(o);
+		return;
+	}
+	t->state = TOKEN_MISSING;
+	t->refused = 1;
+	snprintf(t->why, sizeof(t->why), "%s", why);
+	postern_pause(o->me, "%s: postern login %s", why,
+		      postern_route(o->me));
+	token_is_missing(o);
+}
+
+void
+token_close(struct oauth *o)
+{
+	secret_free(&o->token.access);
+	secret_free(&o->token.refresh);
+}
