@@ -242,7 +242,7 @@ send_now(struct sending *s)
 	for (size_t i = 0; i < n; i++)
 		all[i] = i;
 	s->loop = loop_new("send");
-	dns = dns_new(s->loop, workers);
+	dns = dns_new(s->loop, workers, NULL);
 	c = smtpc_new(s->loop, dns);
 	m.body = body_from_span(buf_span(&s->message), s->has_8bit);
 	smtpc_send(c, &plan, &m, &events, s);

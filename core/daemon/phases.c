@@ -97,7 +97,7 @@ delivery_up(struct app *app, struct error *err)
 	log_start();
 	app->memory.limit = smtpd_settings(app)->memory;
 	app->workers = workers_new("worker", 4);
-	app->dns = dns_new(app->loop, app->workers);
+	app->dns = dns_new(app->loop, app->workers, NULL);
 	app->smtpc = smtpc_new(app->loop, app->dns);
 	deps = (struct dispatch_deps){ .loop = app->loop,
 				       .smtpc = app->smtpc };
@@ -115,11 +115,13 @@ drain(struct app *app)
 static void
 delivery_down(struct app *app)
 {
-	workers_free(&app->workers);
+	workers_drain(app->workers);
 	drain(app);
 	dispatch_free(&app->dispatch);
 	smtpc_free(&app->smtpc);
 	dns_free(&app->dns);
+	workers_free(&app->workers);	/* they delete what it had made */
+	drain(app);
 	log_stop();
 }
 

@@ -1,177 +1,290 @@
-/* dns.c - names to addresses by getaddrinfo, on a worker
+/* dns.c - questions and tickets
  *
- * The order of the addresses is the system's (RFC 6724), without duplicates.
- * Whatever is not a clear "there is no such thing" counts as no answer.
+ * At most UNDER_WAY_MAX are asked at once; the others stand in line, as do all
+ * until there is a context to ask.  The patience of each begins when it comes.
  */
 #include "io/dns.h"
 
 #include "base/macros.h"
 #include "base/mem.h"
-#include "base/ticket.h"
+#include "io/dns_inside.h"
 
-#include <netdb.h>
 #include <string.h>
 
-enum { ADDRESSES_MAX = 32 };		/* of one name; the rest is left out */
+enum { UNDER_WAY_MAX = 1000 };
 
-struct dns {
-	struct loop *loop;
-	struct workers *workers;
-	struct tickets *tickets;
-	struct lookup *first;		/* under way */
-};
+/* --- lists ----------------------------------------------------------- */
 
-/* Owned by its worker while it is away; dns is NULL when nobody waits for
- * it any more. */
-struct lookup {
-	struct task task;
-	struct dns *dns;
-	struct lookup *next, **prev;
-	uint64_t ticket;
-	dns_fn *done;
-	void *arg;
-	char *name;
-	enum dns_status status;
-	const char *why;
-	size_t n;
-	struct ip ips[ADDRESSES_MAX];
-};
-
-struct dns *
-dns_new(struct loop *loop, struct workers *workers)
+static void
+questions_init(struct dns_questions *list)
 {
-	struct dns *d = NEW(struct dns);
-
-	d->loop = loop;
-	d->workers = workers;
-	d->tickets = tickets_new();
-	return d;
+	*list = (struct dns_questions){ .last = &list->first };
 }
 
 static void
-lookup_detach(struct lookup *q)
+questions_add(struct dns_questions *list, struct dns_question *q)
 {
-	ticket_close(q->dns->tickets, q->ticket);
+	q->next = NULL;
+	q->prev = list->last;
+	*list->last = q;
+	list->last = &q->next;
+	list->n++;
+}
+
+static void
+questions_remove(struct dns_questions *list, struct dns_question *q)
+{
 	*q->prev = q->next;
 	if (q->next != NULL)
 		q->next->prev = q->prev;
-	q->dns = NULL;
+	else
+		list->last = q->prev;
+	q->prev = NULL;
+	list->n--;
 }
 
-void
-dns_free(struct dns **d)
+/* --- the end of a question ------------------------------------------- */
+
+/* Off all lists; nothing more will come for it. */
+static void
+question_detach(struct dns_question *q)
 {
-	if (*d == NULL)
-		return;
-	while ((*d)->first != NULL)
-		lookup_detach((*d)->first);
-	tickets_free(&(*d)->tickets);
-	mem_free(*d);
-	*d = NULL;
+	struct dns *d = q->dns;
+
+	if (q->prev != NULL)
+		questions_remove(q->asking.at ? &d->under_way : &d->line, q);
+	dns_context_forget(&q->asking);
+	timer_stop(&q->patience);
+	ticket_close(d->tickets, q->pending.ticket);
 }
 
 static void
-lookup_add(struct lookup *q, const struct addrinfo *ai)
+question_free(struct dns_question *q)
 {
-	struct endpoint e;
-
-	if (q->n == ADDRESSES_MAX || !endpoint_from_sockaddr(ai->ai_addr, &e))
-		return;
-	for (size_t i = 0; i < q->n; i++)
-		if (ip_eq(q->ips[i], e.ip))
-			return;
-	q->ips[q->n++] = e.ip;
-}
-
-/* On a worker. */
-static void
-lookup_work(struct task *t)
-{
-	static const struct addrinfo hints = {
-		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
-	};
-	struct lookup *q = container_of(t, struct lookup, task);
-	struct addrinfo *list = NULL;
-	int rc = getaddrinfo(q->name, NULL, &hints, &list);
-
-	for (struct addrinfo *ai = list; ai != NULL && rc == 0; ai = ai->ai_next)
-		lookup_add(q, ai);
-	if (list != NULL)
-		freeaddrinfo(list);
-	if (q->n > 0) {
-		q->status = DNS_OK;
-		return;
-	}
-	switch (rc) {
-	case EAI_NONAME:
-		q->status = DNS_NONE;
-		q->why = "the name does not exist";
-		break;
-	case 0:
-	case EAI_NODATA:
-	case EAI_ADDRFAMILY:
-		q->status = DNS_NONE;
-		q->why = "the name has no address";
-		break;
-	default:
-		q->status = DNS_FAILED;
-		q->why = gai_strerror(rc);
-	}
-}
-
-static void
-lookup_done(struct task *t)
-{
-	struct lookup *q = container_of(t, struct lookup, task);
-	struct dns_answer a = { q->status, q->ips, q->n, q->why };
-
-	if (q->dns != NULL) {
-		lookup_detach(q);
-		q->done(q->arg, &a);
-	}
 	mem_free(q->name);
 	mem_free(q);
 }
 
-uint64_t
-dns_lookup(struct dns *d, const char *name, dns_fn *done, void *arg)
+void
+dns_question_drop(struct dns_question **q)
 {
-	struct span s = span_of(name);
-	struct dns_answer a = { .status = DNS_OK, .n = 1 };
-	struct lookup *q;
-	struct ip ip;
+	if (*q == NULL)
+		return;
+	question_detach(*q);
+	question_free(*q);
+	*q = NULL;
+}
 
-	if (s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']')
-		s = span_sub(s, 1, s.n - 2);
-	if (span_starts_nocase(s, SPAN("IPv6:")))
-		s = span_from(s, 5);
-	if (ip_parse(s, &ip)) {
-		a.ips = &ip;
+static void
+question_forget(struct dns_pending *p)
+{
+	struct dns_question *q = container_of(p, struct dns_question, pending);
+
+	dns_question_drop(&q);
+}
+
+static void
+question_fail(struct dns_question *q, const char *why)
+{
+	question_detach(q);
+	dns_answer_fail(q, DNS_FAILED, why);
+	question_free(q);
+}
+
+/* --- asking ---------------------------------------------------------- */
+
+static bool
+may_ask(const struct dns *d)
+{
+	return d->resolver.current != NULL && d->under_way.n < UNDER_WAY_MAX;
+}
+
+/* Of one that is in no list: where it goes.  False when it was answered and
+ * is no more. */
+static bool
+question_place(struct dns_question *q)
+{
+	struct dns *d = q->dns;
+	const struct dns_hosts *hosts = dns_resolver_hosts(&d->resolver);
+	struct error err;
+
+	if (hosts != NULL && dns_answer_hosts(q, hosts)) {
+		question_detach(q);
+		question_free(q);
+		return false;
+	}
+	if (!may_ask(d)) {
+		questions_add(&d->line, q);
+		return true;
+	}
+	if (!dns_context_ask(d->resolver.current, &q->asking, q->name, q->type,
+			     &err)) {
+		question_fail(q, err.text);
+		return false;
+	}
+	questions_add(&d->under_way, q);
+	return true;
+}
+
+/* Each of those that wait now gets one turn: it may go back in line, and its
+ * callback may bring new ones. */
+static void
+line_move(struct dns *d)
+{
+	for (size_t n = d->line.n; n > 0 && d->line.first != NULL; n--) {
+		struct dns_question *q = d->line.first;
+
+		if (d->resolver.current != NULL && !may_ask(d))
+			return;
+		questions_remove(&d->line, q);
+		question_place(q);
+	}
+}
+
+static void
+on_ready(void *arg, const struct error *err)
+{
+	struct dns *d = arg;
+
+	if (err == NULL) {
+		line_move(d);
+		return;
+	}
+	for (size_t n = d->line.n; n > 0 && d->line.first != NULL; n--)
+		question_fail(d->line.first, err->text);
+}
+
+static void
+on_answered(struct dns_asking *asking, int err, const struct ub_result *r)
+{
+	struct dns_question *q = container_of(asking, struct dns_question,
+					      asking);
+	struct dns *d = q->dns;
+
+	questions_remove(&d->under_way, q);
+	question_detach(q);
+	dns_answer_result(q, err, r);
+	question_free(q);
+	line_move(d);
+}
+
+static void
+on_patience(struct timer *t)
+{
+	struct dns_question *q = container_of(t, struct dns_question,
+					      patience);
+	struct dns *d = q->dns;
+
+	question_fail(q, "the DNS has not answered within 30 seconds");
+	line_move(d);
+}
+
+struct dns_question *
+dns_question_ask(struct dns *d, struct span name, enum dns_type type,
+		 dns_answer_fn *done, void *arg)
+{
+	struct dns_question *q = NEW(struct dns_question);
+
+	q->dns = d;
+	q->pending.forget = question_forget;
+	q->asking.answered = on_answered;
+	q->name = span_dup(name);
+	q->type = type;
+	q->done = done;
+	q->arg = arg;
+	timer_init(&q->patience, d->loop, on_patience);
+	timer_start(&q->patience, DNS_PATIENCE_MS);
+	dns_resolver_now(&d->resolver);
+	return question_place(q) ? q : NULL;
+}
+
+uint64_t
+dns_query(struct dns *d, const char *name, enum dns_type type,
+	  dns_answer_fn *done, void *arg)
+{
+	struct span s = dns_name_trim(span_of(name));
+	struct dns_question *q;
+	struct error err;
+
+	if (!dns_name_check(s, &err)) {
+		/* what cannot be in the DNS is not there */
+		struct dns_answer a = { .status = DNS_NXDOMAIN,
+					.canonical = name, .why = err.text };
+
 		done(arg, &a);
 		return 0;
 	}
-	q = NEW(struct lookup);
-	q->task = (struct task){ .work = lookup_work, .done = lookup_done,
-				 .home = loop_mailbox(d->loop) };
-	q->dns = d;
-	q->done = done;
-	q->arg = arg;
-	q->name = mem_strdup(name);
-	q->ticket = ticket_open(d->tickets, q);
-	q->next = d->first;
-	q->prev = &d->first;
-	if (d->first != NULL)
-		d->first->prev = &q->next;
-	d->first = q;
-	workers_submit(d->workers, &q->task);
-	return q->ticket;
+	q = dns_question_ask(d, s, type, done, arg);
+	if (q == NULL)
+		return 0;
+	q->pending.ticket = ticket_open(d->tickets, &q->pending);
+	return q->pending.ticket;
 }
 
 void
 dns_forget(struct dns *d, uint64_t ticket)
 {
-	struct lookup *q = ticket_find(d->tickets, ticket);
+	struct dns_pending *p = ticket_find(d->tickets, ticket);
 
-	if (q != NULL)
-		lookup_detach(q);
+	if (p == NULL)
+		return;
+	p->forget(p);
+	line_move(d);
+}
+
+/* --- life ------------------------------------------------------------ */
+
+struct dns *
+dns_new(struct loop *loop, struct workers *workers,
+	const struct dns_settings *settings)
+{
+	struct dns *d = NEW(struct dns);
+
+	d->loop = loop;
+	d->tickets = tickets_new();
+	questions_init(&d->line);
+	questions_init(&d->under_way);
+	dns_resolver_init(&d->resolver, loop, workers);
+	d->resolver.ready = on_ready;
+	d->resolver.arg = d;
+	dns_configure(d, settings);
+	return d;
+}
+
+void
+dns_free(struct dns **ptr)
+{
+	struct dns *d = *ptr;
+	struct dns_question *q;
+
+	if (d == NULL)
+		return;
+	dns_lookups_drop(d);
+	while ((q = d->line.first) != NULL || (q = d->under_way.first) != NULL)
+		dns_question_drop(&q);
+	dns_resolver_fini(&d->resolver);
+	tickets_free(&d->tickets);
+	mem_free(d);
+	*ptr = NULL;
+}
+
+void
+dns_configure(struct dns *d, const struct dns_settings *settings)
+{
+	dns_resolver_configure(&d->resolver, dns_plan_new(settings));
+	if (d->line.n > 0)
+		dns_resolver_now(&d->resolver);
+}
+
+struct dns_state
+dns_state(const struct dns *d)
+{
+	const struct dns_resolver *r = &d->resolver;
+
+	if (r->why[0] == '\0' && !r->validating)
+		return (struct dns_state){ .asked = r->asked,
+			.why = r->asked ? "it is not known yet whether the "
+			"resolver lets signatures through"
+			: "nothing has been asked yet" };
+	return (struct dns_state){ r->asked, r->validating, r->why };
 }

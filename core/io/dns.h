@@ -1,9 +1,10 @@
 /* dns.h - asking the DNS without blocking the loop
  *
  * Lives on the delivery loop.  libunbound resolves on a thread of its own
- * and validates with DNSSEC; /etc/hosts is honoured.  Its context is made at
- * the first question, and anew when the settings, resolv.conf or /etc/hosts
- * have changed.
+ * and validates with DNSSEC; /etc/hosts is honoured for addresses.  Its
+ * context is made at the first question, and anew when the settings,
+ * resolv.conf or /etc/hosts have changed.  Names are taken as they stand: the
+ * search list of resolv.conf is not used.
  *
  * dnssec auto: the root's key is asked for first, and hourly; when it does
  * not come (a resolver that strips DNSSEC would make every name bogus) an
@@ -36,7 +37,7 @@ struct dns_settings {
 	size_t stub_count;
 	enum dns_dnssec dnssec;
 	const char *trust_anchor_file;	/* NULL: the root keys known here */
-	bool special_names;		/* ask also for .test, .local and their
+	bool special_names;		/* ask also for .test, .onion and their
 					 * like, instead of denying them */
 	const char *resolv_conf, *hosts;	/* NULL: those in /etc */
 };
@@ -85,10 +86,11 @@ struct dns_addresses {
 };
 typedef void dns_addresses_fn(void *arg, const struct dns_addresses *a);
 
-/* settings NULL: all defaults. */
+/* settings NULL: all defaults.  workers outlives it. */
 struct dns *dns_new(struct loop *loop, struct workers *workers,
 		    const struct dns_settings *settings);
-void dns_free(struct dns **d);		/* forgets what is under way */
+/* Forgets what is under way.  Not from within a callback of a question. */
+void dns_free(struct dns **d);
 /* From the next question on. */
 void dns_configure(struct dns *d, const struct dns_settings *settings);
 

@@ -93,7 +93,7 @@ outcome_host(struct errand *a, struct outcome *o, const char *host)
 }
 
 static void
-on_addresses(void *arg, const struct dns_answer *answer)
+on_addresses(void *arg, const struct dns_addresses *answer)
 {
 	struct errand *a = arg;
 	const char *host = a->plan->hosts[a->host - 1];
@@ -108,9 +108,9 @@ on_addresses(void *arg, const struct dns_answer *answer)
 		a->last = (struct outcome){ .code = 0 };
 		outcome_set(&a->last, OUTCOME_DNS, PHASE_RESOLVE, "%s: %s",
 			    host, answer->why);
-		a->last.enhanced = answer->status == DNS_NONE
-			? (struct enhanced){ 4, 4, 4 }
-			: (struct enhanced){ 4, 4, 3 };
+		a->last.enhanced = answer->status == DNS_FAILED
+			? (struct enhanced){ 4, 4, 3 }
+			: (struct enhanced){ 4, 4, 4 };
 		outcome_host(a, &a->last, host);
 	}
 	errand_next(a);

@@ -180,7 +180,7 @@ world_init(struct world *w, struct endpoint *at)
 
 	w->loop = loop_new("fuzz");
 	w->workers = workers_new("fuzz", 1);
-	w->dns = dns_new(w->loop, w->workers);
+	w->dns = dns_new(w->loop, w->workers, NULL);
 	w->smtpc = smtpc_new(w->loop, w->dns);
 	w->fd = -1;
 	w->heard = BUF_MAX(HEARD_MAX);

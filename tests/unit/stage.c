@@ -154,7 +154,7 @@ stage_init(struct stage *s, const struct play *p, const char *const *hosts,
 	s->play = p;
 	s->loop = loop_new("test");
 	s->workers = workers_new("test", 1);
-	s->dns = dns_new(s->loop, s->workers);
+	s->dns = dns_new(s->loop, s->workers, NULL);
 	s->smtpc = smtpc_new(s->loop, s->dns);
 	timer_init(&s->watchdog, s->loop, on_watchdog);
 	s->env = make_envelope(p, s);

@@ -1,8 +1,7 @@
-/* test-io.c - listeners and lookups, over loopback */
+/* test-io.c - listeners, over loopback */
 #include "unit.h"
 
 #include "base/macros.h"
-#include "io/dns.h"
 #include "io/listen.h"
 
 #include <fcntl.h>
@@ -136,84 +135,12 @@ a_port_in_use_is_named(void **state)
 	close(fd);
 }
 
-/* --- lookups ---------------------------------------------------------- */
-
-struct asked {
-	struct loop *loop;
-	unsigned answers;
-	enum dns_status status;
-	size_t n;
-	struct ip first;
-	char why[200];
-};
-
-static void
-on_answer(void *arg, const struct dns_answer *a)
-{
-	struct asked *q = arg;
-
-	q->answers++;
-	q->status = a->status;
-	q->n = a->n;
-	if (a->n)
-		q->first = a->ips[0];
-	snprintf(q->why, sizeof(q->why), "%s", a->why ? a->why : "");
-	loop_stop(q->loop);
-}
-
-static void
-names_become_addresses(void **state)
-{
-	struct asked q = { .loop = loop_new("test") };
-	struct workers *workers = workers_new("test", 1);
-	struct dns *dns = dns_new(q.loop, workers);
-	static const struct { const char *name, *ip; } literal[] = {
-		{ "192.0.2.7",          "192.0.2.7" },
-		{ "[192.0.2.8]",        "192.0.2.8" },
-		{ "[IPv6:2001:db8::1]", "2001:db8::1" },
-		{ "2001:db8::2",        "2001:db8::2" },
-	};
-	char text[IP_TEXT];
-	uint64_t ticket;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(literal); i++) {
-		ticket = dns_lookup(dns, literal[i].name, on_answer, &q);
-		CHECK_ROW(i, ticket == 0 && q.answers == i + 1);
-		CHECK_ROW(i, q.status == DNS_OK && q.n == 1);
-		CHECK_ROW(i, !strcmp(ip_text(q.first, text), literal[i].ip));
-	}
-	q.answers = 0;
-	loop_run(q.loop);		/* takes the stops from above */
-	assert_true(dns_lookup(dns, "localhost", on_answer, &q) != 0);
-	loop_run(q.loop);
-	assert_int_equal(q.answers, 1);
-	assert_int_equal(q.status, DNS_OK);
-	assert_true(ip_is_loopback(q.first));
-	/* longer than any name may be: a "no" that needs no server */
-	ticket = dns_lookup(dns, "a..b", on_answer, &q);
-	loop_run(q.loop);
-	assert_int_equal(q.answers, 2);
-	assert_int_not_equal(q.status, DNS_OK);
-	assert_true(q.why[0] != '\0');
-	/* forgotten ones are not answered, neither are those of a dead dns */
-	ticket = dns_lookup(dns, "localhost", on_answer, &q);
-	dns_forget(dns, ticket);
-	dns_forget(dns, ticket);
-	dns_lookup(dns, "localhost", on_answer, &q);
-	dns_free(&dns);
-	workers_free(&workers);
-	loop_free(&q.loop);
-	assert_int_equal(q.answers, 2);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(listeners_accept_and_rest),
 		cmocka_unit_test(a_port_in_use_is_named),
-		cmocka_unit_test(names_become_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ relays(void **state)
 	struct server server;
 	struct loop *loop = loop_new("relay");
 	struct workers *workers = workers_new("dns", 1);
-	struct dns *dns = dns_new(loop, workers);
+	struct dns *dns = dns_new(loop, workers, NULL);
 	struct smtpc *smtpc = smtpc_new(loop, dns);
 	struct backend_place place = { .route = "r", .hostname = "gw.test",
 				       .loop = loop, .smtpc = smtpc };
