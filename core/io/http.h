@@ -4,7 +4,10 @@
  * by our own DNS (io/dns.h) and handed over, so that cancelling never waits
  * for a resolver's thread and `dns:' holds for web servers, too.  Redirects
  * are not followed: a request may carry credentials.  https is verified
- * always.
+ * always, before the request is sent, with authorities from a tls_store:
+ * curl would read their file anew for each connection, on the loop.
+ *
+ * Messages show of a URL its scheme, host and path only.
  *
  * RFC 9110, 9112.
  */
@@ -17,9 +20,11 @@
 
 struct dns;
 struct http;
+struct tls_store;
 
 struct http_settings {			/* copied */
-	const char *trust_file;		/* where a request names none */
+	const char *trust_file;		/* where a request names none; NULL:
+					 * the store's */
 	const char *user_agent;		/* "postern/0.1.0" */
 };
 
@@ -49,13 +54,16 @@ struct http_answer {
 };
 typedef void http_fn(void *arg, const struct http_answer *a);
 
-/* Nothing is loaded or connected before the first request. */
+/* Nothing is loaded or connected before the first request.  dns and store
+ * outlive it. */
 struct http *http_new(struct loop *loop, struct dns *dns,
+		      struct tls_store *store,
 		      const struct http_settings *settings);
 void http_free(struct http **h);	/* forgets what is under way */
 void http_configure(struct http *h, const struct http_settings *settings);
 
-/* A ticket for http_cancel(); done comes later than this returns, once. */
+/* A ticket for http_cancel(); done comes later than this returns, once.  In
+ * it all of these may be called, http_free() too. */
 uint64_t http_send(struct http *h, const struct http_request *rq,
 		   http_fn *done, void *arg);
 void http_cancel(struct http *h, uint64_t ticket);	/* never blocks */

@@ -29,7 +29,7 @@ static const struct {
 	{ ENFILE,        "no descriptor is free in the system" },
 };
 
-static bool
+bool
 socket_error(struct error *err, int number)
 {
 	const char *other;

@@ -22,6 +22,9 @@ int socket_connect(struct endpoint to, const struct ip *source,
 /* How a connect that was under way ended. */
 bool socket_connected(int fd, struct error *err);
 
+/* False; err has the words for an errno. */
+bool socket_error(struct error *err, int number);
+
 /* Nagle off: what belongs together is written together anyway.  A listening
  * socket hands this down to what it accepts. */
 void socket_no_delay(int fd);
