@@ -5,8 +5,9 @@
  * CRLF lines, in pieces of any size, and gives the DKIM-Signature field that
  * goes in front of it.  Blocks the processor, not the disk: for workers.
  *
- * libopendkim; RFC 6376 (relaxed/relaxed, no l=), 8301 (rsa-sha256, 1024
- * bits at least), 8463 (ed25519-sha256).
+ * RSA by libopendkim, ed25519 by GnuTLS, which also reads and makes the keys.
+ * RFC 6376 (relaxed/relaxed, no l=), 8301 (rsa-sha256, 1024 to 4096 bits),
+ * 8463 (ed25519-sha256).
  */
 #ifndef MAIL_SIGNER_H
 #define MAIL_SIGNER_H
@@ -19,8 +20,9 @@ enum signer_algorithm { SIGNER_RSA, SIGNER_ED25519 };
 struct signer_key;
 
 /* The key as PEM (PKCS#8 or PKCS#1); copies all.  Fails when it is no key,
- * none of those two kinds, or an RSA key of less than 1024 bits; domain and
- * selector must be domain names. */
+ * none of those two kinds, an RSA key of less than 1024 or more than 4096
+ * bits, or one whose parts do not fit together; domain and selector must be
+ * domain names. */
 struct signer_key *signer_key_new(struct span pem, const char *domain,
 				  const char *selector, struct error *err);
 void signer_key_free(struct signer_key **k);	/* wipes it */
@@ -38,6 +40,8 @@ bool signer_key_record(const struct signer_key *k, struct buf *out);
 /* Whether a record that the DNS has is this key's; reason says what differs. */
 bool signer_key_matches(const struct signer_key *k, struct span record,
 			struct error *reason);
+/* Whether it has t=y: receivers may treat bad signatures as none at all. */
+bool signer_record_testing(struct span record);
 
 /* A new key: bits for RSA, ignored for ed25519.  PEM, PKCS#8. */
 bool signer_generate(enum signer_algorithm a, unsigned bits, struct buf *pem,
@@ -47,9 +51,14 @@ bool signer_generate(enum signer_algorithm a, unsigned bits, struct buf *pem,
 
 struct signing;
 
-/* wall_s is the time of t=.  The keys are borrowed until signing_free(). */
+/* wall_s is the time of t=, above 0.  The keys are borrowed until
+ * signing_free(). */
 struct signing *signing_new(const struct signer_key *const *keys, size_t n,
 			    int64_t wall_s);
+/* Fails, then and ever after, at what cannot be signed so that all verifiers
+ * agree: a CR or LF that stands alone, a line of the header that is no field,
+ * no From, a control character in a signed field or one of more than 60 KiB,
+ * a header section of more than LIMIT_HEADER. */
 bool signing_feed(struct signing *s, struct span bytes, struct error *err);
 /* One DKIM-Signature field for each key, with CRLF, folded, appended. */
 bool signing_finish(struct signing *s, struct buf *out, struct error *err);

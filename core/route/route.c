@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/macros.h"
+#include "route/dkim.h"
 #include "route/match.h"
 
 #include <stddef.h>
@@ -12,6 +13,7 @@
 struct route_block {
 	char *route, *backend;
 	const struct node *match, *filters, *own;
+	struct blocks dkim;
 	int64_t connections, messages_per_minute;
 };
 
@@ -46,6 +48,11 @@ const struct schema_key route_keys[] = {
 	  .offset = offsetof(struct route_block, filters),
 	  .help = "a list of filters that see each message of the route, "
 		  "[{tag: {header: X-Relayed-By, value: postern}}]" },
+	{ .name = "dkim", .type = T_BLOCKS,
+	  .offset = offsetof(struct route_block, dkim),
+	  .keys = dkim_keys, .block_size = sizeof(struct dkim_entry),
+	  .help = "the keys that sign its mail, a list of {domain, selector, "
+		  "key}; of each algorithm one signs" },
 	{ .name = "limits", .type = T_BLOCK, .keys = limits_keys,
 	  .help = "how much the next hop is asked to bear" },
 	{ 0 },
@@ -137,12 +144,14 @@ route_bind(struct routes *routes, const struct tree *tree,
 	if (b.route == NULL || b.backend == NULL)
 		return false;
 	ok = name_check(routes, root, b.route, d) && ok;
+	ok = dkim_entries_check(&b.dkim, d) && ok;
 
 	r = routes_grow(routes, arena);
 	*r = (struct route){
 		.name = b.route, .path = tree_path(tree),
 		.backend = b.backend, .node = root, .backend_node = b.own,
-		.filters = b.filters, .connections = b.connections,
+		.filters = b.filters, .dkim = b.dkim,
+		.connections = b.connections,
 		.messages_per_minute = b.messages_per_minute,
 		.index = (unsigned)routes->n - 1,
 		.match = ARENA_NEW(arena, struct match),

@@ -31,6 +31,7 @@ struct route {
 	/* differs when the backend's options do, files of secrets included;
 	 * filled in by who checks them */
 	uint64_t options_print;
+	struct blocks dkim;		/* struct dkim_entry of dkim.h */
 	/* what signs its mail; read and filled in by who loads the files */
 	const struct signer_key *const *signers;
 	size_t signer_count;

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/macros.h"
+#include "route/dkim.h"
 #include "route/route.h"
 
 #include <stdio.h>
@@ -180,6 +181,14 @@ mistakes_are_pointed_at(void **state)
 		{ "route: a\nbackend: null\nmatch: {header: [x]}\n", "map from header" },
 		{ "route: a\nbackend: null\nconnector: {host: h}\n", "unknown key `connector'" },
 		{ "route: a\nbackend: null\nlimits: {connections: 0}\n", "connections" },
+		{ "route: a\nbackend: null\ndkim: {domain: a.b, selector: s}\n", "`key' is missing" },
+		{ "route: a\nbackend: null\ndkim: [{domain: \"a b\", selector: s, key: k}]\n",
+		  "dkim: [{domain: \"a b\", selector: s, key: k}]\n      |                 ^~~~~" },
+		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selector: \"s;\", key: k}]\n",
+		  "`s;' is no selector" },
+		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selectr: s, key: k}]\n",
+		  "did you mean `selector'" },
+		{ "route: a\nbackend: null\ndkim: p2026\n", "a list of blocks" },
 	};
 
 	(void)state;
@@ -194,6 +203,29 @@ mistakes_are_pointed_at(void **state)
 			fail_msg("row %zu: %s", i, buf_str(&text));
 		world_fini(&w);
 	}
+}
+
+static void
+keys_are_taken_as_written(void **state)
+{
+	const struct dkim_entry *e;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	assert_true(world_add(&w, "route: a\nbackend: null\ndkim:\n"
+			      "  - {domain: a.b, selector: s, key: /k.pem}\n"
+			      "  - {domain: c.d, selector: t, key: k.pem}\n"));
+	assert_true(world_add(&w, "route: b\nbackend: null\n"
+			      "dkim: {domain: a.b, selector: s, key: k}\n"));
+	assert_int_equal(w.routes.v[0].dkim.n, 2);
+	e = w.routes.v[0].dkim.v;
+	assert_string_equal(e[0].domain, "a.b");
+	assert_string_equal(e[1].selector, "t");
+	assert_string_equal(e[1].key, "k.pem");
+	assert_int_equal(w.routes.v[0].signer_count, 0);
+	assert_int_equal(w.routes.v[1].dkim.n, 1);
+	world_fini(&w);
 }
 
 static void
@@ -221,6 +253,7 @@ main(void)
 		cmocka_unit_test(the_first_that_matches_wins),
 		cmocka_unit_test(our_own_reports_skip_the_client),
 		cmocka_unit_test(mistakes_are_pointed_at),
+		cmocka_unit_test(keys_are_taken_as_written),
 		cmocka_unit_test(all_routes_together_are_checked),
 	};
 
