@@ -1,6 +1,7 @@
 /* gateway.c - from files to a snapshot; the same for check, start, reload */
 #include "daemon/gateway.h"
 
+#include "base/ip.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -31,6 +32,16 @@ static const struct schema_key log_keys[] = {
 	{ 0 },
 };
 
+static const struct schema_key outgoing_keys[] = {
+	KEY(gateway_config, trust_file, T_PATH,
+	    "/etc/ssl/certs/ca-certificates.crt",
+	    "the authorities that may vouch for servers (PEM), where a route "
+	    "names none"),
+	KEY(gateway_config, source, T_STRING, NULL,
+	    "the address of this host that connects, where a route names none"),
+	{ 0 },
+};
+
 const struct schema_key gateway_keys[] = {
 	KEY(gateway_config, hostname, T_STRING, NULL,
 	    "our name in the greeting, EHLO and Received; without it, the "
@@ -46,6 +57,8 @@ const struct schema_key gateway_keys[] = {
 	    "paths of further modules to load"),
 	{ .name = "log", .type = T_BLOCK, .keys = log_keys,
 	  .help = "what is told, and how" },
+	{ .name = "outgoing", .type = T_BLOCK, .keys = outgoing_keys,
+	  .help = "how other servers are connected to" },
 	{ .name = "stop_patience", .type = T_DURATION, .fallback = "25s",
 	  .offset = offsetof(struct gateway_config, stop_patience),
 	  .help = "how long deliveries under way may take when we are told "
@@ -105,6 +118,7 @@ gateway_check(struct load *l)
 	struct gateway_config *g = l->gateway;
 	const char *folder = span_starts_nocase(span_of(g->spool),
 		SPAN("sqlite:")) ? g->spool + strlen("sqlite:") : NULL;
+	struct ip source;
 	bool ok = true;
 
 	if (g->hostname == NULL)
@@ -120,6 +134,13 @@ gateway_check(struct load *l)
 		diag_error(l->d, schema_mark(l->root, "spool"),
 			   "the spool's folder is an absolute path");
 		ok = diag_hint(l->d, "write sqlite:/var/lib/postern");
+	}
+	if (g->source != NULL && !ip_parse(span_of(g->source), &source)) {
+		diag_error(l->d, schema_mark(node_get(l->root, "outgoing"),
+					     "source"),
+			   "`%s' is no address", g->source);
+		ok = diag_hint(l->d, "write an address of this host, or leave "
+			       "it out");
 	}
 	if (g->user != NULL && getpwnam(g->user) == NULL) {
 		diag_error(l->d, schema_mark(l->root, "user"),
@@ -169,7 +190,20 @@ rooms_bind(struct load *l)
 /* --- routes ---------------------------------------------------------- */
 
 static bool
-route_modules_check(struct load *l, const struct route *r)
+can_read(void *arg, const char *path, struct error *err)
+{
+	(void)arg;
+	if (access(path, R_OK) == 0)
+		return true;
+	error_errno(err, "%s", path);
+	return error_hint(err, "name a file that the user that the gateway "
+			  "runs as can read");
+}
+
+static const struct module_access access_of_files = { can_read, NULL };
+
+static bool
+route_modules_check(struct load *l, struct route *r)
 {
 	const char *what = arena_printf(l->arena, "%s of route `%s'",
 					r->backend, r->name);
@@ -196,7 +230,8 @@ route_modules_check(struct load *l, const struct route *r)
 		nothing.mark = *schema_mark(r->node, "backend");
 		block = &nothing;
 	}
-	return module_check(m, block, what, l->d) &&
+	return module_check(m, block, what, &access_of_files,
+			    &r->options_print, l->d) &&
 	       filters_check(r->filters, l->d);
 }
 

@@ -19,6 +19,8 @@ struct gateway_config {
 	int64_t stop_patience;		/* ms for what is in flight at SIGTERM */
 	struct strings modules;		/* paths of further modules */
 	int64_t intake_threads;		/* 0: one for each core */
+	char *trust_file;		/* authorities for what we connect to */
+	char *source;			/* our address for that; NULL: any */
 	/* bound by their rooms */
 	const struct node *listen, *relay, *limits, *retry, *dsn, *filters;
 };

@@ -13,6 +13,8 @@
 #include "daemon/privileges.h"
 #include "dispatch/dispatch.h"
 #include "io/dns.h"
+#include "io/http.h"
+#include "io/tls_store.h"
 #include "route/route.h"
 #include "smtpc/smtpc.h"
 #include "smtpd/guard.h"
@@ -38,14 +40,21 @@ smtpd_settings(const struct app *app)
 
 /* --- ports ----------------------------------------------------------- */
 
+static unsigned
+processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (unsigned)MIN(n, 64) : 1;
+}
+
 static bool
 ports_up(struct app *app, struct error *err)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int64_t n = gateway(app)->intake_threads;
 
 	if (n == 0)
-		n = cpus > 0 ? cpus : 1;
+		n = processors();
 	return intake_bind(&app->intake, (size_t)MIN(n, 64), app->snap, err);
 }
 
@@ -91,16 +100,28 @@ privileges_up(struct app *app, struct error *err)
 static bool
 delivery_up(struct app *app, struct error *err)
 {
-	struct dispatch_deps deps;
+	struct dispatch_deps deps = { .host = &app->host };
+	const struct http_settings http = {
+		.user_agent = "postern/" PACKAGE_VERSION,
+	};
 
 	(void)err;
 	log_start();
 	app->memory.limit = smtpd_settings(app)->memory;
 	app->workers = workers_new("worker", 4);
+	app->files = workers_new("files", 1);
+	app->signers = workers_new("signer", processors());
 	app->dns = dns_new(app->loop, app->workers, NULL);
+	app->tls = tls_store_new(app->loop, app->workers,
+				 gateway(app)->trust_file);
+	app->http = http_new(app->loop, app->dns, app->tls, &http);
 	app->smtpc = smtpc_new(app->loop, app->dns);
-	deps = (struct dispatch_deps){ .loop = app->loop,
-				       .smtpc = app->smtpc };
+	app->host = (struct host){
+		.loop = app->loop, .smtpc = app->smtpc, .dns = app->dns,
+		.http = app->http, .tls = app->tls, .files = app->files,
+		.state = gateway(app)->state, .source = gateway(app)->source,
+	};
+	deps.workers = app->signers;
 	app->dispatch = dispatch_new(&deps);
 	return true;
 }
@@ -115,10 +136,15 @@ drain(struct app *app)
 static void
 delivery_down(struct app *app)
 {
+	workers_free(&app->signers);
 	workers_drain(app->workers);
 	drain(app);
 	dispatch_free(&app->dispatch);
+	workers_free(&app->files);
+	drain(app);
+	http_free(&app->http);
 	smtpc_free(&app->smtpc);
+	tls_store_free(&app->tls);
 	dns_free(&app->dns);
 	workers_free(&app->workers);	/* they delete what it had made */
 	drain(app);
