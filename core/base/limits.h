@@ -43,6 +43,12 @@ enum {
 	LIMIT_JOB_RCPTS = 100,		/* RFC 5321 4.5.3.1.8: all servers take
 					 * so many */
 	LIMIT_DESTINATIONS = 10000,	/* idle ones go at once above it */
+	LIMIT_CERTIFICATE_FILE = 1024 * 1024, /* a chain, with its key */
+	LIMIT_TRUST_FILE = 16 * 1024 * 1024, /* a system's authorities take
+					 * a quarter of a megabyte */
+	LIMIT_CHAIN = 16,		/* certificates that GnuTLS verifies */
+	LIMIT_NAMES_SHOWN = 200,	/* bytes of a certificate's names */
+	LIMIT_TLS_SESSION = 16 * 1024,	/* one that a client keeps */
 	LIMIT_DSN_ORIGINAL = 32 * 1024,	/* returned in a delivery report */
 };
 

@@ -56,5 +56,7 @@ struct layer {
  * stream_in() came before and are the user's to judge; what lies in stream_out()
  * would go through l: wait for `drained' first. */
 void stream_push(struct stream *s, struct layer *l);
+/* The one that the stream talks to; borrowed. */
+struct layer *stream_top(const struct stream *s);
 
 #endif

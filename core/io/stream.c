@@ -176,20 +176,23 @@ stream_fill(struct stream *s)
 }
 
 /* Writing failed; but what the peer said before it hung up is often the
- * reason, and comes first. */
+ * reason, and comes first.  So does what it said to a layer (an alert). */
 static void
 stream_broken(struct stream *s, const struct error *why)
 {
+	enum layer_step step = LAYER_OK;
 	bool drained = false;
 	struct error err;
 
 	buf_clear(&s->out);
-	for (int i = 0; i < READS_PER_TURN; i++)
+	for (int i = 0; i < READS_PER_TURN && step == LAYER_OK; i++) {
 		if (drained || s->closed || s->ended || s->paused ||
-		    s->in.len >= s->in.max ||
-		    stream_read(s, &drained, &err) != LAYER_OK)
+		    s->in.len >= s->in.max)
 			break;
-	stream_lost(s, why);
+		step = stream_read(s, &drained, &err);
+	}
+	stream_lost(s, step == LAYER_FAILED && err.kind == ERROR_PROTOCOL
+		    ? &err : why);
 }
 
 /* All went out: tells the user, who may have more. */
@@ -438,6 +441,12 @@ stream_push(struct stream *s, struct layer *l)
 	s->life = STREAM_SHAKING;
 	s->shake_wants = 0;
 	loop_later(s->loop, &s->later);
+}
+
+struct layer *
+stream_top(const struct stream *s)
+{
+	return s->top;
 }
 
 void

@@ -97,6 +97,7 @@ struct tls_facts {
 	char text[96];		/* "TLS1.3 AES-256-GCM" */
 	char protocol[16];	/* "TLS1.3" */
 	char cipher[40];	/* "AES-256-GCM" */
+	char suite[64];		/* "TLS_AES_256_GCM_SHA384" */
 	bool verified;		/* the certificate was right, by TLS_VERIFY */
 	bool resumed;
 	enum tls_asked asked;	/* clients; remembered with the session */

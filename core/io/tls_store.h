@@ -35,7 +35,7 @@ struct tls_made {
 	struct tls_identity *identity;	/* borrowed until done returns: take */
 	struct tls_trust *trust;	/* a reference.  NULL: not wanted */
 };
-/* made is NULL when err is set. */
+/* made is NULL when err is set.  May not free the store. */
 typedef void tls_store_fn(void *arg, const struct tls_made *made,
 			  const struct error *err);
 
