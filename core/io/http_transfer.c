@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "io/http_inside.h"
 #include "io/tls.h"
-#include "io/verify.h"
+#include "io/tls_verify.h"
 
 #include <string.h>
 
@@ -108,8 +108,8 @@ on_connected(void *arg, char *peer, char *local, int port, int local_port)
 		error_hint(&r->err, "on Debian: libcurl3-gnutls");
 		return CURL_PREREQFUNC_ABORT;
 	}
-	r->asked = verify_session(tls->internals, tls_trust_list(r->trust),
-				  r->to.host, &r->err);
+	r->asked = tls_verify(tls->internals, r->trust, r->to.host, NULL,
+			      &r->err);
 	return r->asked ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 

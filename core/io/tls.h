@@ -19,7 +19,6 @@
 #include "base/error.h"
 #include "base/span.h"
 
-struct gnutls_x509_trust_list_st;
 struct layer;
 struct stream;
 
@@ -47,8 +46,6 @@ struct tls_trust *tls_trust_read(const char *file, struct error *err);
 struct tls_trust *tls_trust_ref(struct tls_trust *t);
 void tls_trust_unref(struct tls_trust **t);
 uint64_t tls_trust_number(const struct tls_trust *t);
-/* For io/verify.h; borrowed. */
-struct gnutls_x509_trust_list_st *tls_trust_list(const struct tls_trust *t);
 
 /* --- clients --------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 #include "base/ip.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "io/tls_verify.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -33,43 +34,19 @@ client_of(struct tls_layer *t)
 
 /* --- is it who it should be? ----------------------------------------- */
 
-static void
-name_to_verify(const char *name, struct ip *ip, gnutls_typed_vdata_st *ret)
-{
-	if (!ip_parse(span_of(name), ip)) {
-		ret->type = GNUTLS_DT_DNS_HOSTNAME;
-		ret->data = (unsigned char *)name;
-		ret->size = (unsigned)strlen(name);
-		return;
-	}
-	ret->type = GNUTLS_DT_IP_ADDRESS;
-	ret->data = ip->bytes;
-	ret->size = ip->family == 4 ? 4 : 16;
-}
-
 /* Not called when a session is taken up again. */
 static int
 client_verify(gnutls_session_t session)
 {
 	struct tls_layer *t = gnutls_session_get_ptr(session);
 	struct tls_client_layer *c = client_of(t);
-	struct ip ip;
-	gnutls_typed_vdata_st wanted[2] = {
-		[1] = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
-			.data = (unsigned char *)GNUTLS_KP_TLS_WWW_SERVER },
-	};
 	gnutls_alert_description_t alert;
-	unsigned status;
-	int code;
+	struct error why;
 
-	name_to_verify(c->name, &ip, &wanted[0]);
-	code = gnutls_certificate_verify_peers(session, wanted, 2, &status);
-	if (code < 0)
-		return code;
-	if (status == 0)
+	if (tls_verify(session, c->trust, c->name, &alert, &why))
 		return 0;
 	t->why = NEW(struct error);
-	alert = tls_words_certificate(session, status, c->name, t->why);
+	*t->why = why;
 	gnutls_alert_send(session, GNUTLS_AL_FATAL, alert);
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }

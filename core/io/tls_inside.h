@@ -87,10 +87,6 @@ gnutls_certificate_credentials_t tls_credentials_new(void);
 
 /* Why the session failed with this code of GnuTLS's. */
 void tls_words(const struct tls_layer *t, int code, struct error *err);
-/* What is wrong with the peer's certificate, by the bits of its status; the
- * alert that tells the peer so. */
-gnutls_alert_description_t tls_words_certificate(gnutls_session_t session,
-	unsigned status, const char *name, struct error *err);
 
 /* --- tls_session.c --------------------------------------------------- */
 

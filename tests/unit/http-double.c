@@ -147,11 +147,6 @@ dns_double_last(const struct dns *d)
 
 /* --- authorities ------------------------------------------------------ */
 
-struct tls_trust {
-	gnutls_x509_trust_list_t list;
-	unsigned refs;
-};
-
 struct tls_store {
 	struct loop *loop;
 	struct tickets *tickets;
@@ -168,42 +163,14 @@ struct fetch {
 	void *arg;
 };
 
-static unsigned trusts;
-
-struct tls_trust *
-tls_trust_ref(struct tls_trust *t)
-{
-	t->refs++;
-	return t;
-}
-
-void
-tls_trust_unref(struct tls_trust **t)
-{
-	if (*t != NULL && --(*t)->refs == 0) {
-		gnutls_x509_trust_list_deinit((*t)->list, 1);
-		mem_free(*t);
-		trusts--;
-	}
-	*t = NULL;
-}
-
-struct gnutls_x509_trust_list_st *
-tls_trust_list(const struct tls_trust *t)
-{
-	return t->list;
-}
-
 static struct tls_trust *
 trust_read(const char *file)
 {
-	struct tls_trust *t = NEW(struct tls_trust);
+	struct error err = { .text = "" };
+	struct tls_trust *t = tls_trust_read(file, &err);
 
-	t->refs = 1;
-	trusts++;
-	gnutls_x509_trust_list_init(&t->list, 0);
-	assert_true(gnutls_x509_trust_list_add_trust_file(
-		t->list, file, NULL, GNUTLS_X509_FMT_PEM, 0, 0) > 0);
+	if (t == NULL)
+		fail_msg("%s", err.text);
 	return t;
 }
 
@@ -286,10 +253,4 @@ unsigned
 store_double_waits(const struct tls_store *s)
 {
 	return s->waits;
-}
-
-unsigned
-store_double_trusts(void)
-{
-	return trusts;
 }

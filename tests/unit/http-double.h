@@ -26,6 +26,5 @@ const char *dns_double_last(const struct dns *d);
 struct tls_store *store_double(struct loop *loop, const char *trust_file);
 void store_double_free(struct tls_store **s);	/* nothing may be under way */
 unsigned store_double_waits(const struct tls_store *s);
-unsigned store_double_trusts(void);		/* not given back yet */
 
 #endif
