@@ -86,16 +86,37 @@ add_keys(json_t *all, const struct schema_key *keys, const char *prefix)
 }
 
 static void
+print_actions(const struct postern_action *a)
+{
+	if (a != NULL && a->name != NULL)
+		puts("actions:");
+	for (; a != NULL && a->name != NULL; a++)
+		printf("  %-20s %s\n", a->name, a->summary);
+}
+
+static json_t *
+actions_json(const struct postern_action *a)
+{
+	json_t *all = json_array();
+
+	for (; a != NULL && a->name != NULL; a++)
+		json_array_append_new(all, json_pack("{s:s, s:s}", "name",
+			a->name, "summary", a->summary));
+	return all;
+}
+
+static void
 show_json(const struct module *m)
 {
 	const struct postern_module *t = module_table(m);
 	json_t *options = json_array(), *all;
 
 	add_keys(options, module_schema(m), "");
-	all = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "name", t->name,
+	all = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:o}", "name", t->name,
 			"kind", kind(m), "summary", t->summary, "path",
 			module_path(m), "blocking", module_blocks(m),
-			"options", options);
+			"options", options, "actions",
+			actions_json(t->actions));
 	json_dumpf(all, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(all);
@@ -125,6 +146,7 @@ show(const struct cli *cli, const char *name)
 	if (module_schema(m)->name != NULL)
 		puts("options:");
 	print_keys(module_schema(m), "");
+	print_actions(t->actions);
 	return 0;
 }
 

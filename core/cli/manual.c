@@ -7,6 +7,7 @@
 #include "conf/schema.h"
 #include "daemon/gateway.h"
 #include "dispatch/config.h"
+#include "module/smtp_options.h"
 #include "route/match.h"
 #include "route/route.h"
 #include "smtpd/config.h"
@@ -24,21 +25,37 @@ static const struct {
 	{ "route", route_keys },     { "match", match_keys },
 };
 
+/* Those of an option POSTERN_SMTP are made, not written. */
+static const struct schema_key *
+table_find(const char *name, size_t n, struct arena *arena)
+{
+	struct schema_key *smtp;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		if (strlen(tables[i].name) == n &&
+		    strncmp(tables[i].name, name, n) == 0)
+			return tables[i].keys;
+	if (n == 4 && strncmp(name, "smtp", n) == 0 &&
+	    smtp_options_schema(NULL, 0, arena, &smtp))
+		return smtp;
+	return NULL;
+}
+
 static bool
 print_table(const char *name, size_t n)
 {
 	AUTO(buf_fini) struct buf out = BUF_MAX(1024 * 1024);
+	AUTO(arena_free) struct arena *arena = arena_new();
+	const struct schema_key *keys = table_find(name, n, arena);
 
-	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-		if (strlen(tables[i].name) != n ||
-		    strncmp(tables[i].name, name, n) != 0)
-			continue;
-		schema_manual(tables[i].keys, "", &out);
-		fputs(buf_str(&out), stdout);
-		return true;
+	if (keys == NULL) {
+		fprintf(stderr, "manual: there is no table %.*s\n", (int)n,
+			name);
+		return false;
 	}
-	fprintf(stderr, "manual: there is no table %.*s\n", (int)n, name);
-	return false;
+	schema_manual(keys, "", &out);
+	fputs(buf_str(&out), stdout);
+	return true;
 }
 
 int
