@@ -141,6 +141,7 @@ spool_settle(struct spool *s, struct spool_settle *t)
 	seen->fate = t->fate;
 	seen->due_ms = t->due_ms;
 	seen->warned_ms = t->warned_ms;
+	seen->paused_ms = t->paused_ms;
 	seen->attempts = t->attempts;
 	snprintf(seen->last, sizeof(seen->last), "%s", t->last ? t->last : "");
 	seen->n = t->rcpt_count;

@@ -36,6 +36,8 @@ backend_open(struct module *m, const struct node *block,
 		return NULL;
 	}
 	b = NEW(struct backend);
+	world->events = place->events;
+	world->events_arg = place->arg;
 	snprintf(b->route, sizeof(b->route), "%s", place->route);
 	world->opened++;
 	return b;
@@ -60,13 +62,23 @@ backend_parallel(const struct backend *b)
 
 /* The domain. */
 void
-backend_describe(const struct backend *b, const char *recipient, char *name,
-		 size_t size)
+backend_describe(const struct backend *b, const char *recipient,
+		 struct backend_destination *ret)
 {
 	const char *at = strrchr(recipient, '@');
 
 	(void)b;
-	snprintf(name, size, "%s", at != NULL ? at + 1 : "local");
+	snprintf(ret->name, sizeof(ret->name), "%s",
+		 at != NULL ? at + 1 : "local");
+	ret->connections = world->connections;
+	ret->per_minute = world->per_minute;
+}
+
+enum backend_manner
+backend_manner(const struct backend *b)
+{
+	(void)b;
+	return world->manner;
 }
 
 void
@@ -99,6 +111,7 @@ void
 backend_deliver(struct backend *b, struct job *job)
 {
 	struct seen_job *s = &world->jobs[world->job_count++];
+	struct backend_destination what;
 
 	assert_true(world->job_count < SEEN_MAX);
 	assert_true(job->rcpt_count > 0 && job->body != NULL);
@@ -107,7 +120,8 @@ backend_deliver(struct backend *b, struct job *job)
 	s->attempt = job->attempt;
 	snprintf(s->route, sizeof(s->route), "%s", b->route);
 	backend_describe(b, job->env->rcpts[job->rcpts[0]].address.text.p,
-			 s->destination, sizeof(s->destination));
+			 &what);
+	snprintf(s->destination, sizeof(s->destination), "%s", what.name);
 	world->active++;
 	world->most_active = MAX(world->most_active, world->active);
 	if (!world->held) {
@@ -249,7 +263,10 @@ world_bare(const char *yaml)
 	w->next_id = 1;
 	w->jobs = mem_array(SEEN_MAX, sizeof(*w->jobs));
 	w->settles = mem_array(SEEN_MAX, sizeof(*w->settles));
-	deps = (struct dispatch_deps){ .loop = w->loop };
+	w->host.loop = w->loop;
+	w->workers = workers_new("signer", 1);
+	deps = (struct dispatch_deps){ .host = &w->host,
+				       .workers = w->workers };
 	w->d = dispatch_new(&deps);
 	assert_true(world_configure(w, yaml));
 	return w;
@@ -278,6 +295,7 @@ world_free(struct world **ptr)
 	world_turn(w);
 	assert_int_equal(w->d->window.count, 0);
 	dispatch_free(&w->d);
+	workers_free(&w->workers);
 	loop_free(&w->loop);
 	assert_int_equal(w->opened, w->closed);
 	for (size_t i = 0; i < w->due_count; i++)
@@ -352,6 +370,7 @@ world_again(struct world *w, const char *route, const char *to)
 	item->id = s->id;
 	item->attempts = s->attempts;
 	item->warned_ms = s->warned_ms;
+	item->paused_ms = s->paused_ms;
 	return item;
 }
 

@@ -9,7 +9,9 @@
 
 #include "unit.h"
 
+#include "base/worker.h"
 #include "dispatch/inside.h"
+#include "module/host.h"
 
 struct match {
 	const char *domain;		/* NULL: takes everything */
@@ -19,7 +21,7 @@ struct match {
 struct seen_settle {
 	uint64_t id;
 	enum item_fate fate;
-	int64_t due_ms, warned_ms;
+	int64_t due_ms, warned_ms, paused_ms;
 	unsigned attempts;
 	char last[600];
 	size_t n;
@@ -43,6 +45,8 @@ enum { SEEN_MAX = 4000, ROUTES_MAX = 8 };
 
 struct world {
 	struct loop *loop;
+	struct host host;
+	struct workers *workers;
 	struct dispatch *d;
 	struct snapshot *snap;
 
@@ -50,6 +54,11 @@ struct world {
 	void (*answer)(struct world *w, const char *rcpt, struct outcome *o);
 	bool held;			/* jobs wait for world_finish() */
 	unsigned parallel;
+	enum backend_manner manner;
+	unsigned connections, per_minute;	/* that it says it allows */
+	/* of the backend that was opened last */
+	const struct backend_events *events;
+	void *events_arg;
 	bool open_fails;
 	unsigned opened, closed, cancelled;
 	struct seen_job *jobs;

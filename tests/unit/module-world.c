@@ -84,14 +84,15 @@ world_init(struct world *w, const char *module, const char *options,
 	   int64_t deadline_ms)
 {
 	struct backend_place place = {
-		.route = "test", .hostname = "gw/1.test", .smtpc = &w->smtpc,
+		.route = "test", .hostname = "gw/1.test", .host = &w->host,
 		.deadline_ms = deadline_ms,
 	};
 	struct error err = { .text = "" };
 	struct module *m;
 
 	memset(w, 0, sizeof(*w));
-	place.loop = w->smtpc.loop = w->loop = loop_new("test");
+	w->smtpc.loop = w->loop = loop_new("test");
+	w->host = (struct host){ .loop = w->loop, .smtpc = &w->smtpc };
 	w->yaml = yaml(options);
 	m = module_find(module, &err);
 	if (m == NULL)

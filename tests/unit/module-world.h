@@ -4,6 +4,7 @@
 
 #include "test-module.h"
 
+#include "module/host.h"
 #include "smtpc/smtpc.h"
 
 /* Answers 250 to all, in the next turn of the loop; with `hold' when
@@ -24,6 +25,7 @@ enum { RCPTS = 3 };
 struct world {
 	struct loop *loop;
 	struct smtpc smtpc;
+	struct host host;
 	struct yaml yaml;
 	struct backend *backend;
 	struct envelope *env;		/* one more than is in the job */

@@ -224,7 +224,7 @@ blame(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct outcome o = outcome_of(&rows[i].o);
 
-		CHECK_ROW(i, verdict_blames_host(&o) == rows[i].want);
+		CHECK_ROW(i, verdict_blames_host(&o, BACKEND_NEUTRAL) == rows[i].want);
 	}
 }
 

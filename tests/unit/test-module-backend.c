@@ -7,12 +7,12 @@ static void
 null_takes_all(void **state)
 {
 	struct world w;
-	char name[256];
+	struct backend_destination what;
 
 	(void)state;
 	world_init(&w, "null", "{}", 0);
-	backend_describe(w.backend, "a@b.test", name, sizeof(name));
-	assert_string_equal(name, "null");
+	backend_describe(w.backend, "a@b.test", &what);
+	assert_string_equal(what.name, "null");
 	assert_true(backend_parallel(w.backend) > 1000);
 	world_deliver(&w);
 	for (size_t i = 0; i < RCPTS; i++)
@@ -24,13 +24,13 @@ static void
 fault_answers_as_told(void **state)
 {
 	struct world w;
-	char name[256];
+	struct backend_destination what;
 
 	(void)state;
 	world_init(&w, "fault", "{answer: 451 4.3.0 so busy, phase: mail, "
 		   "times: 1, then: 250 fine, delay: 2ms}", 0);
-	backend_describe(w.backend, "a@b.test", name, sizeof(name));
-	assert_string_equal(name, "b.test");
+	backend_describe(w.backend, "a@b.test", &what);
+	assert_string_equal(what.name, "b.test");
 	world_deliver(&w);
 	assert_int_equal(w.outcomes[0].code, 451);
 	assert_int_equal(w.outcomes[0].phase, PHASE_MAIL);
@@ -112,14 +112,14 @@ static void
 names_are_cut_and_never_empty(void **state)
 {
 	struct world w;
-	char name[300];
+	struct backend_destination what;
 
 	(void)state;
 	world_init(&w, "probe", "{}", 0);
-	backend_describe(w.backend, "short@x.test", name, sizeof(name));
-	assert_string_equal(name, "probe");
-	backend_describe(w.backend, "long@x.test", name, sizeof(name));
-	assert_int_equal(strlen(name), 255);
+	backend_describe(w.backend, "short@x.test", &what);
+	assert_string_equal(what.name, "probe");
+	backend_describe(w.backend, "long@x.test", &what);
+	assert_int_equal(strlen(what.name), 255);
 	world_fini(&w);
 }
 
@@ -247,13 +247,13 @@ static void
 connector_makes_a_plan(void **state)
 {
 	struct world w;
-	char name[256];
+	struct backend_destination what;
 
 	(void)state;
 	world_init(&w, "connector", "{host: mx.test, port: 2526, idle: 9s, "
 		   "timeouts: {dot: 20m, connect: 3s}}", 0);
-	backend_describe(w.backend, "a@b.test", name, sizeof(name));
-	assert_string_equal(name, "mx.test:2526");
+	backend_describe(w.backend, "a@b.test", &what);
+	assert_string_equal(what.name, "mx.test:2526");
 	w.smtpc.hold = true;
 	backend_deliver(w.backend, &w.job);
 	assert_string_equal(w.smtpc.plan->hosts[0], "mx.test");
@@ -273,7 +273,8 @@ connector_makes_a_plan(void **state)
 static void
 a_filter_is_no_backend(void **state)
 {
-	struct backend_place place = { .route = "r" };
+	struct host host = { .loop = NULL };
+	struct backend_place place = { .route = "r", .host = &host };
 	struct error err;
 
 	(void)state;

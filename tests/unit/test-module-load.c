@@ -241,10 +241,12 @@ fills_defaults(void **state)
 {
 	struct module *m = fields_module();
 	struct fields f = { .text = NULL };
+	struct options_target to = { "it", &f, m->arena, NULL };
 	struct diags *d = diags_new();
+	uint64_t print;
 
 	(void)state;
-	assert_true(options_bind(m, NULL, "it", &f, m->arena, d));
+	assert_true(options_bind(m, NULL, &to, &print, d));
 	assert_null(f.text);
 	assert_null(f.path);
 	assert_int_equal(f.truth, 1);
@@ -265,12 +267,14 @@ fills_what_is_written(void **state)
 {
 	struct module *m = fields_module();
 	struct fields f = { .text = NULL };
+	struct options_target to = { "it", &f, m->arena, NULL };
+	uint64_t print;
 	struct yaml y = yaml("text: hello\ntruth: no\nnumber: 7\nbytes: 2M\n"
 		"timeouts: {inner: 5s}\npause: 0\nword: blue\npath: /a/b\n"
 		"list: [p, q, r]\nlast: 1\n");
 
 	(void)state;
-	assert_true(options_bind(m, y.root, "it", &f, m->arena, y.d));
+	assert_true(options_bind(m, y.root, &to, &print, y.d));
 	yaml_free(&y);		/* the instance outlives the file */
 	assert_string_equal(f.text, "hello");
 	assert_string_equal(f.path, "/a/b");
@@ -317,7 +321,7 @@ says_what_is_wrong(void **state)
 		struct module *m = module_find(rows[i].module, &err);
 
 		CHECK_ROW(i, m != NULL);
-		CHECK_ROW(i, !module_check(m, y.root, "this block", y.d));
+		CHECK_ROW(i, !module_check(m, y.root, "this block", NULL, NULL, y.d));
 		CHECK_HAS(yaml_said(&y), rows[i].said);
 		yaml_free(&y);
 	}

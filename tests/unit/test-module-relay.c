@@ -2,6 +2,8 @@
  * of a few lines on a thread */
 #include "test-module.h"
 
+#include "module/host.h"
+
 #include <stdio.h>
 
 #include "base/thread.h"
@@ -110,8 +112,9 @@ relays(void **state)
 	struct workers *workers = workers_new("dns", 1);
 	struct dns *dns = dns_new(loop, workers, NULL);
 	struct smtpc *smtpc = smtpc_new(loop, dns);
+	struct host host = { .loop = loop, .smtpc = smtpc };
 	struct backend_place place = { .route = "r", .hostname = "gw.test",
-				       .loop = loop, .smtpc = smtpc };
+				       .host = &host };
 	struct envelope *env = envelope_sample();
 	struct body_source *body
 		= body_from_span(SPAN("Subject: x\r\n\r\n.dot\r\n"), false);
