@@ -88,7 +88,10 @@ chance(void *arg)
 
 /* --- what the DNS answers -------------------------------------------- */
 
-static void POSTERN_PRINTF(4, 5)
+static void settle(struct looking *l, int code, const char *enhanced,
+		   const char *fmt, ...) POSTERN_PRINTF(4, 5);
+
+static void
 settle(struct looking *l, int code, const char *enhanced, const char *fmt,
        ...)
 {

@@ -28,7 +28,10 @@ login_clear(struct oauth *o)
 	*l = (struct login){ .run = NULL };
 }
 
-static void POSTERN_PRINTF(3, 4)
+static void login_end(struct oauth *o, int ok, const char *fmt, ...)
+	POSTERN_PRINTF(3, 4);
+
+static void
 login_end(struct oauth *o, int ok, const char *fmt, ...)
 {
 	postern_action_run *run = o->login.run;

@@ -125,7 +125,10 @@ token_ends(struct oauth *o, int ok)
 	waiters_each(o, ok || token_will_do(t) ? send_one : fail_one);
 }
 
-static void __attribute__((format(printf, 2, 3)))
+static void token_fails(struct oauth *o, const char *fmt, ...)
+	POSTERN_PRINTF(2, 3);
+
+static void
 token_fails(struct oauth *o, const char *fmt, ...)
 {
 	va_list ap;

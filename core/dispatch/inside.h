@@ -39,7 +39,7 @@ struct pause {
 	int64_t since_ms;		/* wall clock */
 	int64_t probe_at_ms;		/* monotonic */
 	unsigned failures;		/* of probes, one after another */
-	enum { PROBE_LATER, PROBE_DUE, PROBE_UNDER_WAY } probe;
+	bool probing;			/* one delivery is under way */
 	struct timer timer;
 };
 

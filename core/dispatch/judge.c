@@ -145,7 +145,8 @@ apply(struct judging *g, size_t rcpt, enum verdict v, const struct outcome *o)
 		break;
 	}
 	/* the rest of a long list made progress: that was no failure */
-	if (g->counts && (v == VERDICT_RETRY || v == VERDICT_BOUNCE))
+	if (g->counts && (v == VERDICT_RETRY || v == VERDICT_BOUNCE ||
+			  (v == VERDICT_PAUSE && g->facts.pauses_used_up)))
 		a->counts = true;
 }
 
@@ -262,8 +263,8 @@ judging_begin(struct judging *g)
 		.attempts = a->item->attempts + (g->counts ? 1 : 0),
 		.others_accepted = any_accepted(g->delivery, g->j),
 		.manner = t != NULL ? t->outlet->manner : BACKEND_NEUTRAL,
-		.paused = t != NULL && outlet_is_paused(t->outlet) &&
-			  a->item->paused_ms < p->paused_longest,
+		.paused = t != NULL && outlet_is_paused(t->outlet),
+		.pauses_used_up = a->item->paused_ms >= p->paused_longest,
 	};
 	g->warn = p->warn_after > 0 && a->item->warned_ms == 0 &&
 		  age_ms >= p->warn_after;

@@ -16,7 +16,6 @@ on_probe(struct timer *t)
 {
 	struct pause *p = container_of(t, struct pause, timer);
 
-	p->probe = PROBE_DUE;
 	outlet_run(container_of(p, struct outlet, pause));
 }
 
@@ -43,13 +42,15 @@ outlet_is_paused(const struct outlet *o)
 bool
 outlet_turns_away(const struct outlet *o)
 {
-	return outlet_is_paused(o) && o->pause.probe == PROBE_LATER;
+	return outlet_is_paused(o) && !o->pause.probing &&
+	       outlet_pause_ms(o) > 0;
 }
 
 bool
 outlet_may_start(const struct outlet *o)
 {
-	return !outlet_is_paused(o) || o->pause.probe == PROBE_DUE;
+	return !outlet_is_paused(o) ||
+	       (!o->pause.probing && outlet_pause_ms(o) == 0);
 }
 
 int64_t
@@ -72,7 +73,7 @@ pause_wait(struct outlet *o)
 	p->failures++;
 	ms = retry_rest(policy->first, policy->longest, p->failures,
 			dispatch_dice(d));
-	p->probe = PROBE_LATER;
+	p->probing = false;
 	p->probe_at_ms = clock_now_ms() + ms;
 	timer_start(&p->timer, ms);
 	log_warning(&dispatch_log, "route `%s' is paused: %s; its mail waits "
@@ -84,7 +85,7 @@ void
 outlet_pause(struct outlet *o, const char *why)
 {
 	struct pause *p = &o->pause;
-	bool news = !outlet_is_paused(o) || p->probe == PROBE_UNDER_WAY;
+	bool news = !outlet_is_paused(o) || p->probing;
 	char *was = p->why;
 
 	p->why = mem_strdup(why);
@@ -102,7 +103,7 @@ outlet_probe_begins(struct outlet *o)
 {
 	if (!outlet_is_paused(o))
 		return false;
-	o->pause.probe = PROBE_UNDER_WAY;
+	o->pause.probing = true;
 	return true;
 }
 
@@ -117,7 +118,7 @@ void
 outlet_probe_over(struct outlet *o, const struct job *job)
 {
 	/* a verdict on it may have begun the next pause already */
-	if (!outlet_is_paused(o) || o->pause.probe != PROBE_UNDER_WAY)
+	if (!outlet_is_paused(o) || !o->pause.probing)
 		return;
 	for (size_t i = 0; i < job->rcpt_count; i++)
 		if (let_us_in(&job->outcomes[i])) {
@@ -163,7 +164,7 @@ outlet_resume(struct outlet *o, const char *how)
 	pause_fini(o);
 	o->pause.failures = 0;
 	o->pause.since_ms = 0;
-	o->pause.probe = PROBE_LATER;
+	o->pause.probing = false;
 	outlet_retry_all(o);
 	outlet_run(o);
 }

@@ -101,8 +101,9 @@ verdict_of(const struct outcome *o, const struct verdict_facts *f)
 	enum verdict v = verdict_from_rules(o, f);
 
 	if (v == VERDICT_RETRY && f->paused && o->phase <= PHASE_AUTH)
-		return VERDICT_PAUSE;
-	if (v == VERDICT_RETRY &&
+		v = VERDICT_PAUSE;
+	if ((v == VERDICT_RETRY ||
+	     (v == VERDICT_PAUSE && f->pauses_used_up)) &&
 	    retry_is_over(f->policy, f->attempts, f->age_ms))
 		return VERDICT_BOUNCE;
 	return v;

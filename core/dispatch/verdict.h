@@ -31,6 +31,7 @@ struct verdict_facts {
 	enum backend_manner manner;	/* what refusals of its hosts mean */
 	bool paused;			/* the route is: what fails before a
 					 * recipient fails for that reason */
+	bool pauses_used_up;		/* it has waited so as long as it may */
 };
 
 enum verdict verdict_of(const struct outcome *o, const struct verdict_facts *f);

@@ -22,7 +22,10 @@
 enum { AUTH_STEPS_MAX = 4, CHALLENGE_SHOWN = 300 };
 
 /* The server talks to us, but has not what the plan asks for. */
-static enum state __attribute__((format(printf, 3, 4)))
+static enum state lacks(struct client *c, enum phase phase, const char *fmt,
+			...) __attribute__((format(printf, 3, 4)));
+
+static enum state
 lacks(struct client *c, enum phase phase, const char *fmt, ...)
 {
 	struct outcome o = { .code = 0 };

@@ -143,6 +143,9 @@ spool_settle(struct spool *s, struct spool_settle *t)
 	seen->warned_ms = t->warned_ms;
 	seen->paused_ms = t->paused_ms;
 	seen->attempts = t->attempts;
+	seen->sealed_by = t->sealed_by;
+	snprintf(seen->prefix, sizeof(seen->prefix), "%.*s",
+		 SPAN_ARG(buf_span(&t->prefix)));
 	snprintf(seen->last, sizeof(seen->last), "%s", t->last ? t->last : "");
 	seen->n = t->rcpt_count;
 	for (size_t i = 0; i < t->rcpt_count; i++) {
@@ -168,6 +171,7 @@ spool_settle_clear(struct spool_settle *t)
 		mem_free(t->rcpts[i].last);
 	mem_free(t->rcpts);
 	mem_free(t->last);
+	buf_fini(&t->prefix);
 }
 
 void

@@ -374,6 +374,17 @@ world_again(struct world *w, const char *route, const char *to)
 	return item;
 }
 
+void
+world_sign(struct world *w, const char *route,
+	   const struct signer_key *const *keys, size_t n)
+{
+	struct route *r = (struct route *)(uintptr_t)routes_find(w->d->routes,
+								 route);
+
+	r->signers = keys;
+	r->signer_count = n;
+}
+
 int
 world_teardown(void **state)
 {

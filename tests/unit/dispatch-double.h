@@ -23,7 +23,8 @@ struct seen_settle {
 	enum item_fate fate;
 	int64_t due_ms, warned_ms, paused_ms;
 	unsigned attempts;
-	char last[600];
+	char last[600], prefix[2000];
+	uint64_t sealed_by;
 	size_t n;
 	struct { size_t index; enum rcpt_state state; } rcpts[300];
 	size_t reports;
@@ -104,6 +105,10 @@ void say(struct outcome *o, enum phase p, int code, const char *enhanced,
 void later(int64_t ms);
 /* Between nine and eleven tenths of ms from now. */
 bool due_in(const struct seen_settle *s, int64_t ms);
+
+/* The keys that sign a route's mail; n 0: none. */
+void world_sign(struct world *w, const char *route,
+		const struct signer_key *const *keys, size_t n);
 
 /* Answers: the local part tells which; everybody is down. */
 void by_name(struct world *w, const char *rcpt, struct outcome *o);

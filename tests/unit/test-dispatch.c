@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include "dispatch-double.h"
 
+#include "dispatch/remedy.h"
+#include "dispatch/remedy.h"
 #include "dispatch/retry.h"
 
 enum { DAY = 24 * HOUR };
@@ -98,6 +100,13 @@ static const struct verdict_row {
 	{ OUTCOME_REPLY, PHASE_RCPT, 550, "5.1.1", true, VERDICT_BOUNCE },
 	{ OUTCOME_UNSUPPORTED, PHASE_MAIL, 0, "5.6.7", false, VERDICT_BOUNCE },
 	{ OUTCOME_UNSUPPORTED, PHASE_EHLO, 0, "5.3.4", false, VERDICT_BOUNCE },
+	/* too large, or of a kind that is not taken, said early */
+	{ OUTCOME_REPLY, PHASE_MAIL, 552, "5.3.4", false, VERDICT_BOUNCE },
+	{ OUTCOME_REPLY, PHASE_MAIL, 552, NULL, false, VERDICT_BOUNCE },
+	{ OUTCOME_REPLY, PHASE_MAIL, 550, "5.6.7", false, VERDICT_BOUNCE },
+	/* answers of the DNS */
+	{ OUTCOME_REPLY, PHASE_RESOLVE, 550, "5.1.2", false, VERDICT_BOUNCE },
+	{ OUTCOME_REPLY, PHASE_RESOLVE, 556, "5.1.10", false, VERDICT_BOUNCE },
 
 	/* the same elsewhere, or with other words: not */
 	{ OUTCOME_REPLY, PHASE_GREETING, 554, "5.1.1", false, VERDICT_RETRY },
@@ -106,7 +115,7 @@ static const struct verdict_row {
 	{ OUTCOME_REPLY, PHASE_AUTH, 535, "5.7.8", false, VERDICT_RETRY },
 	{ OUTCOME_REPLY, PHASE_AUTH, 535, "5.1.1", false, VERDICT_RETRY },
 	{ OUTCOME_REPLY, PHASE_MAIL, 550, "5.1.8", false, VERDICT_RETRY },
-	{ OUTCOME_REPLY, PHASE_MAIL, 552, "5.3.4", false, VERDICT_RETRY },
+	{ OUTCOME_REPLY, PHASE_MAIL, 451, "4.3.4", false, VERDICT_RETRY },
 	{ OUTCOME_REPLY, PHASE_DATA, 554, "5.6.0", false, VERDICT_RETRY },
 	{ OUTCOME_REPLY, PHASE_BODY, 552, "5.3.4", false, VERDICT_RETRY },
 	{ OUTCOME_REPLY, PHASE_NONE, 550, "5.1.1", false, VERDICT_RETRY },
@@ -166,6 +175,140 @@ verdicts(void **state)
 
 		CHECK_ROW(i, verdict_of(&o, &f) == verdict_rows[i].want);
 	}
+}
+
+#define NEUTRAL BACKEND_NEUTRAL
+#define RELAY BACKEND_RELAY
+#define RECEIVER BACKEND_RECEIVERS
+
+/* What a refusal means depends on whose it is. */
+static void
+verdicts_by_manner(void **state)
+{
+	static const struct {
+		enum backend_manner manner;
+		struct verdict_row row;
+	} rows[] = {
+		/* the one next hop refuses us */
+		{ RELAY, { OUTCOME_REPLY, PHASE_GREETING, 554, NULL, 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_EHLO, 550, "5.7.1", 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_STARTTLS, 502, NULL, 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_AUTH, 535, "5.7.3", 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_AUTH, 535, NULL, 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_MAIL, 530, "5.7.57", 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_AUTH, 454, "4.7.0", 0, VERDICT_RETRY } },
+		{ RELAY, { OUTCOME_NETWORK, PHASE_AUTH, 0, NULL, 0, VERDICT_RETRY } },
+		/* but not for one message's sake */
+		{ RELAY, { OUTCOME_REPLY, PHASE_MAIL, 553, "5.1.7", 0, VERDICT_RETRY } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_MAIL, 552, "5.3.4", 0, VERDICT_BOUNCE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_DOT, 554, "5.2.252", 0, VERDICT_BOUNCE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_DOT, 550, "5.7.60", 0, VERDICT_BOUNCE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_MAIL, 550, "5.7.60", 0, VERDICT_BOUNCE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_RCPT, 550, "5.7.1", 0, VERDICT_RETRY } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_DOT, 554, "5.7.0", 0, VERDICT_RETRY } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_RCPT, 550, NULL, 0, VERDICT_RETRY } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_RCPT, 550, "5.1.1", 0, VERDICT_BOUNCE } },
+		{ RELAY, { OUTCOME_DNS, PHASE_RESOLVE, 0, NULL, 0, VERDICT_RETRY } },
+		/* a receiver's no is final, about its recipient and message */
+		{ RECEIVER, { OUTCOME_REPLY, PHASE_RCPT, 550, "5.7.1", 0, VERDICT_BOUNCE } },
+		{ RECEIVER, { OUTCOME_REPLY, PHASE_RCPT, 554, NULL, 0, VERDICT_BOUNCE } },
+		{ RECEIVER, { OUTCOME_REPLY, PHASE_DOT, 550, "5.7.26", 0, VERDICT_BOUNCE } },
+		{ RECEIVER, { OUTCOME_REPLY, PHASE_RCPT, 450, "4.7.1", 0, VERDICT_RETRY } },
+		{ RECEIVER, { OUTCOME_REPLY, PHASE_GREETING, 554, NULL, 0, VERDICT_RETRY } },
+		{ RECEIVER, { OUTCOME_REPLY, PHASE_MAIL, 550, "5.7.1", 0, VERDICT_RETRY } },
+		{ RECEIVER, { OUTCOME_DNS, PHASE_RESOLVE, 0, NULL, 0, VERDICT_RETRY } },
+		{ RECEIVER, { OUTCOME_NETWORK, PHASE_CONNECT, 0, NULL, 0, VERDICT_RETRY } },
+		/* and nothing of that where nothing is known */
+		{ NEUTRAL, { OUTCOME_REPLY, PHASE_AUTH, 535, "5.7.3", 0, VERDICT_RETRY } },
+		{ NEUTRAL, { OUTCOME_REPLY, PHASE_RCPT, 550, "5.7.1", 0, VERDICT_RETRY } },
+		{ NEUTRAL, { OUTCOME_REPLY, PHASE_DOT, 550, "5.7.60", 0, VERDICT_RETRY } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct outcome o = outcome_of(&rows[i].row);
+		struct verdict_facts f = {
+			.policy = &policy, .age_ms = MINUTE, .attempts = 3,
+			.manner = rows[i].manner,
+		};
+
+		CHECK_ROW(i, verdict_of(&o, &f) == rows[i].row.want);
+		/* age ends patience, but not with a paused route */
+		f.age_ms = 100 * (int64_t)DAY;
+		if (rows[i].row.want == VERDICT_PAUSE)
+			CHECK_ROW(i, verdict_of(&o, &f) == VERDICT_PAUSE);
+		/* while it is paused, what fails early fails for that */
+		f.paused = true;
+		if (rows[i].row.want == VERDICT_RETRY)
+			CHECK_ROW(i, verdict_of(&o, &f) ==
+				  (o.phase <= PHASE_AUTH ? VERDICT_PAUSE
+							 : VERDICT_BOUNCE));
+	}
+}
+
+static void
+remedies(void **state)
+{
+	static const struct {
+		const char *enhanced, *text, *has;
+		int code;
+	} rows[] = {
+		{ "5.2.252", "SendAsDenied; a not allowed to send as b",
+		  "Send As", 554 },
+		{ "5.7.60", "SMTP; Client does not have permissions", "Send As", 550 },
+		{ "5.2.0", "STOREDRV; sendasdeniedexception", "Send As", 554 },
+		{ "5.7.3", "Authentication unsuccessful [x]", "New-ServicePrincipal", 535 },
+		{ "5.7.3", "something else", NULL, 535 },
+		{ "5.7.64", "TenantAttribution; Relay Access Denied", "connector", 550 },
+		{ "5.1.1", "no such user", NULL, 550 },
+		{ NULL, "no", NULL, 550 },
+		{ "2.0.0", "ok", NULL, 250 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct outcome o = outcome_of(&(struct verdict_row){
+			OUTCOME_REPLY, PHASE_DOT, rows[i].code,
+			rows[i].enhanced, 0, 0 });
+		const char *remedy;
+
+		snprintf(o.text, sizeof(o.text), "%s", rows[i].text);
+		remedy = remedy_of(&o);
+		CHECK_ROW(i, (remedy != NULL) == (rows[i].has != NULL));
+		CHECK_ROW(i, remedy == NULL || strstr(remedy, rows[i].has));
+	}
+}
+
+static void
+paces(void **state)
+{
+	struct pace p = { .most = 0 };
+
+	(void)state;
+	assert_int_equal(pace_wait_ms(&p, 0), 0);
+	pace_note(&p, 0);		/* without a limit: nothing is kept */
+	pace_set(&p, 3);
+	for (int64_t i = 0; i < 3; i++) {
+		assert_int_equal(pace_wait_ms(&p, 1000 + i), 0);
+		pace_note(&p, 1000 + i);
+	}
+	assert_int_equal(pace_wait_ms(&p, 2000), 59000);
+	assert_int_equal(pace_wait_ms(&p, 61000), 0);
+	pace_note(&p, 61000);
+	assert_int_equal(pace_wait_ms(&p, 61000), 1);
+	/* never more than three in any minute, however it is called */
+	for (int64_t now = 61000, n = 0; n < 50; n++) {
+		now += pace_wait_ms(&p, now);
+		pace_note(&p, now);
+		assert_true(now >= 61000 + n / 3 * 60000);
+	}
+	/* a new limit knows what has been sent */
+	pace_set(&p, 5);
+	assert_int_equal(p.n, 3);
+	pace_set(&p, 1);
+	assert_int_equal(p.n, 1);
+	assert_true(pace_wait_ms(&p, p.starts[0] + 1) > 0);
+	pace_fini(&p);
 }
 
 /* Old age turns every retry into a bounce, and nothing else. */
@@ -387,6 +530,9 @@ main(void)
 		cmocka_unit_test(rests),
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(verdicts_of_old_age),
+		cmocka_unit_test(verdicts_by_manner),
+		cmocka_unit_test(remedies),
+		cmocka_unit_test(paces),
 		cmocka_unit_test(blame),
 		cmocka_unit_test(audiences),
 		cmocka_unit_test(config_defaults),

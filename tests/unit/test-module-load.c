@@ -82,8 +82,8 @@ lists_all(void **state)
 
 	(void)state;
 	module_each(note_name, &names);
-	assert_string_equal(buf_str(&names), "ask connector fault maildir null "
-			    "probe slow tag ");
+	assert_string_equal(buf_str(&names), "ask connector direct fault "
+			    "maildir null oauth probe slow tag ");
 }
 
 /* --- tables ---------------------------------------------------------- */

@@ -279,11 +279,37 @@ a_newer_schema_is_refused(void **state)
 	world_close(w);
 	file_sql(w, "PRAGMA user_version = 99");
 	refused_untouched(w, "newer");
-	file_sql(w, "PRAGMA user_version = 1");
+	file_sql(w, "PRAGMA user_version = 2");
 	assert_true(world_open(w, &err));
 	item = world_look(w, id);
 	assert_non_null(item);
 	item_free(&item);
+}
+
+/* What the first version lacked is added, and what was there stays. */
+static void
+an_older_schema_is_brought_forward(void **state)
+{
+	struct world *w = *state;
+	struct error err;
+	uint64_t id = world_put(w, 10, false, 0);
+	struct item *item;
+
+	world_close(w);
+	file_sql(w, "ALTER TABLE item DROP COLUMN paused");
+	file_sql(w, "ALTER TABLE item DROP COLUMN sealed");
+	file_sql(w, "ALTER TABLE item DROP COLUMN sealed_by");
+	file_sql(w, "PRAGMA user_version = 1");
+	for (int i = 0; i < 2; i++) {	/* and again as it is now */
+		assert_true(world_open(w, &err));
+		item = world_look(w, id);
+		assert_non_null(item);
+		assert_int_equal(item->paused_ms, 0);
+		assert_int_equal(item->sealed, 0);
+		item_free(&item);
+		world_close(w);
+	}
+	assert_true(world_open(w, &err));
 }
 
 /* The number may still be in the write-ahead log of one that was killed. */
@@ -575,6 +601,7 @@ main(void)
 		SPOOL_TEST(a_kill_at_any_moment_loses_nothing),
 		SPOOL_TEST(two_gateways_on_one_spool),
 		SPOOL_TEST(a_newer_schema_is_refused),
+		SPOOL_TEST(an_older_schema_is_brought_forward),
 		SPOOL_TEST(a_newer_schema_in_the_log_is_refused),
 		SPOOL_TEST(what_is_not_ours_is_refused),
 		SPOOL_TEST(nobody_else_reads_the_mail),

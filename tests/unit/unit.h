@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "base/macros.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,7 +26,7 @@ unit_slowly(int64_t ms)
 {
 	const char *slow = getenv("POSTERN_TEST_SLOW");
 
-	return ms * (slow != NULL && atoi(slow) > 1 ? atoi(slow) : 1);
+	return ms * (slow != NULL ? MAX(strtol(slow, NULL, 10), 1) : 1);
 }
 
 /* A test that hangs is a test that fails: five minutes are enough for each

@@ -1,0 +1,202 @@
+/* test-dispatch-sign.c - what is sent is signed, once for an item and keys */
+#include "dispatch-double.h"
+
+#include "base/clock.h"
+#include "mail/signer.h"
+
+#include <stdio.h>
+
+static struct signer_key *
+key(const char *domain, const char *selector)
+{
+	AUTO(buf_wipe) struct buf pem = BUF_MAX(8000);
+	struct error err;
+	struct signer_key *k = NULL;
+
+	if (signer_generate(SIGNER_ED25519, 0, &pem, &err))
+		k = signer_key_new(buf_span(&pem), domain, selector, &err);
+	if (k == NULL)
+		fail_msg("%s", err.text);
+	return k;
+}
+
+static struct item *
+message(struct world *w, const char *from)
+{
+	struct item *item = world_item(w, "out", "b@x.test");
+
+	buf_clear(&item->body->bytes);
+	item->body->bytes.max = 4000;
+	buf_addf(&item->body->bytes, "From: <%s>\r\nSubject: x\r\n\r\nbody\r\n",
+		 from);
+	item->body->size = item->body->bytes.len;
+	return item;
+}
+
+/* Signing is a worker's: wait for it, in turns. */
+static void
+wait_for(struct world *w, size_t jobs)
+{
+	for (int i = 0; i < 5000 && w->job_count < jobs; i++) {
+		world_turn(w);
+		usleep(1000);
+	}
+	assert_int_equal(w->job_count, jobs);
+}
+
+static bool
+starts_with(const struct item *item, const char *text)
+{
+	return span_starts_nocase(buf_span(&item->prefix), span_of(text));
+}
+
+static struct item *
+item_in_hand(struct world *w, size_t job)
+{
+	struct delivery *y = w->jobs[job].job->owner;
+
+	return y->attempt->item;
+}
+
+static bool
+prefix_has(const struct item *item, const char *text)
+{
+	char all[4000];
+
+	snprintf(all, sizeof(all), "%.*s", SPAN_ARG(buf_span(&item->prefix)));
+	return strstr(all, text) != NULL;
+}
+
+static void
+later_ones(struct world *w, const char *rcpt, struct outcome *o)
+{
+	(void)w, (void)rcpt;
+	say(o, PHASE_RCPT, 450, "4.2.0", "later");
+}
+
+static void
+a_message_is_signed_for_its_from(void **state)
+{
+	struct world *w = world_new(ONE_ROUTE);
+	struct signer_key *ours = key("here.test", "s1");
+	const struct signer_key *keys[] = { ours };
+	const struct item *item;
+
+	(void)state;
+	world_sign(w, "out", keys, 1);
+	w->held = true;
+	world_commit(w, message(w, "a@here.test"));
+	wait_for(w, 1);
+	item = item_in_hand(w, 0);
+	assert_true(starts_with(item, "DKIM-Signature:"));
+	assert_true(prefix_has(item, "d=here.test"));
+	assert_true(prefix_has(item, "s=s1"));
+
+	/* another's From is not ours to sign */
+	world_commit(w, message(w, "a@elsewhere.test"));
+	wait_for(w, 2);
+	assert_false(prefix_has(item_in_hand(w, 1), "DKIM-Signature"));
+	/* nor is one that nobody has written */
+	world_commit(w, message(w, ""));
+	wait_for(w, 3);
+	world_free(&world);
+	signer_key_free(&ours);
+}
+
+/* The signature goes to the spool with the item, and is the same when it
+ * comes back; other keys make another, no keys none. */
+static void
+a_signature_is_kept(void **state)
+{
+	struct world *w = world_new(ONE_ROUTE);
+	struct signer_key *one = key("here.test", "s1");
+	struct signer_key *two = key("here.test", "s2");
+	const struct signer_key *first[] = { one }, *second[] = { two };
+	char prefix[2000];
+	struct item *item;
+
+	(void)state;
+	world_sign(w, "out", first, 1);
+	w->answer = later_ones;
+	world_commit(w, message(w, "a@here.test"));
+	wait_for(w, 1);
+	world_turn(w);
+	assert_int_equal(world_last(w)->fate, FATE_RELEASE);
+	snprintf(prefix, sizeof(prefix), "%s", world_last(w)->prefix);
+	assert_int_equal(strncmp(prefix, "DKIM-Signature:", 15), 0);
+
+	item = message(w, "a@here.test");
+	item->id = world_last(w)->id;
+	buf_clear(&item->prefix);
+	buf_add_str(&item->prefix, prefix);
+	item->sealed_by = world_last(w)->sealed_by;
+	item->sealed = strlen(prefix);
+	w->held = true;
+	world_commit(w, item);		/* at once: there is nothing to do */
+	assert_int_equal(w->job_count, 2);
+	assert_true(span_eq(buf_span(&item_in_hand(w, 1)->prefix),
+			    span_of(prefix)));
+	world_finish(w, 1);
+	world_turn(w);
+	assert_string_equal(world_last(w)->prefix, "");	/* as it was */
+
+	item = message(w, "a@here.test");
+	buf_clear(&item->prefix);
+	buf_add_str(&item->prefix, prefix);
+	buf_add_str(&item->prefix, "X-After: 1\r\n");
+	item->sealed_by = world_last(w)->sealed_by ? 0 : 12345;
+	item->sealed = strlen(prefix);
+	world_sign(w, "out", second, 1);
+	world_commit(w, item);
+	wait_for(w, 3);
+	assert_true(prefix_has(item_in_hand(w, 2), "s=s2"));
+	assert_false(prefix_has(item_in_hand(w, 2), "s=s1"));
+	assert_true(prefix_has(item_in_hand(w, 2), "X-After: 1"));
+
+	item = message(w, "a@here.test");
+	buf_clear(&item->prefix);
+	buf_add_str(&item->prefix, prefix);
+	item->sealed_by = 12345;
+	item->sealed = strlen(prefix);
+	world_sign(w, "out", NULL, 0);
+	world_commit(w, item);
+	wait_for(w, 4);
+	assert_int_equal(item_in_hand(w, 3)->prefix.len, 0);
+	world_free(&world);
+	signer_key_free(&one);
+	signer_key_free(&two);
+}
+
+/* Stopping waits for the worker, and lets the item go unharmed. */
+static void
+a_stop_meets_one_that_is_being_signed(void **state)
+{
+	struct world *w = world_new(ONE_ROUTE);
+	struct signer_key *ours = key("here.test", "s1");
+	const struct signer_key *keys[] = { ours };
+
+	(void)state;
+	world_sign(w, "out", keys, 1);
+	world_commit(w, message(w, "a@here.test"));
+	dispatch_stop(w->d, 1000, NULL, NULL);
+	for (int i = 0; i < 5000 && w->settle_count == 0; i++) {
+		world_turn(w);
+		usleep(1000);
+	}
+	assert_int_equal(w->job_count, 0);
+	assert_int_equal(world_last(w)->fate, FATE_RELEASE);
+	world_free(&world);
+	signer_key_free(&ours);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PLAY(a_message_is_signed_for_its_from),
+		PLAY(a_signature_is_kept),
+		PLAY(a_stop_meets_one_that_is_being_signed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
