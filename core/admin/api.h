@@ -11,7 +11,8 @@ struct admin {
 	struct admin_deps deps;
 	struct spool_reader *reader;	/* the admin thread's */
 	struct MHD_Daemon *http;
-	char *socket;
+	char *socket, *hostname;	/* deps' are ours, too: a reload ends
+					 * what they came from */
 };
 
 struct request {

@@ -236,6 +236,8 @@ admin_start(const struct admin_deps *deps, struct error *err)
 	a->deps = *deps;
 	a->socket = mem_strdup(deps->socket);
 	a->deps.socket = a->socket;
+	a->hostname = mem_strdup(deps->facts.hostname);
+	a->deps.facts.hostname = a->hostname;
 	a->reader = spool_reader_open(deps->spool, err);
 	if (a->reader != NULL)
 		fd = socket_bind(a->socket, err);
@@ -275,6 +277,7 @@ admin_stop(struct admin **ptr)
 	}
 	spool_reader_close(&a->reader);
 	mem_free(a->socket);
+	mem_free(a->hostname);
 	mem_free(a);
 	*ptr = NULL;
 }

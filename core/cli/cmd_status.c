@@ -69,6 +69,20 @@ print_destination(json_t *d)
 }
 
 static void
+print_dns(json_t *dns)
+{
+	if (dns == NULL)
+		return;
+	if (!json_is_true(json_object_get(dns, "asked")))
+		puts("dns       nothing has been asked yet");
+	else if (json_is_true(json_object_get(dns, "validating")))
+		puts("dns       answers are validated with DNSSEC");
+	else
+		printf("dns       answers are not validated with DNSSEC: %s\n",
+		       string(dns, "why"));
+}
+
+static void
 print_status(json_t *s)
 {
 	json_t *in = json_object_get(s, "intake"), *one;
@@ -90,6 +104,7 @@ print_status(json_t *s)
 	       (long long)number(in, "accepted"),
 	       number(in, "accepted") == 1 ? "" : "s",
 	       (long long)number(in, "refused"));
+	print_dns(json_object_get(running, "dns"));
 	print_queue(json_object_get(s, "queue"), now);
 	puts("deliveries");
 	json_array_foreach(rows, i, one)
@@ -124,7 +139,7 @@ run(const struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_status = {
 	.name = "status", .arguments = "[--json]", .run = run,
 	.summary = "tell how the running gateway is",
-	.help = "Listeners, routes, sessions, the queue, and each destination "
-		"with what waits for\nit, what was delivered, and why it "
-		"rests.\n",
+	.help = "Listeners, routes, sessions, whether names are validated, the "
+		"queue, and each\ndestination with what waits for it, what "
+		"was delivered, and why it rests.\n",
 };

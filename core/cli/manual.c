@@ -5,6 +5,7 @@
  */
 #include "base/macros.h"
 #include "conf/schema.h"
+#include "daemon/dns_config.h"
 #include "daemon/gateway.h"
 #include "dispatch/config.h"
 #include "module/smtp_options.h"
@@ -23,6 +24,7 @@ static const struct {
 	{ "relay", relay_keys },     { "limits", limits_keys },
 	{ "retry", retry_keys },     { "dsn", dsn_keys },
 	{ "route", route_keys },     { "match", match_keys },
+	{ "dns", dns_keys },
 };
 
 /* Those of an option POSTERN_SMTP are made, not written. */

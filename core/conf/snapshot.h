@@ -21,6 +21,7 @@ enum slot {
 	SLOT_MODULES,		/* module/config.h: backend and filter blocks */
 	SLOT_DISPATCH,		/* dispatch/config.h: retry, dsn */
 	SLOT_SPOOL,		/* spool settings */
+	SLOT_DNS,		/* daemon/dns_config.h: dns */
 	SLOT_COUNT,
 };
 

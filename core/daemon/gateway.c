@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "daemon/dns_config.h"
 #include "dispatch/config.h"
 #include "module/hooks.h"
 #include "module/module.h"
@@ -74,6 +75,7 @@ const struct schema_key gateway_keys[] = {
 	KEY(gateway_config, retry, T_NODE, NULL,
 	    "when mail is tried again, a block"),
 	KEY(gateway_config, dsn, T_NODE, NULL, "who is told of failures, a block"),
+	KEY(gateway_config, dns, T_NODE, NULL, "how names are resolved, a block"),
 	KEY(gateway_config, filters, T_NODE, NULL,
 	    "a list of filters that see every message"),
 	{ 0 },
@@ -175,13 +177,16 @@ rooms_bind(struct load *l)
 	struct smtpd_config *smtpd = ARENA_NEW(l->arena, struct smtpd_config);
 	struct dispatch_config *dispatch = ARENA_NEW(l->arena,
 						     struct dispatch_config);
+	struct dns_config *dns = ARENA_NEW(l->arena, struct dns_config);
 	bool ok;
 
 	ok = smtpd_config_bind(smtpd, l->root, l->gateway->hostname, l->arena,
 			       l->d);
 	ok = dispatch_config_bind(dispatch, l->root, l->gateway->hostname,
 				  l->routes, l->arena, l->d) && ok;
+	ok = dns_config_bind(dns, l->root, l->arena, l->d) && ok;
 	ok = filters_check(node_get(l->root, "filters"), l->d) && ok;
+	snapshot_set(l->snap, SLOT_DNS, dns);
 	snapshot_set(l->snap, SLOT_SMTPD, smtpd);
 	snapshot_set(l->snap, SLOT_DISPATCH, dispatch);
 	return ok;

@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "daemon/app.h"
+#include "daemon/dns_config.h"
 #include "daemon/gateway.h"
 #include "daemon/privileges.h"
 #include "dispatch/dispatch.h"
@@ -36,6 +37,12 @@ static const struct smtpd_config *
 smtpd_settings(const struct app *app)
 {
 	return snapshot_get(app->snap, SLOT_SMTPD);
+}
+
+static const struct dns_config *
+dns_settings_of(const struct app *app)
+{
+	return snapshot_get(app->snap, SLOT_DNS);
 }
 
 /* --- ports ----------------------------------------------------------- */
@@ -111,7 +118,8 @@ delivery_up(struct app *app, struct error *err)
 	app->workers = workers_new("worker", 4);
 	app->files = workers_new("files", 1);
 	app->signers = workers_new("signer", processors());
-	app->dns = dns_new(app->loop, app->workers, NULL);
+	app->dns = dns_new(app->loop, app->workers,
+			   &dns_settings_of(app)->settings);
 	app->tls = tls_store_new(app->loop, app->workers,
 				 gateway(app)->trust_file);
 	app->http = http_new(app->loop, app->dns, app->tls, &http);
@@ -224,6 +232,15 @@ control_intake(void *arg, struct admin_intake *ret)
 		.accepted = s.accepted, .refused = s.refused };
 }
 
+static json_t *
+describe_dns(const struct app *app)
+{
+	struct dns_state s = dns_state(app->dns);
+
+	return json_pack("{s:b, s:b, s:s}", "asked", s.asked,
+			 "validating", s.validating, "why", s.why);
+}
+
 static char *
 control_describe(void *arg)
 {
@@ -240,6 +257,7 @@ control_describe(void *arg)
 		json_array_append_new(names, json_string(routes->v[i].name));
 	json_object_set_new(all, "listen", at);
 	json_object_set_new(all, "routes", names);
+	json_object_set_new(all, "dns", describe_dns(app));
 	json_object_set_new(all, "configuration",
 			    json_integer(snapshot_number(app->snap)));
 	dumped = json_dumps(all, JSON_COMPACT);

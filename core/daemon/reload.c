@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "daemon/app.h"
+#include "daemon/dns_config.h"
 #include "daemon/gateway.h"
 #include "daemon/notify.h"
 #include "dispatch/dispatch.h"
@@ -101,6 +102,7 @@ intake_taken(void *arg, const struct error *err)
 	struct reload *r = arg;
 	struct app *app = r->app;
 	const struct gateway_config *g;
+	const struct dns_config *dns;
 	struct error why;
 
 	if (err != NULL) {
@@ -120,6 +122,8 @@ intake_taken(void *arg, const struct error *err)
 	snapshot_unref(&app->snap);
 	app->snap = snapshot_ref(r->snap);
 	g = snapshot_get(app->snap, SLOT_GATEWAY);
+	dns = snapshot_get(app->snap, SLOT_DNS);
+	dns_configure(app->dns, &dns->settings);
 	log_configure((enum log_format)g->log_format,
 		      (enum log_level)g->log_level);
 	reload_end(r, true);

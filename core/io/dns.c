@@ -198,6 +198,13 @@ dns_question_ask(struct dns *d, struct span name, enum dns_type type,
 	return question_place(q) ? q : NULL;
 }
 
+/* 128 to 255 are not types of records: they ask for transfers and the like. */
+static bool
+type_may_be_asked(int type)
+{
+	return (type > 0 && type < 128) || (type > 255 && type <= UINT16_MAX);
+}
+
 uint64_t
 dns_query(struct dns *d, const char *name, enum dns_type type,
 	  dns_answer_fn *done, void *arg)
@@ -210,6 +217,13 @@ dns_query(struct dns *d, const char *name, enum dns_type type,
 		/* what cannot be in the DNS is not there */
 		struct dns_answer a = { .status = DNS_NXDOMAIN,
 					.canonical = name, .why = err.text };
+
+		done(arg, &a);
+		return 0;
+	}
+	if (!type_may_be_asked((int)type)) {
+		struct dns_answer a = { .status = DNS_FAILED,
+			.canonical = name, .why = "no record has that type" };
 
 		done(arg, &a);
 		return 0;

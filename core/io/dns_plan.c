@@ -260,6 +260,12 @@ start(const struct dns_plan *p, struct ub_ctx *ub, struct error *err)
 		if (!taken(ub_ctx_zone_remove(ub, denied_zones[i]),
 			   denied_zones[i], err))
 			return false;
+	/* who names a server for a zone below .test wants it asked */
+	for (size_t i = 0; i < p->s.stub_count; i++)
+		if (!taken(ub_ctx_zone_add(ub, p->s.stubs[i].zone,
+					   "transparent"),
+			   p->s.stubs[i].zone, err))
+			return false;
 	return taken(ub_resolve_async(ub, "localhost.", DNS_A, 1, NULL,
 				      on_nothing, NULL), "its start", err);
 }
@@ -291,6 +297,10 @@ context_fill(const struct dns_plan *p, struct dns_made *m, struct error *err)
 	       taken(ub_ctx_async(ub, 1), "async", err) &&
 	       /* of 16, a few slow zones would hold up all others */
 	       option(ub, "outgoing-range:", "128", err) &&
+	       /* a resolver that was away for some minutes would not be asked
+		* for a quarter of an hour after it has come back */
+	       option(ub, "infra-host-ttl:", "30", err) &&
+	       option(ub, "infra-keep-probing:", "yes", err) &&
 	       (!p->s.special_names ||
 		option(ub, "unblock-lan-zones:", "yes", err)) &&
 	       servers_take(p, ub, err) &&
