@@ -181,7 +181,8 @@ dkim_check(const struct cli *cli, const struct dkim_row *rows, size_t n,
 	if (server != NULL && !server_parse(span_of(server), &e))
 		return cli_usage(&cmd_dkim, "`--server': `%s' is no address, "
 				 "such as 192.0.2.53 or 127.0.0.1@5353", server);
-	if (server != NULL) {
+	if (server != NULL) {	/* one that is asked by name is believed */
+		settings.dnssec = DNSSEC_OFF;
 		settings.servers = &e;
 		settings.server_count = 1;
 	}
