@@ -97,6 +97,24 @@ file_replace(const char *path, struct span bytes, unsigned mode,
 }
 
 bool
+file_create(const char *path, struct span bytes, unsigned mode,
+	    struct error *err)
+{
+	AUTO(string_free) char *copy = mem_strdup(path);
+	AUTO(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL |
+				     O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return error_errno(err, "%s", path);
+	if (!write_all(fd, bytes) || fsync(fd) < 0) {
+		error_errno(err, "%s", path);
+		unlink(path);
+		return false;
+	}
+	return file_sync_folder(dirname(copy), err);
+}
+
+bool
 file_make_folder(const char *path, unsigned mode, struct error *err)
 {
 	AUTO(string_free) char *copy = mem_strdup(path);

@@ -13,6 +13,11 @@ bool file_read(struct buf *b, const char *path, struct error *err);
 bool file_replace(const char *path, struct span bytes, unsigned mode,
 		  struct error *err);
 
+/* Writes a new file and syncs it and the folder; fails, with errno EEXIST,
+ * when there is one.  What could not be finished is taken away. */
+bool file_create(const char *path, struct span bytes, unsigned mode,
+		 struct error *err);
+
 /* Makes the folder, and its parents, unless they are there. */
 bool file_make_folder(const char *path, unsigned mode, struct error *err);
 bool file_sync_folder(const char *path, struct error *err);

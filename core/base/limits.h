@@ -26,6 +26,7 @@ enum {
 	LIMIT_CONF_NODES = 100 * 1000,	/* nodes in it, aliases counted out */
 	LIMIT_CONF_ANCHORS = 1000,	/* anchors in it */
 	LIMIT_CONF_ERRORS = 50,		/* shown in one run */
+	LIMIT_KEY_FILE = 64 * 1024,	/* a private key, in PEM */
 	LIMIT_CONF_VALUE = 64 * 1024,	/* a value, its variables expanded */
 	LIMIT_ROUTES = 1000,		/* route files */
 	LIMIT_PATTERN = 1000,		/* bytes of one match pattern */

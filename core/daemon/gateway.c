@@ -7,6 +7,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "daemon/dns_config.h"
+#include "daemon/signers.h"
 #include "dispatch/config.h"
 #include "module/hooks.h"
 #include "module/module.h"
@@ -365,6 +366,7 @@ load_all(struct load *l)
 	ok = (l->gateway->spool == NULL || gateway_check(l)) && ok;
 	ok = modules_load(l) && ok;
 	ok = routes_load(l) && ok;
+	ok = signers_load(l->routes, l->gateway->user, l->snap, l->d) && ok;
 	routes_check(l->routes, l->d);
 	for (size_t i = 0; i < l->routes->n; i++)
 		ok = route_modules_check(l, &l->routes->v[i]) && ok;

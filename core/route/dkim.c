@@ -27,6 +27,8 @@ dkim_entries_check(const struct blocks *entries, struct diags *d)
 	for (size_t i = 0; i < entries->n; i++) {
 		const struct node *at = entries->nodes[i];
 
+		/* what is missing has been told */
+		ok = ok && v[i].domain && v[i].selector && v[i].key;
 		if (v[i].domain != NULL &&
 		    !domain_valid(span_of(v[i].domain), false)) {
 			diag_error(d, schema_mark(at, "domain"),

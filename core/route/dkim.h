@@ -8,13 +8,14 @@
 
 #include "route/route.h"
 
-/* struct route's dkim has n of them; all are set once it is bound. */
+/* struct route's dkim has n of them, all right and whole, or none. */
 struct dkim_entry {
 	char *domain, *selector;
 	char *key;			/* path of a PEM file */
 };
 
-/* Points at what is no domain, and no selector. */
+/* Points at what is no domain, and no selector; false also where something
+ * is missing. */
 bool dkim_entries_check(const struct blocks *entries, struct diags *d);
 
 extern const struct schema_key dkim_keys[];

@@ -144,7 +144,10 @@ route_bind(struct routes *routes, const struct tree *tree,
 	if (b.route == NULL || b.backend == NULL)
 		return false;
 	ok = name_check(routes, root, b.route, d) && ok;
-	ok = dkim_entries_check(&b.dkim, d) && ok;
+	if (!dkim_entries_check(&b.dkim, d)) {
+		b.dkim.n = 0;
+		ok = false;
+	}
 
 	r = routes_grow(routes, arena);
 	*r = (struct route){

@@ -1,0 +1,32 @@
+/* dkim.h - what the parts of `postern dkim' share */
+#ifndef CLI_DKIM_H
+#define CLI_DKIM_H
+
+#include "base/buf.h"
+#include "cli/cli.h"
+
+#include <jansson.h>
+
+struct signer_key;
+
+/* A key, and where it is from. */
+struct dkim_row {
+	const struct signer_key *key;
+	const char *file;
+};
+
+/* For people; and as an object, which is the caller's. */
+void dkim_print_record(const struct dkim_row *row);
+void dkim_print_route(const struct dkim_row *row);
+json_t *dkim_json(const struct dkim_row *row);
+/* "p2026._domainkey.example.org" */
+void dkim_name(const struct signer_key *k, struct buf *out);
+
+/* The subcommands; argv is what stands behind their names. */
+int dkim_new(const struct cli *cli, int argc, char **argv);
+int dkim_check(const struct cli *cli, const struct dkim_row *rows, size_t n,
+	       const char *server);
+
+extern const struct cli_command cmd_dkim;
+
+#endif

@@ -1,0 +1,227 @@
+/* dkim_new.c - making a key, and telling what to do with it
+ *
+ * The file is never one that exists.  It can be read by its owner alone, or,
+ * where root makes it and there is a group `postern', by that too.
+ */
+#include "cli/dkim.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "cli/control.h"
+#include "mail/signer.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *opt_type, *opt_bits, *opt_out;
+
+static const struct cli_option options[] = {
+	{ .name = "type", .value = &opt_type, .argument = "rsa or ed25519" },
+	{ .name = "bits", .value = &opt_bits, .argument = "a number" },
+	{ .name = "out", .value = &opt_out, .argument = "a file" },
+	{ 0 },
+};
+
+/* What is asked for. */
+struct wish {
+	const char *domain;
+	char *selector, *path;
+	enum signer_algorithm algorithm;
+	unsigned bits;
+};
+
+static void
+wish_fini(struct wish *w)
+{
+	mem_free(w->selector);
+	mem_free(w->path);
+}
+
+static int
+failed(const struct error *err)
+{
+	fprintf(stderr, "postern dkim: %s\n", err->text);
+	if (err->hint[0] != '\0')
+		fprintf(stderr, "  hint: %s\n", err->hint);
+	return error_exit_status(err);
+}
+
+/* --- the wish -------------------------------------------------------- */
+
+static int
+wish_kind(struct wish *w)
+{
+	uint64_t bits = 2048;
+
+	w->algorithm = SIGNER_RSA;
+	if (opt_type != NULL && strcmp(opt_type, "ed25519") == 0)
+		w->algorithm = SIGNER_ED25519;
+	else if (opt_type != NULL && strcmp(opt_type, "rsa") != 0)
+		return cli_usage(&cmd_dkim, "`--type' is rsa or ed25519, not "
+				 "`%s'", opt_type);
+	if (opt_bits != NULL && w->algorithm != SIGNER_RSA)
+		return cli_usage(&cmd_dkim, "`--bits' is for RSA alone");
+	if (opt_bits != NULL && !span_u64(span_of(opt_bits), 1 << 20, &bits))
+		return cli_usage(&cmd_dkim, "`--bits': `%s' is no number",
+				 opt_bits);
+	w->bits = (unsigned)bits;
+	return 0;
+}
+
+/* p2026, e2026: a year tells when to make the next one, and the letter lets
+ * both kinds be used at once. */
+static char *
+selector_default(enum signer_algorithm a)
+{
+	time_t now = (time_t)(clock_wall_ms() / 1000);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	return mem_printf("%c%d", a == SIGNER_RSA ? 'p' : 'e',
+			  tm.tm_year + 1900);
+}
+
+static char *
+path_default(const char *config, const char *selector)
+{
+	char *copy = mem_strdup(config);
+	char *path = mem_printf("%s/dkim/%s.pem", dirname(copy), selector);
+
+	mem_free(copy);
+	return path;
+}
+
+static int
+wish_fill(const struct cli *cli, struct wish *w, int argc, char **argv)
+{
+	int rc = cli_options(&cmd_dkim, options, &argc, argv);
+
+	if (rc == 0 && argc != 1 && argc != 2)
+		rc = cli_usage(&cmd_dkim, "new wants a domain, and perhaps a "
+			       "selector");
+	if (rc == 0)
+		rc = wish_kind(w);
+	if (rc != 0)
+		return rc;
+	w->domain = argv[0];
+	w->selector = argc > 1 ? mem_strdup(argv[1])
+			       : selector_default(w->algorithm);
+	w->path = opt_out != NULL ? mem_strdup(opt_out)
+				  : path_default(cli->config, w->selector);
+	return 0;
+}
+
+/* --- the file -------------------------------------------------------- */
+
+static void
+share(const char *path, unsigned mode)
+{
+	struct group *g = geteuid() == 0 ? getgrnam("postern") : NULL;
+
+	if (g != NULL && (chown(path, 0, g->gr_gid) < 0 ||
+			  chmod(path, mode) < 0))
+		fprintf(stderr, "postern dkim: %s: the group postern cannot be "
+			"let in: %s\n", path, strerror(errno));
+}
+
+static bool
+folder_make(const char *path, struct error *err)
+{
+	char *copy = mem_strdup(path);
+	const char *folder = dirname(copy);
+	struct stat st;
+	bool ok = stat(folder, &st) == 0;
+
+	if (!ok) {
+		ok = file_make_folder(folder, 0750, err);
+		if (ok)
+			share(folder, 0750);
+	}
+	mem_free(copy);
+	return ok;
+}
+
+static bool
+file_save(const struct wish *w, struct span pem, struct error *err)
+{
+	if (!folder_make(w->path, err))
+		return false;
+	if (!file_create(w->path, pem, 0600, err)) {
+		if (errno != EEXIST)
+			return false;
+		error_set(err, ERROR_CONFIG, "%s is there already, and is left "
+			  "alone", w->path);
+		return error_hint(err, "give the new key a selector of its own, "
+				  "`postern dkim new %s SELECTOR', or a file, "
+				  "`--out FILE'", w->domain);
+	}
+	share(w->path, 0640);
+	return true;
+}
+
+/* --- telling --------------------------------------------------------- */
+
+static void
+tell(const struct cli *cli, const struct dkim_row *row)
+{
+	const char *name = signer_key_selector(row->key);
+
+	if (cli->json) {
+		print_json(dkim_json(row));
+		return;
+	}
+	printf("%s is the new key.  Publish this record in the DNS:\n\n",
+	       row->file);
+	dkim_print_record(row);
+	printf("\nWhen `postern dkim check --key %s --domain %s --selector "
+	       "%s'\nfinds it there, let the route sign:\n\n", row->file,
+	       signer_key_domain(row->key), name);
+	dkim_print_route(row);
+}
+
+static int
+make(const struct cli *cli, const struct wish *w)
+{
+	AUTO(buf_wipe) struct buf pem = BUF_MAX(LIMIT_KEY_FILE);
+	struct signer_key *k = NULL;
+	struct dkim_row row;
+	struct error err;
+	char *full;
+
+	if (signer_generate(w->algorithm, w->bits, &pem, &err))
+		k = signer_key_new(buf_span(&pem), w->domain, w->selector,
+				   &err);
+	if (k == NULL)
+		return failed(&err);
+	if (!file_save(w, buf_span(&pem), &err)) {
+		signer_key_free(&k);
+		return failed(&err);
+	}
+	/* relative paths in a route's file begin at that file's folder */
+	full = realpath(w->path, NULL);
+	row = (struct dkim_row){ k, full != NULL ? full : w->path };
+	tell(cli, &row);
+	free(full);
+	signer_key_free(&k);
+	return 0;
+}
+
+int
+dkim_new(const struct cli *cli, int argc, char **argv)
+{
+	AUTO(wish_fini) struct wish w = { 0 };
+	int rc = wish_fill(cli, &w, argc, argv);
+
+	return rc == 0 ? make(cli, &w) : rc;
+}
