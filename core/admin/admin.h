@@ -35,8 +35,9 @@ struct admin_deps {
 	void *arg;			/* for all that follow */
 	/* Any thread. */
 	void (*intake)(void *arg, struct admin_intake *ret);
-	/* The names of listeners and routes now in force, and whether names
-	 * are validated (dns: asked, validating, why), as one JSON object text that the caller frees with mem_free.  On the loop. */
+	/* The names of listeners and routes now in force, and whether answers
+	 * of the DNS are validated (dns: asked, validating, why), as one JSON
+	 * object text that the caller frees with mem_free.  On the loop. */
 	char *(*describe)(void *arg);
 	/* On the loop: begins a reload; done is called on the loop, with the
 	 * diagnostics as text (borrowed). */
