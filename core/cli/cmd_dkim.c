@@ -6,6 +6,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "cli/control.h"
+#include "daemon/dns_config.h"
 #include "daemon/gateway.h"
 #include "mail/signer.h"
 #include "route/dkim.h"
@@ -103,6 +104,16 @@ list_config(const struct cli *cli, struct listed *l)
 	return 65;
 }
 
+/* As the gateway would ask; NULL for a key that no configuration names. */
+static const struct dns_settings *
+dns_of(const struct listed *l)
+{
+	const struct dns_config *c = l->snap != NULL
+		? snapshot_get(l->snap, SLOT_DNS) : NULL;
+
+	return c != NULL ? &c->settings : NULL;
+}
+
 static void
 record(const struct cli *cli, const struct listed *l)
 {
@@ -144,7 +155,7 @@ run(const struct cli *cli, int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	if (check)
-		return dkim_check(cli, l.v, l.n, opt_server);
+		return dkim_check(cli, l.v, l.n, dns_of(&l), opt_server);
 	record(cli, &l);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+struct dns_settings;
 struct signer_key;
 
 /* A key, and where it is from. */
@@ -24,8 +25,9 @@ void dkim_name(const struct signer_key *k, struct buf *out);
 
 /* The subcommands; argv is what stands behind their names. */
 int dkim_new(const struct cli *cli, int argc, char **argv);
+/* settings: how to ask, as configured, or NULL; server, or NULL, outdoes them */
 int dkim_check(const struct cli *cli, const struct dkim_row *rows, size_t n,
-	       const char *server);
+	       const struct dns_settings *settings, const char *server);
 
 extern const struct cli_command cmd_dkim;
 

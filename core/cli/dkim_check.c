@@ -171,21 +171,20 @@ server_parse(struct span s, struct endpoint *ret)
 
 int
 dkim_check(const struct cli *cli, const struct dkim_row *rows, size_t n,
-	   const char *server)
+	   const struct dns_settings *settings, const char *server)
 {
 	struct checking c = { .n = n, .left = n };
-	struct dns_settings settings = { .special_names = server != NULL };
 	struct endpoint e;
+	/* a server that is asked by name is believed, in any zone */
+	const struct dns_settings one = {
+		.servers = &e, .server_count = 1, .dnssec = DNSSEC_OFF,
+		.special_names = true,
+	};
 	int rc;
 
 	if (server != NULL && !server_parse(span_of(server), &e))
 		return cli_usage(&cmd_dkim, "`--server': `%s' is no address, "
 				 "such as 192.0.2.53 or 127.0.0.1@5353", server);
-	if (server != NULL) {	/* one that is asked by name is believed */
-		settings.dnssec = DNSSEC_OFF;
-		settings.servers = &e;
-		settings.server_count = 1;
-	}
 	c.v = mem_array(n, sizeof(*c.v));
 	for (size_t i = 0; i < n; i++) {
 		c.v[i] = (struct asked){
@@ -194,7 +193,7 @@ dkim_check(const struct cli *cli, const struct dkim_row *rows, size_t n,
 		};
 		dkim_name(rows[i].key, &c.v[i].name);
 	}
-	ask_all(&c, &settings);
+	ask_all(&c, server != NULL ? &one : settings);
 	rc = tell(cli, &c);
 	for (size_t i = 0; i < n; i++) {
 		buf_fini(&c.v[i].name);

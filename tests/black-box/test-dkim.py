@@ -500,6 +500,13 @@ zone:
         self.assertRegex(r.stdout, "(?m)^a._domainkey.example.test: published and")
         self.assertRegex(r.stdout, "(?m)^b._domainkey.example.test: not published")
         self.assertIn(keys[1]["value"], r.stdout)
+        # and so without --server, where the configuration names it
+        with open(gw.config, "a") as f:
+            f.write(f"dns: {{servers: [{server}], dnssec: off, "
+                    "special_names: true}\n")
+        again = gw.command("dkim", "check")
+        self.assertEqual((again.returncode, again.stdout), (65, r.stdout),
+                         again.stderr)
 
     def test_check_without_an_answer(self):
         gw = self.config()
