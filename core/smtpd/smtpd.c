@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "io/tls.h"
 #include "smtpd/guard.h"
 #include "smtpd/session.h"
 
@@ -65,6 +66,14 @@ smtpd_configure(struct smtpd *s, struct snapshot *snap, struct error *err)
 	generation_unref(&s->now);
 	s->now = g;
 	return true;
+}
+
+void
+smtpd_certificate(struct smtpd *s, struct tls_identity *identity)
+{
+	tls_identity_unref(&s->identity);
+	if (identity != NULL)
+		s->identity = tls_identity_ref(identity);
 }
 
 /* Without a session: the client hears why, if it can at once. */
@@ -217,6 +226,7 @@ smtpd_free(struct smtpd **ptr)
 		commit_destroy(c);
 	}
 	generation_unref(&s->now);
+	tls_identity_unref(&s->identity);
 	tickets_free(&s->tickets);
 	buf_fini(&s->scratch);
 	mem_free(s);
