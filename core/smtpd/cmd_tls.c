@@ -47,7 +47,6 @@ tls_begin(struct session *s)
 		return false;
 	/* what a stranger may have slipped in (RFC 3207 section 6) */
 	buf_clear(stream_in(s->stream));
-	s->scanned = 0;
 	s->wait = WAIT_TLS;
 	s->shaking = true;
 	stream_push(s->stream, tls_server_layer(s->server->identity));
