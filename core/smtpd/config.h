@@ -24,8 +24,8 @@ struct listener_config {
 struct smtpd_config {
 	/* bound from YAML */
 	struct blocks listen;		/* of struct listener_config */
-	char *certificate, *key;	/* tls: files; NULL: no TLS; key NULL:
-					 * it is in the certificate's file */
+	char *certificate, *key;	/* files; NULL: no TLS; key NULL: it is
+					 * in the certificate's */
 	struct strings relay_networks;	/* loopback, lan, CIDR */
 	int64_t message_size;		/* limits.message_size */
 	int64_t recipients;
@@ -45,7 +45,8 @@ extern const struct schema_key listen_keys[], tls_keys[], relay_keys[],
 			       limits_keys[];
 
 /* From the root of postern.yaml (its blocks listen, tls, relay, limits);
- * checks addresses and networks, but no files.  The hostname is borrowed from the arena. */
+ * checks addresses and networks, but no files.  The hostname is borrowed from
+ * the arena. */
 bool smtpd_config_bind(struct smtpd_config *c, const struct node *root,
 		       const char *hostname, struct arena *arena,
 		       struct diags *d);
