@@ -21,6 +21,7 @@ static const struct {
 	const struct schema_key *keys;
 } tables[] = {
 	{ "gateway", gateway_keys }, { "listen", listen_keys },
+	{ "tls", tls_keys },
 	{ "relay", relay_keys },     { "limits", limits_keys },
 	{ "retry", retry_keys },     { "dsn", dsn_keys },
 	{ "route", route_keys },     { "match", match_keys },

@@ -34,6 +34,7 @@ struct app {
 	struct guard *guard;
 	struct admin *admin;
 	struct intake intake;
+	struct tls_identity *certificate;	/* the listeners'; NULL: none */
 	struct reload reload;
 	struct ev_signal terminate, interrupt, hangup;
 	bool stopping, hurried;

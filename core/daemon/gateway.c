@@ -6,7 +6,9 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "daemon/certificate.h"
 #include "daemon/dns_config.h"
+#include "daemon/privileges.h"
 #include "daemon/signers.h"
 #include "dispatch/config.h"
 #include "module/hooks.h"
@@ -71,6 +73,8 @@ const struct schema_key gateway_keys[] = {
 	  .help = "loops that take connections; 0: one for each processor" },
 	/* bound by their rooms, from the root */
 	KEY(gateway_config, listen, T_NODE, NULL, "where devices connect, a list"),
+	KEY(gateway_config, tls, T_NODE, NULL,
+	    "what listeners prove themselves with, a block"),
 	KEY(gateway_config, relay, T_NODE, NULL, "who may send, a block"),
 	KEY(gateway_config, limits, T_NODE, NULL, "how much is taken, a block"),
 	KEY(gateway_config, retry, T_NODE, NULL,
@@ -91,6 +95,7 @@ struct load {
 	const char *path;
 	struct gateway_config *gateway;
 	struct routes *routes;
+	struct identity who;		/* we shall be */
 };
 
 /* --- who we are ------------------------------------------------------ */
@@ -122,6 +127,7 @@ gateway_check(struct load *l)
 	const char *folder = span_starts_nocase(span_of(g->spool),
 		SPAN("sqlite:")) ? g->spool + strlen("sqlite:") : NULL;
 	struct ip source;
+	struct error err;
 	bool ok = true;
 
 	if (g->hostname == NULL)
@@ -150,6 +156,9 @@ gateway_check(struct load *l)
 			   "there is no user `%s' here", g->user);
 		ok = diag_hint(l->d, "make it with `useradd --system %s'",
 			       g->user);
+	} else if (!identity_find(g->user, &l->who, &err)) {
+		ok = diag_error(l->d, schema_mark(l->root, "user"), "%s",
+				err.text);
 	}
 	if (g->state == NULL && folder != NULL)
 		g->state = arena_strdup(l->arena, folder);
@@ -183,6 +192,7 @@ rooms_bind(struct load *l)
 
 	ok = smtpd_config_bind(smtpd, l->root, l->gateway->hostname, l->arena,
 			       l->d);
+	ok = ok && certificate_check(smtpd, l->root, &l->who, l->d);
 	ok = dispatch_config_bind(dispatch, l->root, l->gateway->hostname,
 				  l->routes, l->arena, l->d) && ok;
 	ok = dns_config_bind(dns, l->root, l->arena, l->d) && ok;
@@ -198,21 +208,17 @@ rooms_bind(struct load *l)
 static bool
 can_read(void *arg, const char *path, struct error *err)
 {
-	(void)arg;
-	if (access(path, R_OK) == 0)
-		return true;
-	error_errno(err, "%s", path);
-	return error_hint(err, "name a file that the user that the gateway "
-			  "runs as can read");
-}
+	const struct load *l = arg;
 
-static const struct module_access access_of_files = { can_read, NULL };
+	return identity_can_read(&l->who, path, err);
+}
 
 static bool
 route_modules_check(struct load *l, struct route *r)
 {
 	const char *what = arena_printf(l->arena, "%s of route `%s'",
 					r->backend, r->name);
+	const struct module_access files = { can_read, l };
 	struct error err;
 	struct module *m = module_find(r->backend, &err);
 	struct node nothing = { .kind = NODE_MAP };
@@ -236,7 +242,7 @@ route_modules_check(struct load *l, struct route *r)
 		nothing.mark = *schema_mark(r->node, "backend");
 		block = &nothing;
 	}
-	return module_check(m, block, what, &access_of_files,
+	return module_check(m, block, what, &files,
 			    &r->options_print, l->d) &&
 	       filters_check(r->filters, l->d);
 }

@@ -22,8 +22,8 @@ struct gateway_config {
 	char *trust_file;		/* authorities for what we connect to */
 	char *source;			/* our address for that; NULL: any */
 	/* bound by their rooms */
-	const struct node *listen, *relay, *limits, *retry, *dsn, *filters,
-			  *dns;
+	const struct node *listen, *tls, *relay, *limits, *retry, *dsn,
+			  *filters, *dns;
 };
 
 extern const struct schema_key gateway_keys[];

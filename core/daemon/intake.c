@@ -9,20 +9,13 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "daemon/ports.h"
 #include "io/listen.h"
+#include "io/tls.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* One address: a socket for each loop. */
-struct ports {
-	struct ports *next;
-	struct endpoint at;
-	const struct listener_config *config;	/* in the snapshot in force */
-	int *fds;			/* -1 once a listener owns it */
-	bool wanted;
-};
 
 /* One socket at work on one loop. */
 struct door {
@@ -45,90 +38,12 @@ struct intake_loop {
 	char name[32];
 };
 
-/* --- ports ----------------------------------------------------------- */
-
-static struct ports *
-ports_find(struct intake *in, struct endpoint at)
-{
-	for (struct ports *p = in->ports; p != NULL; p = p->next)
-		if (p->at.port == at.port && ip_eq(p->at.ip, at.ip))
-			return p;
-	return NULL;
-}
-
-static void
-ports_free(struct ports *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p->fds[i] >= 0)
-			close(p->fds[i]);
-	mem_free(p->fds);
-	mem_free(p);
-}
-
-static struct ports *
-ports_bind(const struct listener_config *c, size_t n, struct error *err)
-{
-	struct ports *p = NEW(struct ports);
-
-	p->at = c->at;
-	p->config = c;
-	p->wanted = true;
-	p->fds = mem_array(n, sizeof(int));
-	memset(p->fds, 0xff, n * sizeof(int));
-	for (size_t i = 0; i < n; i++) {
-		/* port 0: the first decides, the others join it */
-		p->fds[i] = listen_open(&p->at, i == 0, err);
-		if (p->fds[i] < 0) {
-			ports_free(p, n);
-			return NULL;
-		}
-	}
-	return p;
-}
-
-/* Drops what was bound for a snapshot that will not be. */
-static void
-ports_drop_new(struct intake *in, const struct ports *before)
-{
-	while (in->ports != before) {
-		struct ports *p = in->ports;
-
-		in->ports = p->next;
-		ports_free(p, in->n);
-	}
-}
-
-static bool
-ports_bind_all(struct intake *in, const struct snapshot *snap,
-	       struct error *err)
-{
-	const struct smtpd_config *c = snapshot_get(snap, SLOT_SMTPD);
-	const struct listener_config *listen = c->listen.v;
-	struct ports *before = in->ports;
-
-	for (size_t i = 0; i < c->listen.n; i++) {
-		struct ports *p;
-
-		if (ports_find(in, listen[i].at) != NULL)
-			continue;
-		p = ports_bind(&listen[i], in->n, err);
-		if (p == NULL) {
-			ports_drop_new(in, before);
-			return false;
-		}
-		p->next = in->ports;
-		in->ports = p;
-	}
-	return true;
-}
-
 bool
 intake_bind(struct intake *in, size_t n, const struct snapshot *snap,
 	    struct error *err)
 {
 	in->n = n;
-	return ports_bind_all(in, snap, err);
+	return ports_bind(&in->ports, n, snap, err);
 }
 
 /* --- doors: on their loop -------------------------------------------- */
@@ -141,19 +56,6 @@ on_accepted(void *arg, int fd, struct endpoint peer)
 	smtpd_accept(door->on->smtpd, fd, peer, door->config);
 }
 
-static const struct listener_config *
-config_at(const struct snapshot *snap, struct endpoint at)
-{
-	const struct smtpd_config *c = snapshot_get(snap, SLOT_SMTPD);
-	const struct listener_config *listen = c->listen.v;
-
-	for (size_t i = 0; i < c->listen.n; i++)
-		if (listen[i].at.port == at.port &&
-		    ip_eq(listen[i].at.ip, at.ip))
-			return &listen[i];
-	return NULL;
-}
-
 /* Doors for sockets that are bound for this loop and not yet at work; the
  * array of fds is touched by this loop at its own index only. */
 static void
@@ -161,7 +63,7 @@ doors_open(struct intake_loop *on)
 {
 	for (struct ports *p = on->intake->ports; p != NULL; p = p->next) {
 		const struct listener_config *config =
-			config_at(on->snap, p->config->at);
+			ports_config(on->snap, p->config->at);
 		struct door *door;
 
 		/* bound for a snapshot that some loop did not take */
@@ -187,7 +89,7 @@ doors_refresh(struct intake_loop *on)
 	for (struct door **at = &on->doors; *at != NULL;) {
 		struct door *door = *at;
 
-		door->config = on->snap ? config_at(on->snap, door->at) : NULL;
+		door->config = on->snap ? ports_config(on->snap, door->at) : NULL;
 		if (door->config != NULL) {
 			at = &door->next;
 			continue;
@@ -238,22 +140,10 @@ intake_main(void *arg)
 	return NULL;
 }
 
-/* Who is told that we are ready may connect at once: the kernel listens on
- * every port before the loops begin to accept. */
-static bool
-ports_listen(struct intake *in, struct error *err)
-{
-	for (struct ports *p = in->ports; p != NULL; p = p->next)
-		for (size_t i = 0; i < in->n; i++)
-			if (!listen_begin(p->fds[i], err))
-				return false;
-	return true;
-}
-
 bool
 intake_start(struct intake *in, struct error *err)
 {
-	if (!ports_listen(in, err))
+	if (!ports_listen(in->ports, in->n, err))
 		return false;
 	for (size_t i = 0; i < in->n; i++) {
 		struct intake_loop *on = &in->loops[i];
@@ -310,14 +200,55 @@ question_answer(struct question *q, void (*answer)(struct letter *l))
 	mailbox_post(loop_mailbox(q->round->home), &q->letter);
 }
 
-/* --- reload ---------------------------------------------------------- */
+/* --- the certificate ------------------------------------------------- */
 
-static void ports_forget_gone(struct intake *in, const struct snapshot *snap);
+/* One loop's own reference, on its way there. */
+struct handover {
+	struct letter letter;
+	struct intake_loop *on;
+	struct tls_identity *identity;
+};
+
+static void
+certificate_take(struct letter *l)
+{
+	struct handover *h = container_of(l, struct handover, letter);
+
+	if (h->on->smtpd != NULL)
+		smtpd_certificate(h->on->smtpd, h->identity);
+	tls_identity_unref(&h->identity);
+	mem_free(h);
+}
+
+void
+intake_certificate(struct intake *in, struct tls_identity *i)
+{
+	for (size_t k = 0; in->loops != NULL && k < in->n; k++) {
+		struct intake_loop *on = &in->loops[k];
+		struct handover *h;
+
+		if (on->smtpd == NULL)
+			continue;	/* all ends */
+		if (!on->started) {
+			smtpd_certificate(on->smtpd, i);
+			continue;
+		}
+		h = NEW(struct handover);
+		h->letter.deliver = certificate_take;
+		h->on = on;
+		h->identity = i != NULL ? tls_identity_ref(i) : NULL;
+		mailbox_post(loop_mailbox(on->loop), &h->letter);
+	}
+}
+
+/* --- reload ---------------------------------------------------------- */
 
 static void
 round_configured(struct round *r)
 {
-	ports_forget_gone(r->intake, r->failed ? r->old : r->snap);
+	/* every loop has closed its doors where no port is listed any more */
+	ports_keep(&r->intake->ports, r->intake->n,
+		   r->failed ? r->old : r->snap);
 	r->configured(r->arg, r->failed ? &r->err : NULL);
 	snapshot_unref(&r->snap);
 	snapshot_unref(&r->old);
@@ -365,23 +296,6 @@ configure_ask(struct letter *l)
 	question_answer(q, configure_answer);
 }
 
-/* Every loop has closed its door there. */
-static void
-ports_forget_gone(struct intake *in, const struct snapshot *snap)
-{
-	for (struct ports **at = &in->ports; *at != NULL;) {
-		struct ports *p = *at;
-
-		p->config = config_at(snap, p->config->at);
-		if (p->config != NULL) {
-			at = &p->next;
-			continue;
-		}
-		*at = p->next;
-		ports_free(p, in->n);
-	}
-}
-
 void
 intake_configure(struct intake *in, struct snapshot *snap, struct loop *home,
 		 void (*done)(void *arg, const struct error *err), void *arg)
@@ -389,7 +303,7 @@ intake_configure(struct intake *in, struct snapshot *snap, struct loop *home,
 	struct round *r;
 	struct error err;
 
-	if (!ports_bind_all(in, snap, &err)) {
+	if (!ports_bind(&in->ports, in->n, snap, &err)) {
 		done(arg, &err);
 		return;
 	}
@@ -543,7 +457,7 @@ intake_fini(struct intake *in)
 {
 	for (size_t i = 0; in->loops != NULL && i < in->n; i++)
 		loop_free(&in->loops[i].loop);
-	ports_drop_new(in, NULL);
+	ports_free(&in->ports, in->n);
 	mem_free(in->loops);
 	*in = (struct intake){ 0 };
 }

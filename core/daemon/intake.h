@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 struct intake_loop;
+struct tls_identity;
 
 struct intake {
 	struct intake_loop *loops;
@@ -29,6 +30,9 @@ bool intake_bind(struct intake *in, size_t n, const struct snapshot *snap,
 /* Makes loops and smtpds, opens the filters. */
 bool intake_open(struct intake *in, const struct smtpd_deps *deps,
 		 struct snapshot *snap, struct error *err);
+/* What sessions show that begin TLS from now on; each loop takes a reference.
+ * NULL: there is no TLS. */
+void intake_certificate(struct intake *in, struct tls_identity *i);
 /* Starts threads and listeners; clients can connect when it returns. */
 bool intake_start(struct intake *in, struct error *err);
 

@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "daemon/app.h"
+#include "daemon/certificate.h"
 #include "daemon/dns_config.h"
 #include "daemon/gateway.h"
 #include "daemon/privileges.h"
@@ -202,6 +203,7 @@ backends_up(struct app *app, struct error *err)
 static bool
 intake_up(struct app *app, struct error *err)
 {
+	struct tls_identity *certificate;
 	struct smtpd_deps deps = {
 		.spool = app->spool, .memory = &app->memory,
 		.window = dispatch_window, .window_give = dispatch_window_give,
@@ -209,12 +211,17 @@ intake_up(struct app *app, struct error *err)
 	};
 
 	deps.guard = app->guard = guard_new();
-	return intake_open(&app->intake, &deps, app->snap, err);
+	if (!intake_open(&app->intake, &deps, app->snap, err) ||
+	    !certificate_read(smtpd_settings(app), &certificate, err))
+		return false;
+	certificate_use(app, smtpd_settings(app), certificate);
+	return true;
 }
 
 static void
 intake_down(struct app *app)
 {
+	certificate_stop(app);
 	intake_close(&app->intake, app->spool, app->workers);
 	guard_free(&app->guard);
 }

@@ -2,9 +2,11 @@
 #include "daemon/privileges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -69,6 +71,71 @@ identity_take(const struct identity *id, struct error *err)
 		return error_set(err, ERROR_SYSTEM, "root's rights could not "
 				 "be given up");
 	return true;
+}
+
+/* Groups are a property of the thread to the kernel; the C library would change
+ * them for all.  Its names are the administrator's, so few. */
+enum { GROUPS_MAX = 1024 };
+
+struct groups {
+	gid_t v[GROUPS_MAX];
+	int n;
+};
+
+static bool
+groups_take(const struct groups *g)
+{
+	return syscall(SYS_setgroups, (size_t)g->n, g->v) == 0;
+}
+
+/* Opens as somebody else.  The rights of root to pass over permissions go and
+ * come with the user id for files (capabilities(7)). */
+static int
+open_as(const struct identity *id, const char *path, int *number)
+{
+	struct groups own, theirs = { .n = GROUPS_MAX };
+	int fd;
+
+	own.n = getgroups(GROUPS_MAX, own.v);
+	if (own.n < 0 ||
+	    getgrouplist(id->name, id->gid, theirs.v, &theirs.n) < 0 ||
+	    !groups_take(&theirs)) {
+		*number = errno;
+		return -1;
+	}
+	setfsgid(id->gid);
+	setfsuid(id->uid);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	*number = errno;
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	must(groups_take(&own));
+	return fd;
+}
+
+bool
+identity_can_read(const struct identity *id, const char *path,
+		  struct error *err)
+{
+	int number, fd;
+
+	if (id->change) {
+		fd = open_as(id, path, &number);
+	} else {
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		number = errno;
+	}
+	if (fd >= 0) {
+		close(fd);
+		return true;
+	}
+	errno = number;
+	if (!id->change || number != EACCES)
+		return error_errno(err, "%s", path);
+	error_errno(err, "%s: the gateway becomes the user `%s', who cannot "
+		    "read it", path, id->name);
+	return error_hint(err, "`chgrp %s FILE; chmod 640 FILE'; its folder must "
+			  "let that user pass, too", id->name);
 }
 
 void

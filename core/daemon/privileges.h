@@ -21,6 +21,12 @@ bool identity_find(const char *user, struct identity *ret, struct error *err);
  * that a reload can bind low ports.  Proves that there is no way back. */
 bool identity_take(const struct identity *id, struct error *err);
 
+/* Whether that user can read the file, its folders included: asked as root
+ * before identity_take(), or as the user himself.  Changes nothing that other
+ * threads could see. */
+bool identity_can_read(const struct identity *id, const char *path,
+		       struct error *err);
+
 /* As many descriptors as the system allows; no core dumps, which could hold
  * mail and secrets. */
 void process_limits(void);

@@ -4,10 +4,12 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "daemon/app.h"
+#include "daemon/certificate.h"
 #include "daemon/dns_config.h"
 #include "daemon/gateway.h"
 #include "daemon/notify.h"
 #include "dispatch/dispatch.h"
+#include "io/tls_store.h"
 
 #include <string.h>
 
@@ -23,11 +25,22 @@ reload_end(struct reload *r, bool ok)
 	else
 		log_error(&reload_log, "the running configuration stays in "
 			  "force: %s", buf_str(&r->text));
+	if (!ok)
+		intake_certificate(&r->app->intake, r->app->certificate);
+	tls_identity_unref(&r->certificate);
 	r->under_way = false;
 	notify_manager("READY=1");
 	snapshot_unref(&r->snap);
 	if (done != NULL)
 		done(r->arg, ok, buf_str(&r->text));
+}
+
+static void
+reload_say(struct reload *r, const struct error *err)
+{
+	buf_addf(&r->text, "%s\n", err->text);
+	if (err->hint[0] != '\0')
+		buf_addf(&r->text, "  hint: %s\n", err->hint);
 }
 
 /* --- what cannot change without a restart ---------------------------- */
@@ -62,6 +75,7 @@ reload_work(struct task *t)
 {
 	struct reload *r = container_of(t, struct reload, task);
 	struct diags *d = diags_new();
+	struct error err;
 	const char *key;
 
 	r->ok = gateway_load(r->app->path, d, &r->snap);
@@ -69,6 +83,12 @@ reload_work(struct task *t)
 	diags_free(&d);
 	if (!r->ok)
 		return;
+	r->ok = certificate_read(snapshot_get(r->snap, SLOT_SMTPD),
+				 &r->certificate, &err);
+	if (!r->ok) {
+		reload_say(r, &err);
+		return;
+	}
 	key = needs_restart(r->app->snap, r->snap);
 	if (key == NULL)
 		return;
@@ -82,9 +102,7 @@ reload_work(struct task *t)
 static void
 reload_failed(struct reload *r, const struct error *err)
 {
-	buf_addf(&r->text, "%s\n", err->text);
-	if (err->hint[0] != '\0')
-		buf_addf(&r->text, "  hint: %s\n", err->hint);
+	reload_say(r, err);
 	reload_end(r, false);
 }
 
@@ -121,7 +139,13 @@ intake_taken(void *arg, const struct error *err)
 	}
 	snapshot_unref(&app->snap);
 	app->snap = snapshot_ref(r->snap);
+	certificate_use(app, snapshot_get(app->snap, SLOT_SMTPD),
+			r->certificate);
+	r->certificate = NULL;
 	g = snapshot_get(app->snap, SLOT_GATEWAY);
+	tls_store_trust_file(app->tls, g->trust_file);
+	app->host.state = g->state;	/* the old ones are gone */
+	app->host.source = g->source;
 	dns = snapshot_get(app->snap, SLOT_DNS);
 	dns_configure(app->dns, &dns->settings);
 	log_configure((enum log_format)g->log_format,
@@ -134,11 +158,16 @@ reload_back(struct task *t)
 {
 	struct reload *r = container_of(t, struct reload, task);
 
-	if (!r->ok || r->app->stopping)
+	if (!r->ok || r->app->stopping) {
 		reload_end(r, false);
-	else
-		intake_configure(&r->app->intake, r->snap, r->app->loop,
-				 intake_taken, r);
+		return;
+	}
+	/* before the listeners that want it; one that is not wanted any more
+	 * stays until they have gone */
+	if (r->certificate != NULL)
+		intake_certificate(&r->app->intake, r->certificate);
+	intake_configure(&r->app->intake, r->snap, r->app->loop, intake_taken,
+			 r);
 }
 
 void

@@ -12,6 +12,7 @@
 
 struct app;
 struct snapshot;
+struct tls_identity;
 
 typedef void reload_done_fn(void *arg, bool ok, const char *text);
 
@@ -20,6 +21,7 @@ struct reload {
 	struct app *app;
 	bool under_way;
 	struct snapshot *snap;		/* the new one */
+	struct tls_identity *certificate;	/* of its listeners */
 	bool ok;
 	struct buf text;		/* what is told */
 	reload_done_fn *done;

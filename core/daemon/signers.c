@@ -13,7 +13,6 @@
 #include "route/dkim.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -47,33 +46,12 @@ key_free(void *arg)
 
 /* --- the file -------------------------------------------------------- */
 
-static bool
-is_member(const struct identity *id, gid_t group)
-{
-	gid_t groups[64];
-	int n = ARRAY_SIZE(groups);
-
-	if (getgrouplist(id->name, id->gid, groups, &n) < 0)
-		return true;	/* of so many: who knows */
-	for (int i = 0; i < n; i++)
-		if (groups[i] == group)
-			return true;
-	return false;
-}
-
-static bool
-may_read(const struct identity *id, const struct stat *st)
-{
-	if (st->st_uid == id->uid)
-		return st->st_mode & S_IRUSR;
-	return st->st_mode & (is_member(id, st->st_gid) ? S_IRGRP : S_IROTH);
-}
-
 static void
 file_warn(const struct signers_load *l, const char *path,
 	  const struct mark *mark)
 {
 	struct stat st;
+	struct error err;
 
 	if (stat(path, &st) < 0)
 		return;
@@ -82,11 +60,9 @@ file_warn(const struct signers_load *l, const char *path,
 		diag_hint(l->d, "whoever has it can sign in your name: chmod "
 			  "640 %s", path);
 	}
-	if (l->user.change && !may_read(&l->user, &st)) {
-		diag_warning(l->d, mark, "%s cannot be read by the user %s, so "
-			     "a reload will fail", path, l->user.name);
-		diag_hint(l->d, "chgrp %s %s && chmod 640 %s", l->user.name,
-			  path, path);
+	if (!identity_can_read(&l->user, path, &err)) {
+		diag_warning(l->d, mark, "%s, so a reload will fail", err.text);
+		diag_hint(l->d, "%s", err.hint);
 	}
 }
 

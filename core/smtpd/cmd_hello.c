@@ -54,6 +54,7 @@ ehlo_proceed(struct session *s)
 	s->extended = true;
 	return reply(250, "",
 		     "%s\nPIPELINING\nSIZE %" PRId64 "\n8BITMIME\nSMTPUTF8\n"
-		     "CHUNKING\nENHANCEDSTATUSCODES\nDSN",
-		     c->hostname, c->message_size);
+		     "CHUNKING\nENHANCEDSTATUSCODES\n%sDSN",
+		     c->hostname, c->message_size,
+		     tls_is_offered(s) ? "STARTTLS\n" : "");
 }

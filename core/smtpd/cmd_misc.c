@@ -57,8 +57,8 @@ struct reply
 help_proceed(struct session *s)
 {
 	(void)s;
-	return reply(214, "2.0.0", "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP "
-		     "VRFY HELP QUIT");
+	return reply(214, "2.0.0", "EHLO HELO STARTTLS MAIL RCPT DATA BDAT "
+		     "RSET NOOP VRFY HELP QUIT");
 }
 
 struct reply

@@ -13,19 +13,20 @@
 static const struct command_row commands[] = {
 	{ "EHLO", hello_check, ehlo_proceed, 0, 0, HOOK_HELO },
 	{ "HELO", hello_check, helo_proceed, 0, 0, HOOK_HELO },
+	{ "STARTTLS", starttls_check, starttls_proceed, 0, 0, -1 },
 	{ "MAIL", mail_check, mail_proceed,
-	  HAVE_HELLO | HAVE_NO_SENDER, TELL_REFUSED, HOOK_MAIL },
+	  HAVE_TLS | HAVE_HELLO | HAVE_NO_SENDER, TELL_REFUSED, HOOK_MAIL },
 	{ "RCPT", rcpt_check, rcpt_proceed,
-	  HAVE_SENDER | HAVE_NO_CHUNK, TELL_REFUSED, HOOK_RCPT },
+	  HAVE_TLS | HAVE_SENDER | HAVE_NO_CHUNK, TELL_REFUSED, HOOK_RCPT },
 	{ "DATA", no_arguments_check, data_proceed,
-	  HAVE_SENDER | HAVE_RCPT | HAVE_NO_CHUNK, 0, -1 },
+	  HAVE_TLS | HAVE_SENDER | HAVE_RCPT | HAVE_NO_CHUNK, 0, -1 },
 	{ "BDAT", bdat_check, bdat_proceed,
-	  HAVE_SENDER | HAVE_RCPT, HAS_PAYLOAD, -1 },
+	  HAVE_TLS | HAVE_SENDER | HAVE_RCPT, HAS_PAYLOAD, -1 },
 	{ "RSET", no_arguments_check, rset_proceed, 0, 0, -1 },
 	{ "NOOP", NULL, noop_proceed, 0, 0, -1 },
 	{ "QUIT", no_arguments_check, quit_proceed, 0, 0, -1 },
-	{ "VRFY", vrfy_check, vrfy_proceed, 0, 0, -1 },
-	{ "EXPN", NULL, expn_proceed, 0, 0, -1 },
+	{ "VRFY", vrfy_check, vrfy_proceed, HAVE_TLS, 0, -1 },
+	{ "EXPN", NULL, expn_proceed, HAVE_TLS, 0, -1 },
 	{ "HELP", NULL, help_proceed, 0, 0, -1 },
 	/* what a web page can make a browser say to us */
 	{ "GET", NULL, foreign_proceed, 0, 0, -1 },
@@ -81,6 +82,8 @@ session_has(const struct session *s)
 {
 	unsigned has = s->helo != NULL ? HAVE_HELLO : 0;
 
+	if (s->secured || s->tls != LISTENER_REQUIRED)
+		has |= HAVE_TLS;
 	has |= s->tx.open ? HAVE_SENDER : HAVE_NO_SENDER;
 	has |= s->tx.chunked ? 0 : HAVE_NO_CHUNK;
 	if (s->tx.open && s->tx.env->rcpt_count > 0)
@@ -90,13 +93,17 @@ session_has(const struct session *s)
 
 static const struct {
 	unsigned lacks;
-	const char *words;
+	int code;
+	const char *enhanced, *words;
 } sequence[] = {
-	{ HAVE_HELLO, "say EHLO or HELO first" },
-	{ HAVE_NO_SENDER, "nested MAIL command" },
-	{ HAVE_SENDER, "need MAIL command first" },
-	{ HAVE_NO_CHUNK, "a message has begun with BDAT" },
-	{ HAVE_RCPT, "no valid recipients: need RCPT command first" },
+	/* RFC 3207 section 4 */
+	{ HAVE_TLS, 530, "5.7.0", "Must issue a STARTTLS command first" },
+	{ HAVE_HELLO, 503, "5.5.1", "say EHLO or HELO first" },
+	{ HAVE_NO_SENDER, 503, "5.5.1", "nested MAIL command" },
+	{ HAVE_SENDER, 503, "5.5.1", "need MAIL command first" },
+	{ HAVE_NO_CHUNK, 503, "5.5.1", "a message has begun with BDAT" },
+	{ HAVE_RCPT, 503, "5.5.1",
+	  "no valid recipients: need RCPT command first" },
 };
 
 static void
@@ -107,7 +114,8 @@ refuse_sequence(struct session *s, unsigned lacks)
 
 	while (i + 1 < ARRAY_SIZE(sequence) && !(sequence[i].lacks & lacks))
 		i++;
-	r = reply(503, "5.5.1", "%s", sequence[i].words);
+	r = reply(sequence[i].code, sequence[i].enhanced, "%s",
+		  sequence[i].words);
 	command_refuse(s, &r);
 }
 

@@ -1,4 +1,5 @@
-/* config.c - the tables of listen:, relay: and limits:, and what they mean */
+/* config.c - the tables of listen:, tls:, relay: and limits:, and what they
+ * mean */
 #include "smtpd/config.h"
 
 #include "base/macros.h"
@@ -11,6 +12,22 @@ const struct schema_key listen_keys[] = {
 	{ .name = "address", .type = T_STRING, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct listener_config, address),
 	  .help = "address and port, as in 0.0.0.0:25 or [::]:25" },
+	{ .name = "tls", .type = T_ENUM,
+	  .words = "none|starttls|required|implicit",
+	  .offset = offsetof(struct listener_config, tls),
+	  .help = "whether TLS is refused, offered, demanded before mail, or "
+		  "spoken from the first byte; without it, starttls where "
+		  "there is a certificate" },
+	{ 0 },
+};
+
+const struct schema_key tls_keys[] = {
+	KEY(smtpd_config, certificate, T_PATH, NULL,
+	    "the listeners' certificate, with those of its issuers behind it "
+	    "(PEM); a new one is used within a minute"),
+	KEY(smtpd_config, key, T_PATH, NULL,
+	    "its private key (PEM); without it, the key is in the file of the "
+	    "certificate"),
 	{ 0 },
 };
 
@@ -52,6 +69,8 @@ static const struct schema_key blocks[] = {
 	  .offset = offsetof(struct smtpd_config, listen),
 	  .block_size = sizeof(struct listener_config),
 	  .help = "where SMTP is spoken" },
+	{ .name = "tls", .type = T_BLOCK, .keys = tls_keys,
+	  .help = "what listeners prove themselves with" },
 	{ .name = "relay", .type = T_BLOCK, .keys = relay_keys,
 	  .help = "who may send through this gateway" },
 	{ .name = "limits", .type = T_BLOCK, .keys = limits_keys,
@@ -67,6 +86,7 @@ listen_default(struct smtpd_config *c, struct arena *arena)
 	struct listener_config *l = ARENA_NEW(arena, struct listener_config);
 
 	l->address = arena_strdup(arena, "127.0.0.1:2525");
+	l->tls = c->certificate ? LISTENER_STARTTLS : LISTENER_PLAIN;
 	endpoint_parse(span_of(l->address), &l->at);
 	c->listen = (struct blocks){ .v = l, .n = 1 };
 }
@@ -96,6 +116,47 @@ listener_check(const struct smtpd_config *c, size_t i, struct diags *d)
 	return true;
 }
 
+/* What is not to be had: offered it is left out, demanded an error. */
+static bool
+listener_tls_check(const struct smtpd_config *c, size_t i, struct diags *d)
+{
+	struct listener_config *l = (struct listener_config *)c->listen.v + i;
+	const struct node *node = c->listen.nodes[i];
+	const struct mark *mark = schema_mark(node, "tls");
+	bool ok = true;
+
+	if (node_get(node, "tls") == NULL) {
+		l->tls = c->certificate ? LISTENER_STARTTLS : LISTENER_PLAIN;
+		return true;
+	}
+	if (c->certificate != NULL || l->tls == LISTENER_PLAIN)
+		return true;
+	if (l->tls == LISTENER_STARTTLS) {
+		l->tls = LISTENER_PLAIN;
+		diag_warning(d, mark, "STARTTLS is not offered: there is no "
+			     "certificate");
+	} else {
+		ok = diag_error(d, mark, "TLS is demanded, and there is no "
+				"certificate for it");
+	}
+	diag_hint(d, "name one: `tls: {certificate: FILE, key: FILE}', beside "
+		  "`listen'");
+	return ok;
+}
+
+static bool
+tls_check(const struct smtpd_config *c, const struct node *root,
+	  struct diags *d)
+{
+	const struct node *block = root ? node_get(root, "tls") : NULL;
+
+	if (c->key == NULL || c->certificate != NULL)
+		return true;
+	diag_error(d, schema_mark(block, "key"), "there is a key, and no "
+		   "certificate for it");
+	return diag_hint(d, "name it: `certificate: FILE', beside `key'");
+}
+
 static bool
 listen_check(struct smtpd_config *c, const struct node *root,
 	     struct arena *arena, struct diags *d)
@@ -111,9 +172,11 @@ listen_check(struct smtpd_config *c, const struct node *root,
 	if (list->kind == NODE_LIST && list->count == 0)
 		return diag_error(d, &list->mark,
 				  "`listen' needs at least one address");
-	for (size_t i = 0; i < c->listen.n; i++)
+	for (size_t i = 0; i < c->listen.n; i++) {
 		if (all[i].address != NULL)	/* else told already */
 			ok &= listener_check(c, i, d);
+		ok &= listener_tls_check(c, i, d);
+	}
 	return ok;
 }
 
@@ -260,6 +323,7 @@ smtpd_config_bind(struct smtpd_config *c, const struct node *root,
 
 	root_pick(root, &map, copies);
 	ok = schema_bind(blocks, &map, "the configuration", c, arena, d);
+	ok &= tls_check(c, root, d);
 	ok &= listen_check(c, root, arena, d);
 	ok &= relay_check(c, arena, d);
 	c->hostname = hostname;

@@ -8,14 +8,24 @@
 #include "base/ip.h"
 #include "conf/schema.h"
 
+enum listener_tls {			/* in the order of the schema's words */
+	LISTENER_PLAIN,
+	LISTENER_STARTTLS,		/* offered */
+	LISTENER_REQUIRED,		/* no mail without STARTTLS */
+	LISTENER_IMPLICIT,		/* before the greeting */
+};
+
 struct listener_config {
 	char *address;			/* as written: "127.0.0.1:2525" */
 	struct endpoint at;
+	int tls;			/* enum listener_tls */
 };
 
 struct smtpd_config {
 	/* bound from YAML */
 	struct blocks listen;		/* of struct listener_config */
+	char *certificate, *key;	/* files; NULL: no TLS; key NULL: it is
+					 * in the certificate's */
 	struct strings relay_networks;	/* loopback, lan, CIDR */
 	int64_t message_size;		/* limits.message_size */
 	int64_t recipients;
@@ -31,10 +41,12 @@ struct smtpd_config {
 	const struct node *filters;	/* the gateway-wide list, or NULL */
 };
 
-extern const struct schema_key listen_keys[], relay_keys[], limits_keys[];
+extern const struct schema_key listen_keys[], tls_keys[], relay_keys[],
+			       limits_keys[];
 
-/* From the root of postern.yaml (its blocks listen, relay, limits); checks
- * addresses and networks.  The hostname is borrowed from the arena. */
+/* From the root of postern.yaml (its blocks listen, tls, relay, limits);
+ * checks addresses and networks, but no files.  The hostname is borrowed from
+ * the arena. */
 bool smtpd_config_bind(struct smtpd_config *c, const struct node *root,
 		       const char *hostname, struct arena *arena,
 		       struct diags *d);

@@ -17,6 +17,8 @@
 
 #include <stdio.h>
 
+enum { TRACE_MAX = 160 };		/* of what Received says of TLS */
+
 /* --- routes ---------------------------------------------------------- */
 
 /* The place of r among the message's routes; false when there are too many. */
@@ -68,14 +70,23 @@ choose_routes(struct session *s, struct facts *f, unsigned char *place,
 static struct span
 received_with(const struct session *s, const struct envelope *env)
 {
+	static const struct {
+		struct span clear, secured;
+	} words[] = {			/* RFC 3848, RFC 6531 section 4.3 */
+		{ { "ESMTP", 5 }, { "ESMTPS", 6 } },
+		{ { "UTF8SMTP", 8 }, { "UTF8SMTPS", 9 } },
+	};
+
 	if (!s->extended)
 		return SPAN("SMTP");
-	return env->smtputf8 ? SPAN("UTF8SMTP") : SPAN("ESMTP");
+	return s->secured ? words[env->smtputf8].secured
+			  : words[env->smtputf8].clear;
 }
 
 static void
 add_received(struct session *s, struct buf *prefix, const char *id)
 {
+	AUTO(buf_fini) struct buf tls = BUF_MAX(TRACE_MAX);
 	const struct envelope *env = s->tx.env;
 	char client[IP_TEXT + 8];
 	struct received r = {
@@ -89,6 +100,8 @@ add_received(struct session *s, struct buf *prefix, const char *id)
 	snprintf(client, sizeof(client), "%s%s",
 		 s->client.family == 6 ? "IPv6:" : "", s->client_text);
 	r.client = span_of(client);
+	if (tls_trace(s, &tls))
+		r.tls = buf_span(&tls);
 	if (env->rcpt_count == 1)
 		r.for_ = env->rcpts[0].address.text;
 	if (header_add_received(prefix, &r))
@@ -186,7 +199,7 @@ make_items(struct session *s, const unsigned char *place,
 
 static const char *const fact_keys[FACTS] = {
 	[FACT_ID] = "id", [FACT_CLIENT] = "client", [FACT_HELO] = "helo",
-	[FACT_FROM] = "from", [FACT_ROUTES] = "routes",
+	[FACT_TLS] = "tls", [FACT_FROM] = "from", [FACT_ROUTES] = "routes",
 };
 
 static void
@@ -208,6 +221,7 @@ facts_keep(struct session *s, const char *id)
 	fact_keep(f, FACT_ID, span_of(id));
 	fact_keep(f, FACT_CLIENT, span_of(s->client_text));
 	fact_keep(f, FACT_HELO, span_of(s->helo));
+	fact_keep(f, FACT_TLS, tls_text(s));
 	fact_keep(f, FACT_FROM, s->tx.env->sender.text);
 	for (size_t i = 0; i < c->accept.n; i++)
 		buf_addf(&f->text, "%s%s", i > 0 ? "," : "",
@@ -220,18 +234,18 @@ facts_log(const struct commit *c, const char *what)
 {
 	const struct commit_facts *f = &c->facts;
 	struct log_field fields[FACTS + 2];
-	size_t from = 0;
+	size_t from = 0, n = 0;
 
 	if (!log_wants(LOG_LEVEL_INFO))
 		return;
 	for (size_t i = 0; i < FACTS; from = f->end[i], i++)
-		fields[i] = LOG_TEXT(fact_keys[i],
-				     span_sub(buf_span(&f->text), from,
-					      f->end[i] - from));
-	fields[FACTS] = LOG_NUM("rcpts", (int64_t)f->rcpts);
-	fields[FACTS + 1] = LOG_NUM("size", (int64_t)f->size);
-	log_event(&c->server->log, LOG_LEVEL_INFO, fields, FACTS + 2, "%s",
-		  what);
+		if (i != FACT_TLS || f->end[i] > from)
+			fields[n++] = LOG_TEXT(fact_keys[i],
+				span_sub(buf_span(&f->text), from,
+					 f->end[i] - from));
+	fields[n++] = LOG_NUM("rcpts", (int64_t)f->rcpts);
+	fields[n++] = LOG_NUM("size", (int64_t)f->size);
+	log_event(&c->server->log, LOG_LEVEL_INFO, fields, n, "%s", what);
 }
 
 /* --- check ----------------------------------------------------------- */

@@ -38,7 +38,8 @@ struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation **g);
 
 /* What the log line of a message says; texts one after another. */
-enum fact { FACT_ID, FACT_CLIENT, FACT_HELO, FACT_FROM, FACT_ROUTES, FACTS };
+enum fact { FACT_ID, FACT_CLIENT, FACT_HELO, FACT_TLS, FACT_FROM, FACT_ROUTES,
+	    FACTS };
 struct commit_facts {
 	struct buf text;
 	size_t end[FACTS];		/* of each in text */
@@ -64,6 +65,7 @@ struct smtpd {
 	struct smtpd_deps deps;
 	struct log log;
 	struct generation *now;
+	struct tls_identity *identity;	/* NULL: no TLS */
 	struct tickets *tickets;
 	struct session *sessions;	/* a list */
 	struct commit *spare;

@@ -138,7 +138,8 @@ session_wake(struct session *s)
 static void
 session_patience(struct session *s)
 {
-	if (s->wait != WAIT_NONE && s->wait != WAIT_OUTPUT)
+	if (s->wait == WAIT_FILTER || s->wait == WAIT_DRAFT ||
+	    s->wait == WAIT_COMMIT)
 		stream_timeout(s->stream, 0);
 	else if (inputs[s->input].data)
 		stream_timeout(s->stream, s->server->block_ms);
@@ -267,6 +268,15 @@ session_answer(struct session *s, const struct reply *r)
 /* --- events ---------------------------------------------------------- */
 
 static void
+on_ready(void *arg)
+{
+	struct session *s = arg;
+
+	tls_done(s);
+	session_step(s);
+}
+
+static void
 on_input(void *arg)
 {
 	session_step(arg);
@@ -285,6 +295,8 @@ on_drained(void *arg)
 	} else if (s->wait == WAIT_OUTPUT) {
 		session_wake(s);
 		session_step(s);
+	} else if (s->wait == WAIT_TLS && !tls_begin(s)) {
+		session_close(s);	/* the certificate has gone meanwhile */
 	}
 }
 
@@ -294,7 +306,7 @@ on_timeout(void *arg)
 	struct session *s = arg;
 	struct reply r = reply(421, "4.4.2", "timeout, closing the connection");
 
-	if (s->closing || s->wait == WAIT_OUTPUT) {
+	if (s->closing || s->wait == WAIT_OUTPUT || s->wait == WAIT_TLS) {
 		session_close(s);
 		return;
 	}
@@ -311,14 +323,17 @@ on_closed(void *arg, const struct error *err)
 	struct session *s = arg;
 
 	s->peer_done = true;
-	if (err != NULL || s->wait == WAIT_OUTPUT || s->closing)
+	if (s->shaking && err != NULL)
+		tls_failed(s, err);
+	if (err != NULL || s->wait == WAIT_OUTPUT || s->wait == WAIT_TLS ||
+	    s->closing)
 		session_close(s);
 	else
 		session_step(s);
 }
 
 static const struct stream_events session_events = {
-	.input = on_input, .drained = on_drained, .timeout = on_timeout,
+	.ready = on_ready, .input = on_input, .drained = on_drained, .timeout = on_timeout,
 	.closed = on_closed,
 };
 
@@ -366,6 +381,7 @@ session_start(struct smtpd *server, int fd, struct endpoint peer,
 	s->client = peer.ip;
 	ip_text(peer.ip, s->client_text);
 	snprintf(s->listener, sizeof(s->listener), "%s", where->address);
+	s->tls = where->tls;
 	s->ticket = ticket_open(server->tickets, s);
 	txn_init(&s->txn, &session_txn_ops);
 	s->txn.client = s->client_text;
@@ -373,7 +389,13 @@ session_start(struct smtpd *server, int fd, struct endpoint peer,
 	session_link(s);
 	s->stream = stream_accept(server->deps.loop, fd, SESSION_IN,
 				  &session_events, s);
-	command_start(s, &command_connect, SPAN_NONE);
+	if (s->tls != LISTENER_IMPLICIT) {
+		command_start(s, &command_connect, SPAN_NONE);
+	} else if (!tls_begin(s)) {
+		session_close(s);
+		return;
+	}
+	s->moved = true;		/* patience begins */
 	session_step(s);
 }
 

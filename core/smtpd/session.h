@@ -7,7 +7,8 @@
  * write when the turn is over.
  *
  * Waiting happens in exactly these places: a filter was asked, the draft or
- * the client cannot take more bytes, a message is being committed.
+ * the client cannot take more bytes, a message is being committed, TLS is
+ * being agreed on.
  */
 #ifndef SMTPD_SESSION_H
 #define SMTPD_SESSION_H
@@ -40,6 +41,7 @@ enum wait {
 	WAIT_DRAFT,		/* memory or the disk is behind */
 	WAIT_COMMIT,
 	WAIT_OUTPUT,		/* the client does not read its replies */
+	WAIT_TLS,		/* the last reply in the clear, a handshake */
 };
 
 /* What a session has, as far as a command may need it. */
@@ -49,6 +51,7 @@ enum have {
 	HAVE_SENDER = 1 << 2,
 	HAVE_NO_CHUNK = 1 << 3,	/* no BDAT has begun the message */
 	HAVE_RCPT = 1 << 4,
+	HAVE_TLS = 1 << 5,	/* or need none here */
 };
 
 struct transaction {
@@ -85,6 +88,9 @@ struct session {
 	char listener[ENDPOINT_TEXT + 8];
 	char *helo;			/* owned; NULL: nothing yet */
 	bool extended;			/* it was EHLO */
+	int tls;			/* the listener's: enum listener_tls */
+	bool secured;			/* TLS is spoken */
+	bool shaking;			/* its handshake is under way */
 	bool stepping;			/* session_step() is at work */
 	bool peer_done;			/* the client sends no more */
 	bool closing;			/* close when all is written */
@@ -130,6 +136,21 @@ void session_step(struct session *s);
 
 const struct smtpd_config *session_config(const struct session *s);
 void session_log_refusal(struct session *s, const struct reply *r);
+
+/* --- cmd_tls.c ------------------------------------------------------- */
+
+/* Whether EHLO offers STARTTLS. */
+bool tls_is_offered(const struct session *s);
+/* Begins the handshake; false when there is no certificate. */
+bool tls_begin(struct session *s);
+/* It is done: nothing that was said before counts any more. */
+void tls_done(struct session *s);
+void tls_failed(struct session *s, const struct error *err);
+/* "TLS1.3 AES-256-GCM", or "". */
+struct span tls_text(const struct session *s);
+/* For Received: "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"; false in the
+ * clear. */
+bool tls_trace(const struct session *s, struct buf *out);
 
 /* --- command.c ------------------------------------------------------- */
 
@@ -213,6 +234,8 @@ COMMAND_CHECK(hello_check);
 COMMAND_PROCEED(connect_proceed);
 COMMAND_PROCEED(helo_proceed);
 COMMAND_PROCEED(ehlo_proceed);
+COMMAND_CHECK(starttls_check);
+COMMAND_PROCEED(starttls_proceed);
 COMMAND_CHECK(mail_check);
 COMMAND_PROCEED(mail_proceed);
 COMMAND_CHECK(rcpt_check);

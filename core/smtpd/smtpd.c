@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "io/tls.h"
 #include "smtpd/guard.h"
 #include "smtpd/session.h"
 
@@ -67,9 +68,19 @@ smtpd_configure(struct smtpd *s, struct snapshot *snap, struct error *err)
 	return true;
 }
 
-/* Without a session: the client hears why, if it can at once. */
+void
+smtpd_certificate(struct smtpd *s, struct tls_identity *identity)
+{
+	tls_identity_unref(&s->identity);
+	if (identity != NULL)
+		s->identity = tls_identity_ref(identity);
+}
+
+/* Without a session: the client hears why, if it can at once; one that waits
+ * for a handshake would understand nothing. */
 static void
-turn_away(struct smtpd *s, int fd, struct endpoint peer, const char *why)
+turn_away(struct smtpd *s, int fd, struct endpoint peer,
+	  const struct listener_config *where, const char *why)
 {
 	AUTO(buf_fini) struct buf out = BUF_MAX(LIMIT_REPLY_LINE);
 	struct reply r = reply(421, "4.7.0", "%s", why);
@@ -78,7 +89,7 @@ turn_away(struct smtpd *s, int fd, struct endpoint peer, const char *why)
 
 	client.text = span_of(ip_text(peer.ip, text));
 	atomic_fetch_add(&s->count_refused, 1);
-	if (reply_format(&r, &out) &&
+	if (where->tls != LISTENER_IMPLICIT && reply_format(&r, &out) &&
 	    send(fd, out.data + out.head, out.len,
 		 MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		log_debug(&s->log, "a client that was turned away is gone");
@@ -101,7 +112,7 @@ smtpd_accept(struct smtpd *s, int fd, struct endpoint peer,
 	enum guard_answer answer;
 
 	if (s->now == NULL || s->stopping) {
-		turn_away(s, fd, peer, "the service is not running");
+		turn_away(s, fd, peer, where, "the service is not running");
 		return;
 	}
 	c = s->now->config;
@@ -110,7 +121,7 @@ smtpd_accept(struct smtpd *s, int fd, struct endpoint peer,
 	if (answer == GUARD_OK)
 		session_start(s, fd, peer, where);
 	else
-		turn_away(s, fd, peer, words[answer]);
+		turn_away(s, fd, peer, where, words[answer]);
 }
 
 /* --- commits --------------------------------------------------------- */
@@ -217,6 +228,7 @@ smtpd_free(struct smtpd **ptr)
 		commit_destroy(c);
 	}
 	generation_unref(&s->now);
+	tls_identity_unref(&s->identity);
 	tickets_free(&s->tickets);
 	buf_fini(&s->scratch);
 	mem_free(s);

@@ -12,8 +12,9 @@
 #include "smtpd/config.h"
 #include "spool/spool.h"
 
-struct smtpd;
 struct guard;
+struct smtpd;
+struct tls_identity;
 
 struct smtpd_deps {
 	struct loop *loop;
@@ -33,6 +34,10 @@ struct smtpd *smtpd_new(const struct smtpd_deps *deps);
  * transactions that begin from now on.  False: the old one stays. */
 bool smtpd_configure(struct smtpd *s, struct snapshot *snap,
 		     struct error *err);
+
+/* What sessions show that begin TLS from now on; takes a reference of its own.
+ * NULL: TLS is not to be had.  On the loop, or before it runs. */
+void smtpd_certificate(struct smtpd *s, struct tls_identity *identity);
 
 /* A connection; takes the descriptor.  On the loop. */
 void smtpd_accept(struct smtpd *s, int fd, struct endpoint peer,

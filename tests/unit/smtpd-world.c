@@ -327,7 +327,8 @@ world_free(struct world **ptr)
 void
 world_connect(struct world *w, const char *address)
 {
-	static const struct listener_config where = { .address = "test:25" };
+	const struct listener_config where = { .address = "test:25",
+					       .tls = w->tls };
 	struct endpoint peer = { .port = 1234 };
 	int fds[2];
 

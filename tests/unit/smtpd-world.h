@@ -29,6 +29,7 @@ struct world {
 	bool gone;			/* it closed */
 	bool plain;			/* no route has filters */
 	bool no_routes;
+	int tls;			/* the listener's: enum listener_tls */
 	size_t window;			/* how many items it takes */
 	size_t reserved;
 	struct item *items[WORLD_ITEMS];	/* committed as claimed */

@@ -182,6 +182,45 @@ everything_can_be_said(void **state)
 }
 
 static void
+tls_is_offered_where_there_is_a_certificate(void **state)
+{
+	static const struct {
+		const char *text;
+		int tls[4];
+		const char *warning;
+	} rows[] = {
+		{ "", { LISTENER_PLAIN }, NULL },
+		{ "tls: {certificate: /c.pem, key: /k.pem}\n",
+		  { LISTENER_STARTTLS }, NULL },
+		{ "listen: [{address: 1.2.3.4:25, tls: none}]\n",
+		  { LISTENER_PLAIN }, NULL },
+		{ "listen: [{address: 1.2.3.4:25, tls: starttls}]\n",
+		  { LISTENER_PLAIN }, "STARTTLS is not offered: there is no "
+		  "certificate" },
+		{ "tls: {certificate: /c.pem}\nlisten: [{address: 1.2.3.4:25}, "
+		  "{address: 1.2.3.4:26, tls: none}, {address: 1.2.3.4:27, tls: "
+		  "required}, {address: 1.2.3.4:28, tls: implicit}]\n",
+		  { LISTENER_STARTTLS, LISTENER_PLAIN, LISTENER_REQUIRED,
+		    LISTENER_IMPLICIT }, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(bound_free) struct bound b = bind_text(rows[i].text);
+		AUTO(buf_fini) struct buf shown = BUF_MAX(8192);
+		const struct listener_config *l = b.c.listen.v;
+
+		CHECK_ROW(i, b.ok && diags_errors(b.d) == 0);
+		for (size_t k = 0; k < b.c.listen.n; k++)
+			CHECK_ROW(i, l[k].tls == rows[i].tls[k]);
+		diags_show(b.d, &shown);
+		CHECK_ROW(i, diags_warnings(b.d) == (rows[i].warning != NULL));
+		CHECK_ROW(i, rows[i].warning == NULL ||
+			     strstr(buf_str(&shown), rows[i].warning) != NULL);
+	}
+}
+
+static void
 wrong_values_are_told(void **state)
 {
 	static const struct { const char *text, *words; } rows[] = {
@@ -191,8 +230,14 @@ wrong_values_are_told(void **state)
 		{ "listen: [{}]\n", "`address' is missing" },
 		{ "listen: [{address: 1.2.3.4:25}, {address: 1.2.3.4:25}]\n",
 		  "listed twice" },
-		{ "listen: [{address: 1.2.3.4:25, tls: none}]\n",
-		  "unknown key `tls'" },
+		{ "listen: [{address: 1.2.3.4:25, tls: sniff}]\n",
+		  "none, starttls, required" },
+		{ "listen: [{address: 1.2.3.4:25, tls: required}]\n",
+		  "there is no certificate for it" },
+		{ "listen: [{address: 1.2.3.4:25, tls: implicit}]\n",
+		  "there is no certificate for it" },
+		{ "tls: {key: /k.pem}\n", "no certificate for it" },
+		{ "tls: {certificate: }\n", "certificate" },
 		{ "relay: {networks: [1.2.3.0/33]}\n", "no network" },
 		{ "relay: {networks: [intranet]}\n", "no network" },
 		{ "relay: {network: [lan]}\n", "unknown key `network'" },
@@ -235,6 +280,7 @@ main(void)
 		cmocka_unit_test(private_is_never_public),
 		cmocka_unit_test(defaults_are_safe),
 		cmocka_unit_test(everything_can_be_said),
+		cmocka_unit_test(tls_is_offered_where_there_is_a_certificate),
 		cmocka_unit_test(wrong_values_are_told),
 		cmocka_unit_test(an_open_relay_is_a_warning),
 	};

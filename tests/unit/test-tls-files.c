@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static struct world w;
+static struct tls_world w;
 static char *cert_path, *key_path, *ca_path;
 
 static void

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "io/layer.h"
 
-static struct world w;
+static struct tls_world w;
 
 /* --- certificates of clients ----------------------------------------- */
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-static struct world w;
+static struct tls_world w;
 
 static void
 push_client(struct end *e, const struct tls_client *c)

@@ -111,13 +111,13 @@ pem_save(const char *path, const struct cert *const *chain, size_t n,
 /* --- the world ------------------------------------------------------- */
 
 char *
-world_path(const struct world *w, const char *name)
+world_path(const struct tls_world *w, const char *name)
 {
 	return mem_printf("%s/%s", w->folder, name);
 }
 
 struct tls_identity *
-world_identity(const struct world *w, enum who who)
+world_identity(const struct tls_world *w, enum who who)
 {
 	const struct cert *chain[2] = { &w->certs[who], &w->certs[WHO_MIDDLE] };
 	char *path = world_path(w, "one.pem");
@@ -134,7 +134,7 @@ world_identity(const struct world *w, enum who who)
 }
 
 static struct tls_trust *
-world_trust(const struct world *w, enum who who)
+world_trust(const struct tls_world *w, enum who who)
 {
 	const struct cert *one = &w->certs[who];
 	char *path = world_path(w, "ca.pem");
@@ -150,7 +150,7 @@ world_trust(const struct world *w, enum who who)
 }
 
 void
-world_open(struct world *w)
+world_open(struct tls_world *w)
 {
 	struct cert *c = w->certs;
 	const struct wish wishes[WHO_COUNT] = {
@@ -175,7 +175,7 @@ world_open(struct world *w)
 				    .purpose = GNUTLS_KP_TLS_WWW_CLIENT },
 	};
 
-	*w = (struct world){ .folder = "/tmp/postern-tls-XXXXXX" };
+	*w = (struct tls_world){ .folder = "/tmp/postern-tls-XXXXXX" };
 	assert_non_null(mkdtemp(w->folder));
 	for (size_t i = 0; i < WHO_COUNT; i++)
 		cert_make(&w->certs[i], &wishes[i]);
@@ -186,7 +186,7 @@ world_open(struct world *w)
 }
 
 void
-world_close(struct world *w)
+world_close(struct tls_world *w)
 {
 	tls_trust_unref(&w->trust);
 	tls_trust_unref(&w->other_trust);

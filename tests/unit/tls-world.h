@@ -46,7 +46,7 @@ enum who {
 	WHO_COUNT,
 };
 
-struct world {
+struct tls_world {
 	char folder[64];
 	struct cert certs[WHO_COUNT];
 	struct tls_trust *trust;		/* CA alone */
@@ -55,11 +55,11 @@ struct world {
 	struct tls_identity *client;
 };
 
-void world_open(struct world *w);
-void world_close(struct world *w);
+void world_open(struct tls_world *w);
+void world_close(struct tls_world *w);
 /* In the folder; freed with mem_free(). */
-char *world_path(const struct world *w, const char *name);
-struct tls_identity *world_identity(const struct world *w, enum who who);
+char *world_path(const struct tls_world *w, const char *name);
+struct tls_identity *world_identity(const struct tls_world *w, enum who who);
 
 /* --- two ends on one loop -------------------------------------------- */
 

@@ -1,0 +1,117 @@
+/* certificate.c - what the listeners prove themselves with */
+#include "daemon/certificate.h"
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "conf/schema.h"
+#include "daemon/app.h"
+#include "daemon/privileges.h"
+#include "io/tls_store.h"
+#include "smtpd/config.h"
+
+#include <string.h>
+
+enum {
+	LOOK_EVERY_MS = 10 * 1000,
+	WARN_BEFORE_DAYS = 14,
+};
+
+#define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
+
+/* --- check ----------------------------------------------------------- */
+
+static bool
+told(struct diags *d, const struct mark *mark, const struct error *err)
+{
+	diag_error(d, mark, "%s", err->text);
+	if (err->hint[0] != '\0')
+		diag_hint(d, "%s", err->hint);
+	return false;
+}
+
+static void
+warn_of_its_end(const struct tls_identity *i, const struct mark *mark,
+		struct diags *d)
+{
+	int64_t left_ms = tls_identity_expires_ms(i) - clock_wall_ms();
+	char text[32];
+
+	if (left_ms > WARN_BEFORE_DAYS * DAY_MS)
+		return;
+	clock_iso(tls_identity_expires_ms(i), text, sizeof(text));
+	if (left_ms < 0)
+		diag_warning(d, mark, "the certificate for %s expired at %s",
+			     tls_identity_names(i), text);
+	else
+		diag_warning(d, mark, "the certificate for %s expires in %d "
+			     "days, at %s", tls_identity_names(i),
+			     (int)(left_ms / DAY_MS), text);
+	diag_hint(d, "a new one under the same name is used without a reload");
+}
+
+bool
+certificate_check(const struct smtpd_config *c, const struct node *root,
+		  const struct identity *who, struct diags *d)
+{
+	AUTO(tls_identity_unref) struct tls_identity *i = NULL;
+	const struct node *block = node_get(root, "tls");
+	const struct mark *mark = schema_mark(block, "certificate");
+	const struct mark *key_mark = schema_mark(block, "key");
+	struct error err;
+
+	if (c->certificate == NULL)
+		return true;
+	if (!identity_can_read(who, c->certificate, &err))
+		return told(d, mark, &err);
+	if (c->key != NULL && !identity_can_read(who, c->key, &err))
+		return told(d, key_mark, &err);
+	if (certificate_read(c, &i, &err)) {
+		warn_of_its_end(i, mark, d);
+		return true;
+	}
+	/* the file that is to blame is named first */
+	return told(d, c->key != NULL && strcmp(c->key, c->certificate) != 0 &&
+		       span_starts_nocase(span_of(err.text), span_of(c->key))
+		       ? key_mark : mark, &err);
+}
+
+/* --- use ------------------------------------------------------------- */
+
+bool
+certificate_read(const struct smtpd_config *c, struct tls_identity **ret,
+		 struct error *err)
+{
+	*ret = NULL;
+	if (c->certificate == NULL)
+		return true;
+	*ret = tls_identity_read(c->certificate, c->key, err);
+	return *ret != NULL;
+}
+
+static void
+on_changed(void *arg, struct tls_identity *i)
+{
+	struct app *app = arg;
+
+	tls_identity_unref(&app->certificate);
+	app->certificate = tls_identity_ref(i);
+	intake_certificate(&app->intake, i);
+}
+
+void
+certificate_use(struct app *app, const struct smtpd_config *c,
+		struct tls_identity *i)
+{
+	tls_identity_unref(&app->certificate);
+	app->certificate = i;
+	intake_certificate(&app->intake, i);
+	tls_store_watch(app->tls, c->certificate, c->key, LOOK_EVERY_MS,
+			on_changed, app);
+}
+
+void
+certificate_stop(struct app *app)
+{
+	tls_store_watch(app->tls, NULL, NULL, 0, NULL, NULL);
+	tls_identity_unref(&app->certificate);
+}

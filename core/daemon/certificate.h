@@ -1,0 +1,33 @@
+/* certificate.h - the listeners' certificate: checked, given out, followed
+ *
+ * It is read once before any port is opened, and after that whenever its
+ * files change, without a reload.  Sessions that have begun keep theirs.
+ */
+#ifndef DAEMON_CERTIFICATE_H
+#define DAEMON_CERTIFICATE_H
+
+#include "base/error.h"
+#include "conf/diag.h"
+
+struct app;
+struct identity;
+struct smtpd_config;
+struct tls_identity;
+
+/* Whether it can be read (by whom the gateway becomes), fits its key, and is
+ * good for some time; messages point into root, which is postern.yaml's. */
+bool certificate_check(const struct smtpd_config *c, const struct node *root,
+		       const struct identity *who, struct diags *d);
+
+/* What the configuration names; *ret is NULL where it names none.  Blocks. */
+bool certificate_read(const struct smtpd_config *c, struct tls_identity **ret,
+		      struct error *err);
+
+/* Takes over i (NULL: there is no TLS), gives it to intake, and from now on
+ * follows the files of c.  On the delivery loop. */
+void certificate_use(struct app *app, const struct smtpd_config *c,
+		     struct tls_identity *i);
+/* Follows nothing any more. */
+void certificate_stop(struct app *app);
+
+#endif
