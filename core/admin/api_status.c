@@ -114,9 +114,8 @@ api_status(struct request *rq, json_t **ret)
 		return api_error(503, ret, "the delivery loop has not answered "
 				 "for %d seconds", PATIENCE_MS / 1000);
 	}
-	*ret = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o?, s:o, s:o, s:o}",
+	*ret = json_pack("{s:s, s:s, s:I, s:I, s:o?, s:o, s:o, s:o}",
 		"version", a->deps.facts.version,
-		"hostname", a->deps.facts.hostname,
 		"config", a->deps.facts.config,
 		"started_ms", (json_int_t)a->deps.facts.started_ms,
 		"now_ms", (json_int_t)clock_wall_ms(),

@@ -203,6 +203,7 @@ control_describe(void *arg)
 	const struct smtpd_config *c = smtpd_settings(app);
 	const struct routes *routes = snapshot_get(app->snap, SLOT_ROUTES);
 	const struct listener_config *listen = c->listen.v;
+	json_t *hostname = json_string(gateway(app)->hostname);
 	json_t *all = json_object(), *at = json_array(), *names = json_array();
 	char *dumped, *ret;
 
@@ -210,6 +211,7 @@ control_describe(void *arg)
 		json_array_append_new(at, json_string(listen[i].address));
 	for (size_t i = 0; i < routes->n; i++)
 		json_array_append_new(names, json_string(routes->v[i].name));
+	json_object_set_new(all, "hostname", hostname);
 	json_object_set_new(all, "listen", at);
 	json_object_set_new(all, "routes", names);
 	json_object_set_new(all, "configuration",
@@ -234,7 +236,6 @@ control_up(struct app *app, struct error *err)
 		.loop = app->loop, .dispatch = app->dispatch,
 		.spool = app->spool, .arg = app,
 		.facts = { .version = PACKAGE_VERSION,
-			   .hostname = gateway(app)->hostname,
 			   .config = app->path,
 			   .started_ms = app->started_ms },
 		.intake = control_intake, .describe = control_describe,

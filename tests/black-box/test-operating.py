@@ -191,6 +191,18 @@ class Reload(Case):
         with self.assertRaises(OSError):
             socket.create_connection(("127.0.0.1", old), 5)
 
+    def test_status_tells_what_is_in_force(self):
+        gw = self.gateway()
+        self.assertEqual(gw.json("status")["running"]["hostname"],
+                         "gw.example.test")
+        gw.write("postern.yaml", open(gw.config).read().replace(
+            "gw.example.test", "other.example.test"))
+        for _ in range(3):      # the first configuration is freed by now
+            gw.command("reload", check=True)
+            running = gw.json("status")["running"]
+            self.assertEqual(running["hostname"], "other.example.test")
+        self.assertIn("on other.example.test", gw.command("status").stdout)
+
     def test_what_needs_a_restart_says_so(self):
         gw = self.gateway()
         gw.write("postern.yaml", open(gw.config).read()
