@@ -121,12 +121,17 @@ refuse_route(const struct session *s, const struct facts *f)
 }
 
 void
-route_facts(const struct session *s, struct facts *ret)
+route_facts(struct session *s, struct facts *ret)
 {
+	const struct routes *routes = s->tx.gen->routes;
+
+	if (s->tx.kept == NULL && routes != NULL && routes->n > 0)
+		s->tx.kept = mem_array(routes->n, sizeof(*s->tx.kept));
 	*ret = (struct facts){
 		.sender = s->tx.env->sender,
 		.client = s->client,
 		.listener = span_of(s->listener),
+		.kept = s->tx.kept,
 	};
 }
 
