@@ -100,7 +100,8 @@ delivery_up(struct app *app, struct error *err)
 	app->dns = dns_new(app->loop, app->workers);
 	app->smtpc = smtpc_new(app->loop, app->dns);
 	deps = (struct dispatch_deps){ .loop = app->loop,
-				       .smtpc = app->smtpc };
+				       .smtpc = app->smtpc,
+				       .memory = &app->memory };
 	app->dispatch = dispatch_new(&deps);
 	return true;
 }

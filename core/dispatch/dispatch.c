@@ -27,6 +27,7 @@ dispatch_new(const struct dispatch_deps *deps)
 
 	d->loop = deps->loop;
 	d->smtpc = deps->smtpc;
+	d->memory = deps->memory;
 	d->dice = (uint64_t)clock_wall_ms() * 2654435761u | 1;
 	d->stopped_later.run = on_stopped;
 	timer_init(&d->patience, d->loop, on_patience);

@@ -175,6 +175,10 @@ rcpt_check(struct session *s, struct span args, struct reply *reterr)
 struct reply
 rcpt_proceed(struct session *s)
 {
+	if (!envelope_afford(s->tx.env, &s->parsed.rcpt,
+			     s->server->deps.memory))
+		return reply(452, "4.3.1", "no memory for more recipients now "
+			     "(limits.memory)");
 	if (!envelope_add(s->tx.env, &s->parsed.rcpt,
 			  (size_t)session_config(s)->recipients))
 		return reply(452, "4.5.3", "too many recipients "

@@ -38,6 +38,15 @@ ids_fini(struct ids *ids)
 	*ids = (struct ids){ 0 };
 }
 
+bool
+claim_goes_on(const struct spool_claim *c, int64_t *room)
+{
+	if (c->n == 0 || c->weigh == NULL)
+		return c->n < c->max;
+	*room -= c->weigh(c->items[c->n - 1]);
+	return c->n < c->max && *room > 0;
+}
+
 /* --- the sweep after the start --------------------------------------- */
 
 struct sweep {
