@@ -7,8 +7,12 @@
 #include "daemon/gateway.h"
 #include "daemon/notify.h"
 #include "dispatch/dispatch.h"
+#include "smtpd/config.h"
+#include "spool/spool.h"
 
 #include <string.h>
+
+#define STOPPING "the gateway is stopping\n"
 
 static const struct log reload_log = { .room = "reload" };
 
@@ -87,6 +91,14 @@ reload_failed(struct reload *r, const struct error *err)
 	reload_end(r, false);
 }
 
+/* Whatever else is wrong with it. */
+static void
+reload_too_late(struct reload *r)
+{
+	buf_add_str(&r->text, STOPPING);
+	reload_end(r, false);
+}
+
 /* Intake has gone back to the old one. */
 static void
 intake_undone(void *arg, const struct error *err)
@@ -95,12 +107,24 @@ intake_undone(void *arg, const struct error *err)
 	reload_end(arg, false);
 }
 
+/* To what does not ask the snapshot. */
+static void
+settings_apply(struct app *app)
+{
+	const struct gateway_config *g = snapshot_get(app->snap, SLOT_GATEWAY);
+	const struct smtpd_config *c = snapshot_get(app->snap, SLOT_SMTPD);
+
+	log_configure((enum log_format)g->log_format,
+		      (enum log_level)g->log_level);
+	app->memory.limit = c->memory;
+	spool_set_free_space(app->spool, c->free_space);
+}
+
 static void
 intake_taken(void *arg, const struct error *err)
 {
 	struct reload *r = arg;
 	struct app *app = r->app;
-	const struct gateway_config *g;
 	struct error why;
 
 	if (err != NULL) {
@@ -108,7 +132,7 @@ intake_taken(void *arg, const struct error *err)
 		return;
 	}
 	if (app->stopping) {		/* and the loops are told so already */
-		reload_end(r, false);
+		reload_too_late(r);
 		return;
 	}
 	if (!dispatch_configure(app->dispatch, r->snap, &why)) {
@@ -119,9 +143,7 @@ intake_taken(void *arg, const struct error *err)
 	}
 	snapshot_unref(&app->snap);
 	app->snap = snapshot_ref(r->snap);
-	g = snapshot_get(app->snap, SLOT_GATEWAY);
-	log_configure((enum log_format)g->log_format,
-		      (enum log_level)g->log_level);
+	settings_apply(app);
 	reload_end(r, true);
 }
 
@@ -130,7 +152,9 @@ reload_back(struct task *t)
 {
 	struct reload *r = container_of(t, struct reload, task);
 
-	if (!r->ok || r->app->stopping)
+	if (r->app->stopping)
+		reload_too_late(r);
+	else if (!r->ok)
 		reload_end(r, false);
 	else
 		intake_configure(&r->app->intake, r->snap, r->app->loop,
@@ -145,7 +169,7 @@ reload_begin(struct app *app, reload_done_fn *done, void *arg)
 	if (r->under_way || app->stopping) {
 		if (done != NULL)
 			done(arg, false, app->stopping
-			     ? "the gateway is stopping\n"
+			     ? STOPPING
 			     : "a reload is under way already\n");
 		return;
 	}

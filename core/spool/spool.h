@@ -64,6 +64,9 @@ struct spool *spool_open(const struct spool_config *c,
  * the workers, may end after it. */
 void spool_close(struct spool **s);
 
+/* From now on; any thread. */
+void spool_set_free_space(struct spool *s, int64_t bytes);
+
 const char *spool_folder(const struct spool *s);	/* NULL: memory */
 
 enum spool_status {

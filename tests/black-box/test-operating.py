@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 import signal
+import smtplib
 import socket
 import stat
 import subprocess
@@ -202,6 +203,55 @@ class Reload(Case):
             running = gw.json("status")["running"]
             self.assertEqual(running["hostname"], "other.example.test")
         self.assertIn("on other.example.test", gw.command("status").stdout)
+
+    def test_limits_of_space_and_memory_are_taken(self):
+        gw = self.gateway(extra="limits: {free_space: 900000G}\n")
+        before = open(gw.config).read()
+
+        def refused():
+            with gw.smtp() as s:
+                s.ehlo()
+                s.mail("a@src.test")
+                answers = [s.docmd("RCPT", f"TO:<{'u' * 100}{i}@dst.test>"
+                                   f" ORCPT=rfc822;{'o' * 480}")
+                           for i in range(1000)]
+                answers.append(s.data("x"))
+            return {c for c, text in answers if b"4.3.1" in text}
+
+        def reload(limits):
+            gw.write("postern.yaml", before.replace(
+                "{free_space: 900000G}", limits))
+            gw.command("reload", check=True)
+
+        with self.assertRaises(smtplib.SMTPDataError) as e:
+            gw.send()
+        self.assertEqual(e.exception.smtp_code, 452)
+        reload("{free_space: 0}")
+        gw.send()
+        gw.wait_captured(1)
+        self.assertEqual(refused(), set())
+        reload("{free_space: 0, memory: 1M}")
+        self.assertEqual(refused(), {452})
+        reload("{free_space: 900000G}")
+        wait_until(lambda: self.full(gw), what="the refusal")
+
+    def full(self, gw):
+        try:
+            gw.send()
+            return False
+        except smtplib.SMTPDataError as e:
+            return e.smtp_code == 452
+
+    def test_a_reload_that_comes_too_late_says_why(self):
+        gw = self.gateway()
+        gw.process.send_signal(signal.SIGSTOP)
+        gw.process.send_signal(signal.SIGHUP)
+        gw.process.send_signal(signal.SIGTERM)
+        gw.process.send_signal(signal.SIGCONT)
+        self.assertEqual(gw.process.wait(60 * harness.SLOW), 0)
+        gw.process = None
+        told = re.findall(r"stays in force: (.*)", gw.log())
+        self.assertIn(told, ([], ["the gateway is stopping\\n"]))
 
     def test_what_needs_a_restart_says_so(self):
         gw = self.gateway()
