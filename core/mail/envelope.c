@@ -57,16 +57,7 @@ envelope_free(struct envelope **env)
 /* --- recipients ------------------------------------------------------ */
 
 static int
-span_order(struct span a, struct span b)
-{
-	size_t n = MIN(a.n, b.n);
-	int diff = n ? memcmp(a.p, b.p, n) : 0;
-
-	return diff ? diff : (a.n > b.n) - (a.n < b.n);
-}
-
-static int
-span_order_nocase(struct span a, struct span b)
+order_nocase(struct span a, struct span b)
 {
 	for (size_t i = 0; i < a.n && i < b.n; i++) {
 		int diff = (unsigned char)ascii_lower(a.p[i]) -
@@ -82,9 +73,9 @@ span_order_nocase(struct span a, struct span b)
 static int
 address_order(struct address a, struct address b)
 {
-	int diff = span_order(a.local, b.local);
+	int diff = span_cmp(a.local, b.local);
 
-	return diff ? diff : span_order_nocase(a.domain, b.domain);
+	return diff ? diff : order_nocase(a.domain, b.domain);
 }
 
 /* The place of the address in `sorted'.  An order, and no hash: nobody can
