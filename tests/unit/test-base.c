@@ -385,7 +385,14 @@ files_are_replaced_whole(void **state)
 	assert_non_null(mkdtemp(folder));
 	char *deep = mem_printf("%s/a/b", folder);
 	char *path = mem_printf("%s/f", deep);
+	assert_false(file_make_folder(deep, 0700, &err));
+	assert_int_equal(err.kind, ERROR_CONFIG);
+	char *above = mem_printf("%s/a", folder);
+	assert_non_null(strstr(err.text, above));
+	assert_true(file_make_folder(above, 0700, &err));
 	assert_true(file_make_folder(deep, 0700, &err));
+	assert_true(file_make_folder(deep, 0700, &err));
+	mem_free(above);
 	assert_true(file_replace(path, SPAN("one"), 0600, &err));
 	assert_true(file_replace(path, SPAN("two"), 0600, &err));
 	assert_true(file_read(&b, path, &err));
