@@ -47,26 +47,49 @@ static const struct postern_option fault_options[] = {
 	{ 0 },
 };
 
-/* "550 5.1.1 no such user"; the parts in copy, which is as large. */
+/* RFC 3463 section 2: class.subject.detail; the class is the reply's.  The
+ * length, or 0. */
+static size_t
+fault_enhanced(const char *s, long code)
+{
+	size_t subject, detail;
+
+	if (*s - '0' != code / 100 || s[1] != '.')
+		return 0;
+	subject = strspn(s + 2, "0123456789");
+	if (subject < 1 || subject > 3 || s[2 + subject] != '.')
+		return 0;
+	detail = strspn(s + 3 + subject, "0123456789");
+	return detail >= 1 && detail <= 3 ? 3 + subject + detail : 0;
+}
+
+/* "550 5.1.1 no such user"; the parts in copy, which is as large.  A word of
+ * digits and dots behind the code is meant to be an enhanced one. */
 static int
 fault_parse(const char *answer, char *copy, struct postern_outcome *ret)
 {
-	char *rest, *end;
+	size_t n, word;
+	char *rest;
 	long code;
 
 	memcpy(copy, answer, strlen(answer) + 1);
 	code = strtol(copy, &rest, 10);
 	if (rest == copy || (*rest != ' ' && *rest != '\0')
-	    || (code != 0 && (code < 200 || code > 599)))
+	    || (code != 0 && !(code >= 200 && code <= 299)
+		&& !(code >= 400 && code <= 599)))
 		return -1;
 	ret->code = (int32_t)code;
 	rest += strspn(rest, " ");
-	end = rest + strspn(rest, "0123456789.");
-	if (end > rest + 4 && strchr(rest, '.') < end
-	    && (*end == ' ' || *end == '\0')) {
+	word = strspn(rest, "0123456789.");
+	if (word > 0 && (rest[word] == ' ' || rest[word] == '\0')) {
+		n = fault_enhanced(rest, code);
+		if (n != word)
+			return -1;
 		ret->enhanced = rest;
-		rest = end + strspn(end, " ");
-		*end = '\0';
+		rest += n;
+		if (*rest != '\0')
+			*rest++ = '\0';
+		rest += strspn(rest, " ");
 	}
 	ret->text = *rest ? rest : "as told";
 	return 0;
@@ -81,8 +104,10 @@ fault_check_one(const char *answer, const char *key, postern_instance *me)
 
 	free(copy);
 	if (rc != 0)
-		postern_fail(me, "`%s' must begin with a reply code, 200 to "
-			     "599, or 0", key);
+		postern_fail(me, "`%s' must be a final reply, as in 550 5.1.1 "
+			     "no such user: a code of 2xx, 4xx or 5xx, or 0; "
+			     "an enhanced code of the same class, or none; "
+			     "and text", key);
 	return rc;
 }
 

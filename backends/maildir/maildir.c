@@ -146,21 +146,26 @@ maildir_sync(const char *folder)
 static int
 maildir_put(struct maildir *m, postern_job *job, char *path, size_t size)
 {
-	char folder[3900], tmp[4200], name[256];
+	char from[4200], name[256];
 	int saved;
 
 	if (maildir_folder(m, "", path, size) != 0
 	    || maildir_folder(m, "cur", path, size) != 0
-	    || maildir_folder(m, "new", folder, sizeof(folder)) != 0
+	    || maildir_folder(m, "new", path, size) != 0
 	    || maildir_folder(m, "tmp", path, size) != 0)
 		return -1;
 	maildir_name(m, name, sizeof(name));
-	snprintf(tmp, sizeof(tmp), "%s/tmp/%s", m->path, name);
-	snprintf(path, size, "%s/%s", folder, name);
-	if (maildir_write(tmp, job) == 0 && rename(tmp, path) == 0)
-		return maildir_sync(folder);
+	snprintf(from, sizeof(from), "%s/tmp/%s", m->path, name);
+	snprintf(path, size, "%s", from);
+	if (maildir_write(from, job) == 0) {
+		snprintf(path, size, "%s/new/%s", m->path, name);
+		if (rename(from, path) == 0) {
+			snprintf(from, sizeof(from), "%s/new", m->path);
+			return maildir_sync(from);
+		}
+	}
 	saved = errno;
-	unlink(tmp);
+	unlink(from);
 	errno = saved;
 	return -1;
 }

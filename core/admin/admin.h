@@ -19,9 +19,9 @@ struct admin_intake {
 	uint64_t sessions, open, accepted, refused;
 };
 
-struct admin_facts {			/* what does not change */
+/* What does not change, whatever is reloaded; the strings outlive admin. */
+struct admin_facts {
 	const char *version;
-	const char *hostname;
 	const char *config;		/* path of postern.yaml */
 	int64_t started_ms;		/* wall clock */
 };
@@ -35,9 +35,10 @@ struct admin_deps {
 	void *arg;			/* for all that follow */
 	/* Any thread. */
 	void (*intake)(void *arg, struct admin_intake *ret);
-	/* The names of listeners and routes now in force, and whether answers
-	 * of the DNS are validated (dns: asked, validating, why), as one JSON
-	 * object text that the caller frees with mem_free.  On the loop. */
+	/* Our host name, listeners and routes as they are in force now, and
+	 * whether answers of the DNS are validated (dns: asked, validating,
+	 * why), as one JSON object text that the caller frees with mem_free.
+	 * On the loop, which owns what a reload replaces. */
 	char *(*describe)(void *arg);
 	/* On the loop: begins a reload; done is called on the loop, with the
 	 * diagnostics as text (borrowed). */

@@ -32,6 +32,10 @@ struct api_row {
 };
 extern const struct api_row api_rows[];
 
+/* A string of any bytes; what is no UTF-8 comes out as U+FFFD. */
+json_t *api_text(struct span s);
+json_t *api_text_or_null(const char *s);
+
 /* {"error": words}; returns status. */
 unsigned api_error(unsigned status, json_t **ret, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -13,30 +13,6 @@ enum { PATIENCE_MS = 30 * 1000 };
 
 /* --- an item as JSON ------------------------------------------------- */
 
-/* Mail may hold any bytes; JSON holds UTF-8. */
-static json_t *
-text(struct span s)
-{
-	json_t *v = json_stringn(s.n ? s.p : "", s.n);
-	char *copy;
-
-	if (v != NULL)
-		return v;
-	copy = span_dup(s);
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)copy[i] > 126)
-			copy[i] = '?';
-	v = json_stringn(copy, s.n);
-	mem_free(copy);
-	return v ? v : json_null();
-}
-
-static json_t *
-text_or_null(const char *s)
-{
-	return s ? text(span_of(s)) : json_null();
-}
-
 static json_t *
 recipients_json(const struct item *item)
 {
@@ -48,9 +24,9 @@ recipients_json(const struct item *item)
 
 	for (size_t i = 0; i < item->env->rcpt_count; i++)
 		json_array_append_new(all, json_pack("{s:o, s:s, s:o}",
-			"address", text(item->env->rcpts[i].address.text),
+			"address", api_text(item->env->rcpts[i].address.text),
 			"state", words[item->rcpts[i].state],
-			"last", text_or_null(item->rcpts[i].last)));
+			"last", api_text_or_null(item->rcpts[i].last)));
 	return all;
 }
 
@@ -71,17 +47,17 @@ item_json(const struct item *item)
 			 "s:o, s:o, s:o, s:o}",
 		"id", item_id_text(item->id, id), "route", item->route,
 		"state", state_word(item),
-		"sender", text(item->env->sender.text),
+		"sender", api_text(item->env->sender.text),
 		"recipients", recipients_json(item),
 		"size", (json_int_t)item_size(item),
 		"created_ms", (json_int_t)item->created_ms,
 		"due_ms", (json_int_t)item->due_ms,
 		"attempts", (int)item->attempts,
 		"uncertain", item->uncertain,
-		"last", text_or_null(item->last),
-		"client", text_or_null(item->origin.client),
-		"helo", text_or_null(item->origin.helo),
-		"message_id", text_or_null(item->origin.message_id));
+		"last", api_text_or_null(item->last),
+		"client", api_text_or_null(item->origin.client),
+		"helo", api_text_or_null(item->origin.helo),
+		"message_id", api_text_or_null(item->origin.message_id));
 }
 
 /* --- looking --------------------------------------------------------- */

@@ -44,14 +44,15 @@ on_row(void *arg, const struct dispatch_row *r)
 	struct status_ask *s = arg;
 
 	json_array_append_new(s->destinations, json_pack(
-		"{s:s, s:s, s:s?, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:s?}",
+		"{s:s, s:s, s:o, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o}",
 		"route", r->route, "backend", r->backend,
-		"destination", r->destination,
+		"destination", api_text_or_null(r->destination),
 		"waiting", (int)r->waiting, "active", (int)r->active,
 		"limit", (int)r->limit, "rest_ms", (json_int_t)r->rest_ms,
 		"delivered", (json_int_t)r->delivered,
 		"deferred", (json_int_t)r->deferred,
-		"bounced", (json_int_t)r->bounced, "last", r->last));
+		"bounced", (json_int_t)r->bounced, "last",
+		api_text_or_null(r->last)));
 }
 
 static void
@@ -75,12 +76,14 @@ status_queue(struct admin *a)
 	struct error err;
 
 	if (!spool_count(a->reader, clock_wall_ms(), &c, &err))
-		return json_pack("{s:s}", "error", err.text);
+		return json_pack("{s:o}", "error",
+				 api_text(span_of(err.text)));
 	spool_stats(a->deps.spool, &s);
-	return json_pack("{s:I, s:I, s:I, s:I, s:b, s:s, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:I}",
 		"items", (json_int_t)c.items, "held", (json_int_t)c.held,
 		"due", (json_int_t)c.due, "oldest_ms", (json_int_t)c.oldest_ms,
-		"accepting", s.accepting, "trouble", s.trouble,
+		"accepting", s.accepting, "trouble",
+		api_text(span_of(s.trouble)),
 		"commits", (json_int_t)s.commits,
 		"settled", (json_int_t)s.settled);
 }
@@ -114,10 +117,9 @@ api_status(struct request *rq, json_t **ret)
 		return api_error(503, ret, "the delivery loop has not answered "
 				 "for %d seconds", PATIENCE_MS / 1000);
 	}
-	*ret = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o?, s:o, s:o, s:o}",
+	*ret = json_pack("{s:s, s:o, s:I, s:I, s:o?, s:o, s:o, s:o}",
 		"version", a->deps.facts.version,
-		"hostname", a->deps.facts.hostname,
-		"config", a->deps.facts.config,
+		"config", api_text(span_of(a->deps.facts.config)),
 		"started_ms", (json_int_t)a->deps.facts.started_ms,
 		"now_ms", (json_int_t)clock_wall_ms(),
 		"running", json_loads(s->description, 0, NULL),
@@ -180,7 +182,8 @@ api_reload(struct request *rq, json_t **ret)
 				 "seconds; the log tells how it went",
 				 RELOAD_PATIENCE_MS / 1000);
 	}
-	*ret = json_pack("{s:b, s:s}", "ok", r->ok, "text", r->text);
+	*ret = json_pack("{s:b, s:o}", "ok", r->ok, "text",
+			 api_text(span_of(r->text)));
 	status = r->ok ? 200 : 409;
 	ask_release(&r->ask);
 	return status;

@@ -6,6 +6,7 @@
 #include "admin/api.h"
 
 #include "base/buf.h"
+#include "base/encode.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -24,6 +25,29 @@
 
 static const struct log admin_log = { .room = "admin" };
 
+/* Mail, paths and what a client asks for may hold any bytes. */
+json_t *
+api_text(struct span s)
+{
+	AUTO(buf_fini) struct buf b = BUF_MAX(3 * s.n + 1);
+	json_t *v;
+
+	while (s.n > 0) {
+		size_t n = utf8_length(s);
+
+		buf_add(&b, n ? span_sub(s, 0, n) : SPAN("\xef\xbf\xbd"));
+		s = span_from(s, n ? n : 1);
+	}
+	v = json_stringn(buf_str(&b), b.len);
+	return v ? v : json_null();
+}
+
+json_t *
+api_text_or_null(const char *s)
+{
+	return s ? api_text(span_of(s)) : json_null();
+}
+
 unsigned
 api_error(unsigned status, json_t **ret, const char *fmt, ...)
 {
@@ -33,7 +57,7 @@ api_error(unsigned status, json_t **ret, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);
-	*ret = json_pack("{s:s}", "error", words);
+	*ret = json_pack("{s:o}", "error", api_text(span_of(words)));
 	return status;
 }
 

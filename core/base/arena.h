@@ -27,6 +27,8 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 void arena_on_free(struct arena *a, void (*fn)(void *arg), void *arg);
 
 size_t arena_size(const struct arena *a);	/* bytes it occupies */
+/* An allocation makes it larger by no more than its own size and this. */
+enum { ARENA_SLACK = 1024 + 64 };
 
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
 

@@ -1,4 +1,4 @@
-/* budget.h - how much memory bodies may take, counted by all threads
+/* budget.h - how much memory messages may take, counted by all threads
  *
  * Bytes are charged from receive until the last owner frees them.
  */
@@ -22,6 +22,13 @@ budget_take(struct budget *b, int64_t bytes)
 		return true;
 	atomic_fetch_sub(&b->used, bytes);
 	return false;
+}
+
+/* For what is there already, and bounded by other means. */
+static inline void
+budget_charge(struct budget *b, int64_t bytes)
+{
+	atomic_fetch_add(&b->used, bytes);
 }
 
 static inline void

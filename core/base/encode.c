@@ -90,23 +90,46 @@ json_escape(struct buf *b, unsigned char c)
 	return buf_add_char(b, (char)c);
 }
 
-bool
-encode_json(struct buf *b, struct span s)
+/* U+0080 to U+009F, which some terminals obey as they do ESC. */
+static bool
+is_c1(struct span s, size_t length)
 {
+	return length == 2 && s.p[0] == '\xc2' && (unsigned char)s.p[1] < 0xa0;
+}
+
+/* The character at the front of s, n bytes of it; 0: it is none. */
+static bool
+json_char(struct buf *b, struct span s, size_t n)
+{
+	if (n == 0)
+		return buf_add(b, SPAN("\xef\xbf\xbd"));
+	if (n == 1)
+		return json_escape(b, (unsigned char)s.p[0]);
+	if (is_c1(s, n))
+		return buf_addf(b, "\\u%04x", (unsigned char)s.p[1]);
+	return buf_add(b, span_sub(s, 0, n));
+}
+
+bool
+encode_json(struct buf *b, struct span s, size_t max)
+{
+	size_t before = b->len;
 	bool ok = buf_add_char(b, '"');
 
 	while (ok && s.n > 0) {
 		size_t n = utf8_length(s);
 
-		if (n == 0)
-			ok = buf_add(b, SPAN("\xef\xbf\xbd"));
-		else if (n == 1)
-			ok = json_escape(b, (unsigned char)s.p[0]);
-		else
-			ok = buf_add(b, span_sub(s, 0, n));
+		if (b->len - before > max) {
+			ok = buf_add_str(b, "...");
+			break;
+		}
+		ok = json_char(b, s, n);
 		s = span_from(s, n ? n : 1);
 	}
-	return ok && buf_add_char(b, '"');
+	ok = ok && buf_add_char(b, '"');
+	if (!ok)
+		buf_cut(b, before);
+	return ok;
 }
 
 /* Like utf8_length, but 0 as well for what a terminal would obey. */
@@ -118,9 +141,7 @@ printable_length(struct span s)
 
 	if (n == 1 && (p[0] < 0x20 || p[0] == 0x7f))
 		return 0;
-	if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)	/* C1 controls */
-		return 0;
-	return n;
+	return is_c1(s, n) ? 0 : n;
 }
 
 bool

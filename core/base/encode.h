@@ -5,8 +5,11 @@
 #include "base/buf.h"
 
 /* Appends s as a JSON string with its quotes.  Bytes that are not UTF-8 come
- * out as U+FFFD, so that the result is always valid. */
-bool encode_json(struct buf *b, struct span s);
+ * out as U+FFFD and controls (C1 too) as \u00xx, so that the result is
+ * always valid and drives no terminal.  After max bytes of output, or one
+ * character more, the string ends with "...".  False, with nothing added,
+ * when b has no room. */
+bool encode_json(struct buf *b, struct span s, size_t max);
 
 /* The length of the well-formed UTF-8 sequence at the front of s (RFC 3629;
  * 1 for ASCII), or 0. */

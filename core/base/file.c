@@ -96,6 +96,18 @@ file_replace(const char *path, struct span bytes, unsigned mode,
 	return file_sync_folder(dirname(copy), err);
 }
 
+static bool
+parent_missing(const char *path, struct error *err)
+{
+	AUTO(string_free) char *copy = mem_strdup(path);
+	const char *parent = dirname(copy);
+
+	error_set(err, ERROR_CONFIG, "%s: there is no folder %s to make it in",
+		  path, parent);
+	return error_hint(err, "correct the path, or make that folder: mkdir "
+			  "-p %s", parent);
+}
+
 bool
 file_create(const char *path, struct span bytes, unsigned mode,
 	    struct error *err)
@@ -117,17 +129,8 @@ file_create(const char *path, struct span bytes, unsigned mode,
 bool
 file_make_folder(const char *path, unsigned mode, struct error *err)
 {
-	AUTO(string_free) char *copy = mem_strdup(path);
-
-	for (char *at = copy + 1; *at != '\0'; at++) {
-		if (*at != '/')
-			continue;
-		*at = '\0';
-		if (mkdir(copy, mode | 0111) < 0 && errno != EEXIST)
-			return error_errno(err, "%s", copy);
-		*at = '/';
-	}
-	if (mkdir(copy, mode) < 0 && errno != EEXIST)
-		return error_errno(err, "%s", copy);
-	return true;
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
+		return true;
+	return errno == ENOENT ? parent_missing(path, err)
+			       : error_errno(err, "%s", path);
 }

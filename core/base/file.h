@@ -18,7 +18,8 @@ bool file_replace(const char *path, struct span bytes, unsigned mode,
 bool file_create(const char *path, struct span bytes, unsigned mode,
 		 struct error *err);
 
-/* Makes the folder, and its parents, unless they are there. */
+/* Makes the folder unless it is there; not what is above it, which is a
+ * mistake in the path, or a disk that is not mounted: ERROR_CONFIG. */
 bool file_make_folder(const char *path, unsigned mode, struct error *err);
 bool file_sync_folder(const char *path, struct error *err);
 

@@ -30,6 +30,8 @@ enum {
 	LIMIT_CONF_VALUE = 64 * 1024,	/* a value, its variables expanded */
 	LIMIT_ROUTES = 1000,		/* route files */
 	LIMIT_PATTERN = 1000,		/* bytes of one match pattern */
+	LIMIT_MATCH_FIELDS = 100,	/* header fields of one name that a
+					 * rule is asked about */
 	LIMIT_LOG_LINE = 8 * 1024,	/* the rest is cut */
 	LIMIT_LOG_QUEUE = 4 * 1024 * 1024, /* waiting for the log's reader */
 	LIMIT_CONTROL_BODY = 64 * 1024,	/* one request to the control socket */

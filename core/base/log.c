@@ -1,6 +1,8 @@
 /* log.c - making a line, and the thread that writes lines
  *
- * Known limit: a line longer than LIMIT_LOG_LINE is cut.
+ * Known limit: a text longer than a part of LIMIT_LOG_LINE is cut, and a
+ * field for which the line has no room any more is left out.  So a line is
+ * always whole, and in JSON always valid, whatever a stranger puts in it.
  */
 #include "base/log.h"
 
@@ -22,6 +24,11 @@
 static const char *const level_words[] = {
 	[LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning",
 	[LOG_LEVEL_INFO] = "info", [LOG_LEVEL_DEBUG] = "debug",
+};
+
+enum {
+	LINE_END = 2,			/* what ends a line: "}\n" */
+	LINE_ROOM = 2 * LIMIT_LOG_LINE,	/* for a field until it is measured */
 };
 
 static _Atomic int log_format = LOG_FORMAT_TEXT, log_level = LOG_LEVEL_INFO;
@@ -74,30 +81,34 @@ text_field(struct buf *line, const struct log_field *f)
 	else if (text_is_bare(f->text))
 		encode_printable(line, f->text, LIMIT_LOG_LINE / 4);
 	else
-		encode_json(line, span_sub(f->text, 0, LIMIT_LOG_LINE / 4));
+		encode_json(line, f->text, LIMIT_LOG_LINE / 4);
 }
 
 static void
 json_field(struct buf *line, const struct log_field *f)
 {
 	buf_add(line, SPAN(","));
-	encode_json(line, span_of(f->key));
+	encode_json(line, span_of(f->key), LIMIT_LOG_LINE / 4);
 	buf_add(line, SPAN(":"));
 	if (f->is_number)
 		buf_addf(line, "%lld", (long long)f->number);
 	else
-		encode_json(line, span_sub(f->text, 0, LIMIT_LOG_LINE / 4));
+		encode_json(line, f->text, LIMIT_LOG_LINE / 4);
 }
 
 static void
 line_field(struct buf *line, bool json, const struct log_field *f)
 {
+	size_t before = line->len;
+
 	if (f->key == NULL)
 		return;
 	if (json)
 		json_field(line, f);
 	else
 		text_field(line, f);
+	if (line->len > LIMIT_LOG_LINE - LINE_END)
+		buf_cut(line, before);
 }
 
 static void
@@ -122,7 +133,7 @@ line_begin(struct buf *line, bool json, const struct log *log,
 		buf_addf(line, "{\"time\":\"%s\",\"level\":\"%s\","
 			 "\"room\":\"%s\",\"message\":",
 			 stamp, level_words[level], room);
-		encode_json(line, words);
+		encode_json(line, words, LIMIT_LOG_LINE / 2);
 		return;
 	}
 	buf_addf(line, "%s ", stamp);
@@ -234,7 +245,7 @@ log_event(const struct log *log, enum log_level level,
 	  const struct log_field *fields, size_t n, const char *fmt, ...)
 {
 	bool json = log_format == LOG_FORMAT_JSON;
-	AUTO(buf_fini) struct buf line = BUF_MAX(LIMIT_LOG_LINE);
+	AUTO(buf_fini) struct buf line = BUF_MAX(LINE_ROOM);
 	AUTO(buf_fini) struct buf words = BUF_MAX(LIMIT_LOG_LINE / 2);
 	va_list ap;
 
@@ -248,7 +259,6 @@ log_event(const struct log *log, enum log_level level,
 	line_inherited(&line, json, log);
 	for (size_t i = 0; i < n; i++)
 		line_field(&line, json, &fields[i]);
-	buf_cut(&line, LIMIT_LOG_LINE - 2);
 	buf_add_str(&line, json ? "}\n" : "\n");
 	queue_line(buf_span(&line));
 }

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/macros.h"
+#include "cli/print.h"
 #include "daemon/gateway.h"
 #include "route/route.h"
 
@@ -35,7 +36,7 @@ run(const struct cli *cli, int argc, char **argv)
 		puts(buf_str(&text));
 	} else {
 		diags_show(d, &text);
-		fputs(buf_str(&text), stderr);
+		print_lines(stderr, buf_str(&text));
 		if (ok)
 			print_verdict(snap, d);
 	}

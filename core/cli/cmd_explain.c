@@ -5,13 +5,12 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/macros.h"
+#include "cli/print.h"
 #include "daemon/gateway.h"
 #include "mail/header.h"
 #include "route/route.h"
 #include "smtpd/config.h"
 
-#include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char *opt_client, *opt_listener, *opt_size, *opt_message;
@@ -36,11 +35,10 @@ struct question {
 };
 
 static int
-bad(const char *fmt, const char *what, const struct error *err)
+bad(const char *which, const char *what, const char *why)
 {
-	fprintf(stderr, "postern explain: ");
-	fprintf(stderr, fmt, what);
-	fprintf(stderr, "%s%s\n", err ? ": " : "", err ? err->text : "");
+	print_error("explain: %s `%s'%s%s", which, what, why ? ": " : "",
+		    why ? why : " is none");
 	return 64;
 }
 
@@ -53,11 +51,11 @@ question_fill(struct question *q)
 
 	if (!ip_parse(span_of(opt_client ? opt_client : "127.0.0.1"),
 		      &q->facts.client))
-		return bad("--client: `%s' is no address", opt_client, NULL);
+		return bad("the address --client", opt_client, NULL);
 	if (opt_size != NULL && !parse_size(span_of(opt_size), &size))
-		return bad("--size: `%s' is no size", opt_size, NULL);
+		return bad("the size --size", opt_size, NULL);
 	if (opt_message != NULL && !file_read(&q->message, opt_message, &err)) {
-		bad("--message%s", "", &err);
+		print_failure(&err);
 		return 66;
 	}
 	if (opt_message != NULL) {
@@ -94,8 +92,10 @@ on_route(void *arg, const struct route *r, enum match_result m,
 		printf("  %-16s TAKEN by backend %s (%s)\n", r->name,
 		       r->backend, r->path);
 	} else {
-		printf("  %-16s %s%s\n", r->name,
-		       m == MATCH_MAYBE ? "perhaps: " : "not: ", why);
+		printf("  %-16s %s", r->name,
+		       m == MATCH_MAYBE ? "perhaps: " : "not: ");
+		print_text(stdout, why);
+		putchar('\n');
 	}
 	if (m == MATCH_YES && q->taken == NULL)
 		q->taken = r;
@@ -123,8 +123,10 @@ explain_recipient(struct question *q, const char *rcpt)
 
 	q->taken = q->maybe = NULL;
 	q->rows = q->json ? json_array() : NULL;
-	if (q->rows == NULL)
-		printf("%s\n", rcpt);
+	if (q->rows == NULL) {
+		print_text(stdout, rcpt);
+		putchar('\n');
+	}
 	routes_explain(routes, &q->facts, on_route, q);
 	said = verdict(q);
 	if (q->rows == NULL) {
@@ -145,12 +147,12 @@ explain_all(struct question *q, const char *sender, char **rcpts, int n)
 
 	if (!address_parse(span_of(strcmp(sender, "<>") ? sender : ""),
 			   ADDRESS_NULL | ADDRESS_UTF8, &q->facts.sender, &err))
-		return bad("the sender `%s'", sender, &err);
+		return bad("the sender", sender, err.text);
 	for (int i = 0; i < n; i++) {
 		if (!address_parse(span_of(rcpts[i]), ADDRESS_UTF8 |
 				   ADDRESS_POSTMASTER, &q->facts.recipient,
 				   &err))
-			return bad("the recipient `%s'", rcpts[i], &err);
+			return bad("the recipient", rcpts[i], err.text);
 		explain_recipient(q, rcpts[i]);
 	}
 	return 0;
@@ -170,11 +172,10 @@ explain(const struct cli *cli, struct question *q, int argc, char **argv)
 		: c->listen.n ? listen[0].address : "");
 	q->json = cli->json ? json_array() : NULL;
 	rc = explain_all(q, argv[0], argv + 1, argc - 1);
-	if (q->json != NULL && rc == 0) {
-		json_dumpf(q->json, stdout, JSON_INDENT(2));
-		putchar('\n');
-	}
-	json_decref(q->json);
+	if (q->json != NULL && rc == 0)
+		print_json(q->json);
+	else
+		json_decref(q->json);
 	buf_fini(&q->message);
 	return rc;
 }
@@ -199,7 +200,7 @@ run(const struct cli *cli, int argc, char **argv)
 		rc = explain(cli, &q, argc, argv);
 	} else {
 		diags_show(d, &text);
-		fputs(buf_str(&text), stderr);
+		print_lines(stderr, buf_str(&text));
 		rc = 78;
 	}
 	diags_free(&d);

@@ -3,10 +3,10 @@
 
 #include "base/buf.h"
 #include "base/macros.h"
+#include "cli/print.h"
 #include "module/module.h"
 #include "postern-plugin.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,11 +37,8 @@ list(const struct cli *cli)
 	json_t *all = cli->json ? json_array() : NULL;
 
 	module_each(on_module, all);
-	if (all != NULL) {
-		json_dumpf(all, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(all);
-	}
+	if (all != NULL)
+		print_json(all);
 	return 0;
 }
 
@@ -117,9 +114,7 @@ show_json(const struct module *m)
 			module_path(m), "blocking", module_blocks(m),
 			"options", options, "actions",
 			actions_json(t->actions));
-	json_dumpf(all, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(all);
+	print_json(all);
 }
 
 static int
@@ -130,9 +125,7 @@ show(const struct cli *cli, const char *name)
 	const struct postern_module *t;
 
 	if (m == NULL) {
-		fprintf(stderr, "postern: %s\n", err.text);
-		if (err.hint[0] != '\0')
-			fprintf(stderr, "  hint: %s\n", err.hint);
+		print_failure(&err);
 		return 78;
 	}
 	if (cli->json) {

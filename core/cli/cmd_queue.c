@@ -2,8 +2,10 @@
 #include "cli/control.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "conf/diag.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +33,38 @@ string(json_t *o, const char *key)
 	const char *s = json_string_value(json_object_get(o, key));
 
 	return s ? s : "";
+}
+
+/* --route names one that is in force?  0, or the status to exit with after
+ * telling which was meant. */
+static int
+check_route(struct control *c)
+{
+	json_t *answer, *routes;
+	const char *names[LIMIT_ROUTES], *near;
+	size_t n;
+	int rc = control_ask(c, "/v1/status", NULL, &answer);
+
+	if (rc != 0)
+		return rc;
+	routes = json_object_get(json_object_get(answer, "running"), "routes");
+	n = MIN(json_array_size(routes), ARRAY_SIZE(names));
+	for (size_t i = 0; i < n; i++) {
+		names[i] = json_string_value(json_array_get(routes, i));
+		if (strcmp(names[i], opt_route) == 0) {
+			json_decref(answer);
+			return 0;
+		}
+	}
+	print_error("there is no route `%s', and no message of it in the "
+		    "queue", opt_route);
+	near = nearest_name(span_of(opt_route), names, n);
+	if (near != NULL)
+		print_hint("did you mean `%s'?", near);
+	else
+		print_hint("`postern status' lists the routes");
+	json_decref(answer);
+	return 65;
 }
 
 /* --- looking --------------------------------------------------------- */
@@ -118,6 +152,12 @@ list_path(struct control *c, const char *after)
 	return path;
 }
 
+static bool
+list_is_whole(void)
+{
+	return opt_route == NULL && opt_address == NULL && !opt_held;
+}
+
 /* One page after the other, so that a queue of any length can be listed. */
 static int
 list(const struct cli *cli, struct control *c)
@@ -149,9 +189,10 @@ list(const struct cli *cli, struct control *c)
 	if (cli->json && rc == 0)
 		print_json(json_incref(everything));
 	else if (rc == 0 && count == 0)
-		puts("the queue is empty");
+		puts(list_is_whole() ? "the queue is empty"
+		     : "no message in the queue is like that");
 	json_decref(everything);
-	return rc;
+	return rc == 0 && count == 0 && opt_route != NULL ? check_route(c) : rc;
 }
 
 static int
@@ -179,6 +220,25 @@ show(const struct cli *cli, struct control *c, int argc, char **argv)
 
 /* --- acting ---------------------------------------------------------- */
 
+/* The status to exit with: nothing was met, which is an error for what was
+ * named. */
+static int
+act_on_nothing(struct control *c, json_t *answer, int ids)
+{
+	if (number(answer, "changed") > 0)
+		return 0;
+	if (number(answer, "busy") > 0)
+		return ids > 0 ? 65 : 0;
+	if (opt_route != NULL)
+		return check_route(c);
+	if (ids == 0)
+		return 0;
+	print_error("no message with %s is in the queue",
+		    ids == 1 ? "this id" : "these ids");
+	print_hint("`postern queue' lists what is there");
+	return 65;
+}
+
 static int
 act(const struct cli *cli, struct control *c, const char *verb, int argc,
     char **argv)
@@ -201,20 +261,16 @@ act(const struct cli *cli, struct control *c, const char *verb, int argc,
 	mem_free(path);
 	if (rc != 0)
 		return rc;
+	rc = act_on_nothing(c, answer, argc);
 	if (cli->json) {
 		print_json(answer);
-		return 0;
+		return rc;
 	}
 	printf("%s: %lld message%s\n", verb, (long long)number(answer, "changed"),
 	       number(answer, "changed") == 1 ? "" : "s");
 	if (number(answer, "busy") > 0)
 		printf("%lld being delivered right now; try again\n",
 		       (long long)number(answer, "busy"));
-	rc = argc > 0 && number(answer, "changed") == 0 ? 65 : 0;
-	if (rc != 0 && number(answer, "busy") == 0)
-		fprintf(stderr, "postern: no message with %s is in the queue\n"
-			"  hint: `postern queue' lists what is there\n",
-			argc == 1 ? "this id" : "these ids");
 	json_decref(answer);
 	return rc;
 }

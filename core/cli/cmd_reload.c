@@ -6,6 +6,8 @@
 static int
 run(const struct cli *cli, int argc, char **argv)
 {
+	/* its text has lines, which are kept */
+	const struct cli raw = { .config = cli->config, .json = true };
 	struct control *c;
 	json_t *answer;
 	int rc = 0;
@@ -13,7 +15,7 @@ run(const struct cli *cli, int argc, char **argv)
 
 	if (argc > 0)
 		return cli_usage(&cmd_reload, "`%s' is too much", argv[0]);
-	c = control_open(cli, &rc);
+	c = control_open(&raw, &rc);
 	if (c == NULL)
 		return rc;
 	rc = control_ask(c, "/v1/reload", json_object(), &answer);
@@ -25,7 +27,8 @@ run(const struct cli *cli, int argc, char **argv)
 		print_json(answer);
 		return ok ? 0 : 78;
 	}
-	fputs(json_string_value(json_object_get(answer, "text")), stderr);
+	print_lines(stderr,
+		    json_string_value(json_object_get(answer, "text")));
 	if (ok)
 		puts("the new configuration is in force");
 	else

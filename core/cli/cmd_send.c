@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "base/worker.h"
+#include "cli/print.h"
 #include "daemon/gateway.h"
 #include "io/dns.h"
 #include "mail/dot.h"
@@ -51,7 +52,7 @@ struct sending {
 static int
 complain(int status, const char *what, const char *why)
 {
-	fprintf(stderr, "postern send: %s: %s\n", what, why);
+	print_error("send: %s: %s", what, why);
 	return status;
 }
 
@@ -80,9 +81,8 @@ server_from_configuration(const struct cli *cli, struct sending *s)
 		s->port = at.port;
 	} else {
 		diags_show(d, &text);
-		fputs(buf_str(&text), stderr);
-		fputs("  hint: or name the gateway with --server HOST:PORT\n",
-		      stderr);
+		print_lines(stderr, buf_str(&text));
+		print_hint("or name the gateway with --server HOST:PORT");
 		rc = 78;
 	}
 	diags_free(&d);
@@ -204,17 +204,20 @@ on_settled(void *arg, size_t i, const struct outcome *o)
 {
 	struct sending *s = arg;
 	struct span to = s->env->rcpts[i].address.text;
-	char words[600];
+	char words[1000];
 
 	if (outcome_delivered(o)) {
-		printf("<%.*s> accepted: %s\n", SPAN_ARG(to), o->text);
+		snprintf(words, sizeof(words), "<%.*s> accepted: %s",
+			 SPAN_ARG(to), o->text);
+		print_text(stdout, words);
+		putchar('\n');
 		return;
 	}
 	s->failed++;
 	s->unreachable |= o->phase == PHASE_CONNECT;
-	fprintf(stderr, "postern send: <%.*s> not accepted by %s port %u: "
-		"%s\n", SPAN_ARG(to), s->host, s->port,
-		outcome_text(o, words, sizeof(words)));
+	print_error("send: <%.*s> not accepted by %s port %u: %s",
+		    SPAN_ARG(to), s->host, s->port,
+		    outcome_text(o, words, sizeof(words)));
 }
 
 static void
@@ -277,8 +280,8 @@ run(const struct cli *cli, int argc, char **argv)
 		send_now(&s);
 		rc = s.failed > 0 ? 75 : 0;
 		if (s.unreachable)
-			fputs("  hint: is the gateway running, and does it "
-			      "listen there?\n", stderr);
+			print_hint("is the gateway running, and does it "
+				   "listen there?");
 	}
 	envelope_free(&s.env);
 	buf_fini(&s.message);

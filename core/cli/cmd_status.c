@@ -93,7 +93,7 @@ print_status(json_t *s)
 	size_t i;
 
 	printf("postern %s on %s, up %s, configuration %s\n",
-	       string(s, "version"), string(s, "hostname"),
+	       string(s, "version"), string(running, "hostname"),
 	       words_duration(now - number(s, "started_ms"), up),
 	       string(s, "config"));
 	print_list("listening", json_object_get(running, "listen"));

@@ -24,6 +24,7 @@ struct control {
 	CURL *curl;
 	char *socket;
 	struct buf answer;
+	bool as_it_is;			/* for programs, which want --json */
 };
 
 /* --- finding it ------------------------------------------------------ */
@@ -44,13 +45,13 @@ find_socket(const struct cli *cli, int *rc)
 	if (g != NULL && g->state != NULL) {
 		path = mem_printf("%s/control", g->state);
 	} else if (g != NULL && diags_errors(d) == 0) {
-		fprintf(stderr, "postern: %s names no folder for the control "
-			"socket\n  hint: set `state' to a folder of its "
-			"own\n", cli->config);
+		print_error("%s names no folder for the control socket",
+			    cli->config);
+		print_hint("set `state' to a folder of its own");
 		*rc = 78;
 	} else {
 		diags_show(d, &text);
-		fputs(buf_str(&text), stderr);
+		print_lines(stderr, buf_str(&text));
 		*rc = 78;
 	}
 	diags_free(&d);
@@ -64,14 +65,15 @@ socket_reachable(const char *path, int *rc)
 	if (access(path, R_OK | W_OK) == 0)
 		return true;
 	if (errno == EACCES) {
-		fprintf(stderr, "postern: %s: you may not speak to the "
-			"gateway\n  hint: run this as root, or as a member of "
-			"the service's group\n", path);
+		print_error("%s: you may not speak to the gateway", path);
+		print_hint("run this as root, or as a member of the service's "
+			   "group");
 		*rc = 77;
 	} else {
-		fprintf(stderr, "postern: %s: no gateway runs with this "
-			"configuration\n  hint: start it with `postern run', "
-			"or name its configuration with -c\n", path);
+		print_error("%s: no gateway runs with this configuration",
+			    path);
+		print_hint("start it with `postern run', or name its "
+			   "configuration with -c");
 		*rc = 69;
 	}
 	return false;
@@ -93,6 +95,7 @@ control_open(const struct cli *cli, int *rc)
 	c = NEW(struct control);
 	c->socket = path;
 	c->answer = BUF_MAX(ANSWER_MAX);
+	c->as_it_is = cli->json;
 	c->curl = curl_easy_init();
 	return c;
 }
@@ -150,14 +153,14 @@ perform(struct control *c, const char *path, const char *post, long *status)
 static int
 refused(const char *socket, CURLcode code)
 {
-	if (code == CURLE_COULDNT_CONNECT)
-		fprintf(stderr, "postern: %s: no gateway answers there\n"
-			"  hint: it has ended without taking its socket "
-			"away; start it with `postern run'\n", socket);
-	else
-		fprintf(stderr, "postern: %s: %s\n", socket,
-			curl_easy_strerror(code));
-	return code == CURLE_COULDNT_CONNECT ? 69 : 75;
+	if (code != CURLE_COULDNT_CONNECT) {
+		print_error("%s: %s", socket, curl_easy_strerror(code));
+		return 75;
+	}
+	print_error("%s: no gateway answers there", socket);
+	print_hint("it has ended without taking its socket away; start it "
+		   "with `postern run'");
+	return 69;
 }
 
 int
@@ -173,11 +176,14 @@ control_ask(struct control *c, const char *path, json_t *body, json_t **ret)
 	if (code != CURLE_OK)
 		return refused(c->socket, code);
 	*ret = json_loadb(buf_span(&c->answer).p, c->answer.len, 0, NULL);
-	if (*ret != NULL && (status == 200 || status == 409))
+	if (*ret != NULL && (status == 200 || status == 409)) {
+		if (!c->as_it_is)
+			printable_json(*ret);
 		return 0;
+	}
 	words = json_string_value(json_object_get(*ret, "error"));
-	fprintf(stderr, "postern: %s\n", words ? words
-		: "the gateway's answer is not understood");
+	print_error("%s", words ? words
+		    : "the gateway's answer is not understood");
 	json_decref(*ret);
 	*ret = NULL;
 	return status == 403 ? 77 : status == 400 || status == 404 ? 65 : 75;
@@ -233,12 +239,4 @@ words_size(json_int_t bytes, char *buf)
 	else
 		snprintf(buf, 32, "%.1f MiB", (double)bytes / 1048576);
 	return buf;
-}
-
-void
-print_json(json_t *value)
-{
-	json_dumpf(value, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(value);
 }

@@ -3,8 +3,7 @@
 #define CLI_CONTROL_H
 
 #include "cli/cli.h"
-
-#include <jansson.h>
+#include "cli/print.h"
 
 struct control;
 
@@ -15,7 +14,8 @@ void control_close(struct control **c);
 
 /* One request; body may be NULL (GET) or an object (POST), which is given
  * away.  0 and *ret (the caller's), or the status to exit with after saying
- * what went wrong. */
+ * what went wrong.  The strings in it are printable, unless --json was
+ * said. */
 int control_ask(struct control *c, const char *path, json_t *body,
 		json_t **ret);
 
@@ -29,7 +29,5 @@ char *control_query(struct control *c, const char *path, const char *name,
 /* For people: "3m", "2h 5m"; "1.4 MiB".  Into buf of 32; returns it. */
 const char *words_duration(json_int_t ms, char *buf);
 const char *words_size(json_int_t bytes, char *buf);
-
-void print_json(json_t *value);		/* takes it */
 
 #endif

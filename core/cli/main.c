@@ -1,9 +1,10 @@
 /* main.c - finding the subcommand */
 #include "cli/cli.h"
 
+#include "base/buf.h"
 #include "base/macros.h"
 #include "base/mem.h"
-#include "base/span.h"
+#include "cli/print.h"
 #include "conf/diag.h"
 
 #include <locale.h>
@@ -44,14 +45,16 @@ print_command_help(const struct cli_command *c)
 int
 cli_usage(const struct cli_command *c, const char *fmt, ...)
 {
+	AUTO(buf_fini) struct buf words = BUF_MAX(64 * 1024);
 	va_list ap;
 
-	fprintf(stderr, "postern %s: ", c->name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	buf_vaddf(&words, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "\n  hint: `postern %s --help' tells how it is used\n",
-		c->name);
+	fprintf(stderr, "postern %s: ", c->name);
+	print_text(stderr, buf_str(&words));
+	putc('\n', stderr);
+	print_hint("`postern %s --help' tells how it is used", c->name);
 	return 64;
 }
 
@@ -65,12 +68,12 @@ find_command(const char *name)
 			return commands[i];
 		names[i] = commands[i]->name;
 	}
-	fprintf(stderr, "postern: there is no command `%s'\n", name);
+	print_error("there is no command `%s'", name);
 	near = nearest_name(span_of(name), names, ARRAY_SIZE(names));
 	if (near != NULL)
-		fprintf(stderr, "  hint: did you mean `%s'?\n", near);
+		print_hint("did you mean `%s'?", near);
 	else
-		fprintf(stderr, "  hint: `postern --help' lists them\n");
+		print_hint("`postern --help' lists them");
 	return NULL;
 }
 
@@ -149,7 +152,7 @@ take_common(struct cli *cli, int *argc, char **argv, bool *help)
 			*help = true;
 		} else if (strcmp(argv[i], "-c") == 0) {
 			if (i + 1 == *argc) {
-				fprintf(stderr, "postern: -c wants a file\n");
+				print_error("-c wants a file");
 				return false;
 			}
 			cli->config = argv[++i];

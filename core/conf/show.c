@@ -157,7 +157,7 @@ json_one(const struct diag *d, struct buf *out)
 {
 	buf_add_str(out, "{\"file\":");
 	if (*d->path != '\0')
-		encode_json(out, span_of(d->path));
+		encode_json(out, span_of(d->path), SIZE_MAX);
 	else
 		buf_add_str(out, "null");
 	if (d->mark.tree != NULL)
@@ -167,9 +167,9 @@ json_one(const struct diag *d, struct buf *out)
 		buf_add_str(out, ",\"line\":null,\"column\":null");
 	buf_addf(out, ",\"level\":\"%s\",\"message\":",
 		 d->level == DIAG_ERROR ? "error" : "warning");
-	encode_json(out, span_of(d->text));
+	encode_json(out, span_of(d->text), SIZE_MAX);
 	buf_add_str(out, ",\"hint\":");
-	encode_json(out, span_of(d->hint));
+	encode_json(out, span_of(d->hint), SIZE_MAX);
 	buf_add_char(out, '}');
 }
 

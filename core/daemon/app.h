@@ -13,7 +13,7 @@
 #include "conf/snapshot.h"
 #include "daemon/intake.h"
 #include "daemon/reload.h"
-#include "module/host.h"
+#include "daemon/services.h"
 
 struct app {
 	const char *path;		/* of postern.yaml */
@@ -23,12 +23,8 @@ struct app {
 	struct loop *loop;		/* the delivery loop */
 	struct workers *workers;
 	struct budget memory;
-	struct workers *files, *signers;
-	struct dns *dns;
-	struct http *http;
-	struct tls_store *tls;
-	struct smtpc *smtpc;
-	struct host host;		/* of these, for backends */
+	struct workers *signers;
+	struct services services;	/* for backends */
 	struct dispatch *dispatch;
 	struct spool *spool;
 	struct guard *guard;

@@ -105,13 +105,13 @@ certificate_use(struct app *app, const struct smtpd_config *c,
 	tls_identity_unref(&app->certificate);
 	app->certificate = i;
 	intake_certificate(&app->intake, i);
-	tls_store_watch(app->tls, c->certificate, c->key, LOOK_EVERY_MS,
+	tls_store_watch(app->services.tls, c->certificate, c->key, LOOK_EVERY_MS,
 			on_changed, app);
 }
 
 void
 certificate_stop(struct app *app)
 {
-	tls_store_watch(app->tls, NULL, NULL, 0, NULL, NULL);
+	tls_store_watch(app->services.tls, NULL, NULL, 0, NULL, NULL);
 	tls_identity_unref(&app->certificate);
 }

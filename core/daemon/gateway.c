@@ -343,7 +343,7 @@ route_listeners_check(struct load *l, const struct route *r)
 
 		for (size_t j = 0; !met && j < c->listen.n; j++)
 			met = pattern_meets_text(&ps->v[i],
-						 span_of(listen[j].address));
+				span_of(listen[j].address)) == PATTERN_MET;
 		if (met)
 			continue;
 		diag_error(l->d, schema_mark(node_get(r->node, "match"),

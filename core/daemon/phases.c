@@ -108,28 +108,15 @@ privileges_up(struct app *app, struct error *err)
 static bool
 delivery_up(struct app *app, struct error *err)
 {
-	struct dispatch_deps deps = { .host = &app->host };
-	const struct http_settings http = {
-		.user_agent = "postern/" PACKAGE_VERSION,
-	};
+	struct dispatch_deps deps = { .host = &app->services.host,
+				      .memory = &app->memory };
 
 	(void)err;
 	log_start();
 	app->memory.limit = smtpd_settings(app)->memory;
 	app->workers = workers_new("worker", 4);
-	app->files = workers_new("files", 1);
 	app->signers = workers_new("signer", processors());
-	app->dns = dns_new(app->loop, app->workers,
-			   &dns_settings_of(app)->settings);
-	app->tls = tls_store_new(app->loop, app->workers,
-				 gateway(app)->trust_file);
-	app->http = http_new(app->loop, app->dns, app->tls, &http);
-	app->smtpc = smtpc_new(app->loop, app->dns);
-	app->host = (struct host){
-		.loop = app->loop, .smtpc = app->smtpc, .dns = app->dns,
-		.http = app->http, .tls = app->tls, .files = app->files,
-		.state = gateway(app)->state, .source = gateway(app)->source,
-	};
+	services_start(&app->services, app->loop, app->workers, app->snap);
 	deps.workers = app->signers;
 	app->dispatch = dispatch_new(&deps);
 	return true;
@@ -149,12 +136,7 @@ delivery_down(struct app *app)
 	workers_drain(app->workers);
 	drain(app);
 	dispatch_free(&app->dispatch);
-	workers_free(&app->files);
-	drain(app);
-	http_free(&app->http);
-	smtpc_free(&app->smtpc);
-	tls_store_free(&app->tls);
-	dns_free(&app->dns);
+	services_stop(&app->services);
 	workers_free(&app->workers);	/* they delete what it had made */
 	drain(app);
 	log_stop();
@@ -242,7 +224,7 @@ control_intake(void *arg, struct admin_intake *ret)
 static json_t *
 describe_dns(const struct app *app)
 {
-	struct dns_state s = dns_state(app->dns);
+	struct dns_state s = dns_state(app->services.dns);
 
 	return json_pack("{s:b, s:b, s:s}", "asked", s.asked,
 			 "validating", s.validating, "why", s.why);
@@ -255,6 +237,7 @@ control_describe(void *arg)
 	const struct smtpd_config *c = smtpd_settings(app);
 	const struct routes *routes = snapshot_get(app->snap, SLOT_ROUTES);
 	const struct listener_config *listen = c->listen.v;
+	json_t *hostname = json_string(gateway(app)->hostname);
 	json_t *all = json_object(), *at = json_array(), *names = json_array();
 	char *dumped, *ret;
 
@@ -262,6 +245,7 @@ control_describe(void *arg)
 		json_array_append_new(at, json_string(listen[i].address));
 	for (size_t i = 0; i < routes->n; i++)
 		json_array_append_new(names, json_string(routes->v[i].name));
+	json_object_set_new(all, "hostname", hostname);
 	json_object_set_new(all, "listen", at);
 	json_object_set_new(all, "routes", names);
 	json_object_set_new(all, "dns", describe_dns(app));
@@ -287,7 +271,6 @@ control_up(struct app *app, struct error *err)
 		.loop = app->loop, .dispatch = app->dispatch,
 		.spool = app->spool, .arg = app,
 		.facts = { .version = PACKAGE_VERSION,
-			   .hostname = gateway(app)->hostname,
 			   .config = app->path,
 			   .started_ms = app->started_ms },
 		.intake = control_intake, .describe = control_describe,

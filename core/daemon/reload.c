@@ -10,8 +10,12 @@
 #include "daemon/notify.h"
 #include "dispatch/dispatch.h"
 #include "io/tls_store.h"
+#include "smtpd/config.h"
+#include "spool/spool.h"
 
 #include <string.h>
+
+#define STOPPING "the gateway is stopping\n"
 
 static const struct log reload_log = { .room = "reload" };
 
@@ -106,6 +110,14 @@ reload_failed(struct reload *r, const struct error *err)
 	reload_end(r, false);
 }
 
+/* Whatever else is wrong with it. */
+static void
+reload_too_late(struct reload *r)
+{
+	buf_add_str(&r->text, STOPPING);
+	reload_end(r, false);
+}
+
 /* Intake has gone back to the old one. */
 static void
 intake_undone(void *arg, const struct error *err)
@@ -114,13 +126,25 @@ intake_undone(void *arg, const struct error *err)
 	reload_end(arg, false);
 }
 
+/* To what does not ask the snapshot. */
+static void
+settings_apply(struct app *app)
+{
+	const struct gateway_config *g = snapshot_get(app->snap, SLOT_GATEWAY);
+	const struct smtpd_config *c = snapshot_get(app->snap, SLOT_SMTPD);
+
+	log_configure((enum log_format)g->log_format,
+		      (enum log_level)g->log_level);
+	app->memory.limit = c->memory;
+	spool_set_free_space(app->spool, c->free_space);
+	services_configure(&app->services, app->snap);
+}
+
 static void
 intake_taken(void *arg, const struct error *err)
 {
 	struct reload *r = arg;
 	struct app *app = r->app;
-	const struct gateway_config *g;
-	const struct dns_config *dns;
 	struct error why;
 
 	if (err != NULL) {
@@ -128,7 +152,7 @@ intake_taken(void *arg, const struct error *err)
 		return;
 	}
 	if (app->stopping) {		/* and the loops are told so already */
-		reload_end(r, false);
+		reload_too_late(r);
 		return;
 	}
 	if (!dispatch_configure(app->dispatch, r->snap, &why)) {
@@ -142,14 +166,7 @@ intake_taken(void *arg, const struct error *err)
 	certificate_use(app, snapshot_get(app->snap, SLOT_SMTPD),
 			r->certificate);
 	r->certificate = NULL;
-	g = snapshot_get(app->snap, SLOT_GATEWAY);
-	tls_store_trust_file(app->tls, g->trust_file);
-	app->host.state = g->state;	/* the old ones are gone */
-	app->host.source = g->source;
-	dns = snapshot_get(app->snap, SLOT_DNS);
-	dns_configure(app->dns, &dns->settings);
-	log_configure((enum log_format)g->log_format,
-		      (enum log_level)g->log_level);
+	settings_apply(app);
 	reload_end(r, true);
 }
 
@@ -158,7 +175,11 @@ reload_back(struct task *t)
 {
 	struct reload *r = container_of(t, struct reload, task);
 
-	if (!r->ok || r->app->stopping) {
+	if (r->app->stopping) {
+		reload_too_late(r);
+		return;
+	}
+	if (!r->ok) {
 		reload_end(r, false);
 		return;
 	}
@@ -178,7 +199,7 @@ reload_begin(struct app *app, reload_done_fn *done, void *arg)
 	if (r->under_way || app->stopping) {
 		if (done != NULL)
 			done(arg, false, app->stopping
-			     ? "the gateway is stopping\n"
+			     ? STOPPING
 			     : "a reload is under way already\n");
 		return;
 	}

@@ -176,34 +176,39 @@ attempt_facts(const struct attempt *a, size_t rcpt, struct facts *ret)
 	}
 }
 
-static struct outlet *
-attempt_reroute(struct attempt *a, size_t rcpt)
-{
-	struct dispatch *d = a->dispatch;
-	const struct route *r;
-	struct facts facts;
-
-	attempt_facts(a, rcpt, &facts);
-	r = routes_pick(d->routes, &facts, NULL);
-	return r == NULL ? NULL : outlet_find(d, r->name);
-}
-
-static struct outlet *
-attempt_outlet(struct attempt *a, size_t rcpt)
-{
-	struct dispatch *d = a->dispatch;
-
-	if (d->recent == NULL || strcmp(d->recent->name, a->item->route) != 0)
-		d->recent = outlet_find(d, a->item->route);
-	return d->recent != NULL ? d->recent : attempt_reroute(a, rcpt);
-}
-
 /* Deliveries while they are being filled, chained by next. */
 struct placing {
 	struct attempt *attempt;
 	struct delivery *first, **last;
 	struct delivery *lost;		/* those without a route */
+	unsigned char *kept;		/* of the facts: owned */
 };
+
+static struct outlet *
+placing_reroute(struct placing *p, size_t rcpt)
+{
+	struct dispatch *d = p->attempt->dispatch;
+	const struct route *r;
+	struct facts facts;
+
+	attempt_facts(p->attempt, rcpt, &facts);
+	if (p->kept == NULL && d->routes->n > 0)
+		p->kept = mem_array(d->routes->n, sizeof(*p->kept));
+	facts.kept = p->kept;
+	r = routes_pick(d->routes, &facts, NULL);
+	return r == NULL ? NULL : outlet_find(d, r->name);
+}
+
+static struct outlet *
+placing_outlet(struct placing *p, size_t rcpt)
+{
+	struct attempt *a = p->attempt;
+	struct dispatch *d = a->dispatch;
+
+	if (d->recent == NULL || strcmp(d->recent->name, a->item->route) != 0)
+		d->recent = outlet_find(d, a->item->route);
+	return d->recent != NULL ? d->recent : placing_reroute(p, rcpt);
+}
 
 static struct delivery *
 placing_delivery(struct placing *p, struct destination *t)
@@ -222,7 +227,7 @@ static void
 place_rcpt(struct placing *p, size_t rcpt)
 {
 	struct attempt *a = p->attempt;
-	struct outlet *o = attempt_outlet(a, rcpt);
+	struct outlet *o = placing_outlet(p, rcpt);
 	struct span s = a->item->env->rcpts[rcpt].address.text;
 	struct backend_destination what;
 	char address[LIMIT_PATH + 1];
@@ -271,6 +276,7 @@ place_lost(struct delivery *y)
 static void
 placing_go(struct placing *p)
 {
+	mem_free(p->kept);
 	for (struct delivery *y = p->first; y != NULL; y = y->next)
 		y->destination->filling = NULL;
 	while (p->first != NULL) {

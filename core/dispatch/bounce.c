@@ -200,7 +200,7 @@ report_add_item(struct report *r, struct body *body)
 	item->rcpts = mem_array(1, sizeof(*item->rcpts));
 	item->body = body;
 	item->created_ms = item->due_ms = clock_wall_ms();
-	item->claimed = dispatch_window(r->dispatch, 1);
+	item->claimed = dispatch_window(r->dispatch, &item, 1);
 
 	if (r->accept == NULL)
 		r->accept = NEW(struct spool_accept);

@@ -57,6 +57,14 @@ destination_is_idle(const struct destination *t)
 	       t->filling == NULL;
 }
 
+/* Senders choose how many there are: too many of them are not kept, and one
+ * that rests is forgotten when nothing waits for it. */
+static bool
+destinations_abound(const struct dispatch *d)
+{
+	return d->destination_count > LIMIT_DESTINATIONS;
+}
+
 /* The end of a rest, or of a long time without work. */
 static void
 on_timer(struct timer *timer)
@@ -64,10 +72,11 @@ on_timer(struct timer *timer)
 	struct destination *t = container_of(timer, struct destination, timer);
 	int64_t left = destination_rest_ms(t);
 
-	if (left > 0)
-		timer_start(&t->timer, left);
-	else if (t->rest_until_ms == 0 && destination_is_idle(t))
+	if (destination_is_idle(t) && (t->rest_until_ms == 0 ||
+				       destinations_abound(t->outlet->dispatch)))
 		destination_free(t);
+	else if (left > 0)
+		timer_start(&t->timer, left);
 	else
 		destination_run(t);
 }
@@ -218,8 +227,7 @@ destination_rest_in_idleness(struct destination *t)
 
 	if (timer_runs(&t->timer))
 		return;
-	timer_start(&t->timer, d->destination_count > LIMIT_DESTINATIONS
-			       ? 0 : IDLE_MS);
+	timer_start(&t->timer, destinations_abound(d) ? 0 : IDLE_MS);
 }
 
 static void
@@ -329,7 +337,7 @@ destination_rest(struct destination *t)
 	t->rested_ms = now_ms;
 	t->rest_until_ms = now_ms + rest_ms;
 	t->narrow = 0;
-	timer_start(&t->timer, rest_ms);
+	timer_start(&t->timer, destinations_abound(d) ? 0 : rest_ms);
 	log_info(&dispatch_log, "route `%s': %s rests for %lld s: %s",
 		 t->outlet->name, t->name, (long long)(rest_ms + 999) / 1000,
 		 t->words != NULL ? t->words : "it failed");

@@ -29,6 +29,7 @@ dispatch_new(const struct dispatch_deps *deps)
 	d->host = deps->host;
 	d->loop = deps->host->loop;
 	d->workers = deps->workers;
+	d->memory = deps->memory;
 	d->dice = (uint64_t)clock_wall_ms() * 2654435761u | 1;
 	d->stopped_later.run = on_stopped;
 	timer_init(&d->patience, d->loop, on_patience);

@@ -19,6 +19,8 @@ struct host;
 struct dispatch_deps {
 	const struct host *host;	/* for backends; its loop is ours */
 	struct workers *workers;	/* for signing */
+	struct budget *memory;		/* charged with what is in the window,
+					 * a share of it; NULL: no limit */
 };
 
 struct dispatch *dispatch_new(const struct dispatch_deps *deps);
@@ -32,8 +34,9 @@ bool dispatch_configure(struct dispatch *d, struct snapshot *snap,
 			struct error *err);
 
 /* The window: any thread.  See smtpd_deps. */
-bool dispatch_window(void *dispatch, size_t n);
-void dispatch_window_give(void *dispatch, size_t n);
+bool dispatch_window(void *dispatch, struct item *const *items, size_t n);
+void dispatch_window_give(void *dispatch, struct item *const *items,
+			  size_t n);
 
 /* For spool_hooks: posts to the loop. */
 void dispatch_committed(void *dispatch, struct item *item);

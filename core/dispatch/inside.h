@@ -271,6 +271,7 @@ enum { WINDOW_BUCKETS = 1024 };
 
 struct window {
 	_Atomic size_t taken;			/* items, and promised room */
+	_Atomic int64_t bytes;			/* the same, by weight */
 	_Atomic bool closed;
 	struct attempt *buckets[WINDOW_BUCKETS];
 	size_t count;
@@ -280,6 +281,7 @@ struct window {
 	_Atomic int64_t work_due_ms;		/* wall; INT64_MAX: none */
 	struct spool_claim claim;
 	bool claiming;
+	int64_t share;				/* of the bytes, for the claim */
 	int64_t next_due_ms, noted_due_ms;	/* wall; INT64_MAX: none */
 	struct timer timer;
 };
@@ -303,6 +305,7 @@ struct dispatch {
 	struct loop *loop;
 	const struct host *host;
 	struct workers *workers;
+	struct budget *memory;			/* or NULL */
 	struct spool *spool;
 	struct snapshot *snap;			/* in force */
 	const struct dispatch_config *config;

@@ -26,7 +26,7 @@ accept_free(struct dispatch *d, struct spool_accept **accept)
 		if (acc->items[i] == NULL)
 			continue;
 		if (acc->items[i]->claimed)
-			dispatch_window_give(d, 1);
+			dispatch_window_give(d, &acc->items[i], 1);
 		item_free(&acc->items[i]);
 	}
 	mem_free(acc);

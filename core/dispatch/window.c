@@ -3,12 +3,15 @@
  * `taken' counts the items here and the room that was promised, to intake for
  * what it is about to commit and to a claim under way; so the window cannot
  * overflow.  Intake may fill three quarters of it: the rest is for what is
- * tried again.
+ * tried again.  `bytes' does the same by weight, within a share of
+ * limits.memory: what a sender makes large waits in the spool, where it
+ * costs nothing.
  *
  * A claim that fails is made again after a while; nothing else can fail.
  */
 #include "dispatch/inside.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
 
 enum {
@@ -16,9 +19,36 @@ enum {
 	PULL_MOST = 256,
 	PULL_AGAIN_MS = 5000,		/* after a claim that failed */
 	PULL_SLEEP_MS = 60000,		/* the wall clock may jump */
+	WINDOW_SHARE = 4,		/* the window has a quarter of memory */
+	CLAIM_SHARE = 4,		/* and a claim a quarter of that */
 };
 
+/* What a recipient can cost while his item is here, beside his place in the
+ * envelope: an outcome and its words, twice over where his host is the only
+ * one of its kind, and the delivery that is his alone. */
+enum {
+	WEIGHT_ITEM = sizeof(struct item) + sizeof(struct body) +
+		      sizeof(struct attempt) + 1024,
+	WEIGHT_RCPT = 2 * (sizeof(struct outcome) + LIMIT_OUTCOME_TEXT + 400) +
+		      sizeof(struct delivery) + sizeof(struct destination),
+};
+
+static int64_t
+item_weight(const struct item *item)
+{
+	return (int64_t)(WEIGHT_ITEM + item->prefix.cap +
+			 arena_size(item->env->arena) +
+			 item->env->rcpt_count * WEIGHT_RCPT);
+}
+
 /* --- room: any thread ------------------------------------------------ */
+
+/* The bytes that the window may hold; a reload may have changed them. */
+static int64_t
+window_limit(const struct dispatch *d)
+{
+	return d->memory != NULL ? d->memory->limit / WINDOW_SHARE : INT64_MAX;
+}
 
 static bool
 window_take(struct window *w, size_t n, size_t limit)
@@ -29,21 +59,59 @@ window_take(struct window *w, size_t n, size_t limit)
 	return false;
 }
 
+static bool
+window_take_bytes(struct window *w, int64_t bytes, int64_t limit)
+{
+	if (atomic_fetch_add(&w->bytes, bytes) <= limit - bytes)
+		return true;
+	atomic_fetch_sub(&w->bytes, bytes);
+	return false;
+}
+
+/* From now on the item is accounted for here, and its envelope with it. */
+static void
+window_weigh(struct dispatch *d, struct item *item)
+{
+	item->weight = item_weight(item);
+	envelope_uncharge(item->env);
+	if (d->memory != NULL)
+		budget_charge(d->memory, item->weight);
+}
+
+static void
+window_give(struct dispatch *d, const struct item *item)
+{
+	atomic_fetch_sub(&d->window.taken, 1);
+	atomic_fetch_sub(&d->window.bytes, item->weight);
+	if (d->memory != NULL)
+		budget_give(d->memory, item->weight);
+}
+
 bool
-dispatch_window(void *dispatch, size_t n)
+dispatch_window(void *dispatch, struct item *const *items, size_t n)
 {
 	struct dispatch *d = dispatch;
+	struct window *w = &d->window;
+	int64_t bytes = 0;
 
-	return !d->window.closed &&
-	       window_take(&d->window, n, LIMIT_WINDOW_INTAKE);
+	for (size_t i = 0; i < n; i++)
+		bytes += item_weight(items[i]);
+	if (w->closed || !window_take(w, n, LIMIT_WINDOW_INTAKE))
+		return false;
+	if (!window_take_bytes(w, bytes, window_limit(d) / 4 * 3)) {
+		atomic_fetch_sub(&w->taken, n);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		window_weigh(d, items[i]);
+	return true;
 }
 
 void
-dispatch_window_give(void *dispatch, size_t n)
+dispatch_window_give(void *dispatch, struct item *const *items, size_t n)
 {
-	struct dispatch *d = dispatch;
-
-	atomic_fetch_sub(&d->window.taken, n);
+	for (size_t i = 0; i < n; i++)
+		window_give(dispatch, items[i]);
 }
 
 /* --- what comes from the spool thread -------------------------------- */
@@ -126,7 +194,8 @@ claim_over(struct dispatch *d, size_t unused)
 {
 	struct window *w = &d->window;
 
-	dispatch_window_give(d, unused);
+	atomic_fetch_sub(&w->taken, unused);
+	atomic_fetch_sub(&w->bytes, w->share);
 	w->claiming = false;
 	w->next_due_ms = w->claim.next_due_ms < 0 ? INT64_MAX
 						  : w->claim.next_due_ms;
@@ -151,6 +220,10 @@ on_claimed(struct spool_op *op)
 		c->next_due_ms = clock_wall_ms() + PULL_AGAIN_MS;
 	}
 	claim_over(d, c->max - n);
+	for (size_t i = 0; i < n; i++) {
+		window_weigh(d, items[i]);
+		atomic_fetch_add(&d->window.bytes, items[i]->weight);
+	}
 	for (size_t i = 0; i < n; i++)
 		attempt_begin(d, items[i]);
 	mem_free(items);
@@ -168,9 +241,31 @@ window_claim(struct dispatch *d, size_t n, int64_t now_ms)
 	w->noted_due_ms = INT64_MAX;
 	w->claim = (struct spool_claim){
 		.op = { .home = loop_mailbox(d->loop), .done = on_claimed },
-		.max = n, .now_ms = now_ms, .next_due_ms = -1,
+		.max = n, .weigh = d->memory != NULL ? item_weight : NULL,
+		.room = w->share,
+		.now_ms = now_ms, .next_due_ms = -1,
 	};
 	spool_claim(d->spool, &w->claim);
+}
+
+/* Room for a claim, of how many; 0: whatever leaves the window makes it. */
+static size_t
+window_reserve(struct dispatch *d)
+{
+	struct window *w = &d->window;
+	int64_t limit = window_limit(d);
+	size_t n = PULL_MOST;
+
+	w->share = d->memory != NULL ? limit / CLAIM_SHARE : 0;
+	/* an item that weighs more than all there is goes alone */
+	if (!window_take_bytes(w, w->share, w->count > 0 ? limit : INT64_MAX))
+		return 0;
+	while (n >= PULL_LEAST && !window_take(w, n, LIMIT_WINDOW))
+		n /= 2;
+	if (n >= PULL_LEAST)
+		return n;
+	atomic_fetch_sub(&w->bytes, w->share);
+	return 0;
 }
 
 void
@@ -178,7 +273,7 @@ window_pull(struct dispatch *d)
 {
 	struct window *w = &d->window;
 	int64_t now_ms;
-	size_t n = PULL_MOST;
+	size_t n;
 
 	if (d->spool == NULL || w->claiming || d->stopping ||
 	    d->routes == NULL || w->next_due_ms == INT64_MAX)
@@ -190,10 +285,8 @@ window_pull(struct dispatch *d)
 		return;
 	}
 	timer_stop(&w->timer);
-	/* without room: whatever leaves the window calls again */
-	while (n >= PULL_LEAST && !window_take(w, n, LIMIT_WINDOW))
-		n /= 2;
-	if (n >= PULL_LEAST)
+	n = window_reserve(d);
+	if (n > 0)
 		window_claim(d, n, now_ms);
 }
 
@@ -231,7 +324,7 @@ window_remove(struct dispatch *d, struct attempt *a)
 		p = &(*p)->next;
 	*p = a->next;
 	d->window.count--;
-	dispatch_window_give(d, 1);
+	window_give(d, a->item);
 }
 
 struct attempt *

@@ -237,6 +237,58 @@ address_parse(struct span s, unsigned flags, struct address *ret,
 	return true;
 }
 
+/* What stands between the quotes, without its backslashes; its length. */
+static size_t
+unquote(struct span quoted, char *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 1; i + 1 < quoted.n; i++) {
+		if (quoted.p[i] == '\\' && i + 2 < quoted.n)
+			i++;
+		to[n++] = quoted.p[i];
+	}
+	return n;
+}
+
+static size_t
+quote(struct span s, char *to)
+{
+	size_t n = 0;
+
+	to[n++] = '"';
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '"' || s.p[i] == '\\')
+			to[n++] = '\\';
+		to[n++] = s.p[i];
+	}
+	to[n++] = '"';
+	return n;
+}
+
+struct address
+address_plain(struct address a, char *room)
+{
+	char inner[LIMIT_PATH];
+	struct span s = { inner, 0 };
+	size_t n, rest = a.text.n - a.local.n;
+
+	if (a.local.n < 2 || a.local.p[0] != '"' || a.text.n > LIMIT_PATH)
+		return a;
+	s.n = unquote(a.local, inner);
+	if (s.n > 0 && dot_string_length(s, true) == s.n) {
+		memcpy(room, inner, s.n);
+		n = s.n;
+	} else {
+		n = quote(s, room);	/* never longer than it was */
+	}
+	memcpy(room + n, a.text.p + a.local.n, rest);
+	return (struct address){
+		.text = { room, n + rest }, .local = { room, n },
+		.domain = { room + n + rest - a.domain.n, a.domain.n },
+	};
+}
+
 /* --- paths ----------------------------------------------------------- */
 
 static struct span

@@ -41,4 +41,10 @@ bool address_needs_utf8(struct span text);	/* a byte above 127 */
 /* Local parts equal to the letter, domains without regard to case. */
 bool address_eq(struct address a, struct address b);
 
+/* The mailbox as it is written plainly: "a" and "\a" in quotes are a (RFC
+ * 5321 section 4.1.2).  Quotes stay where they are needed, backslashes before
+ * a quote and a backslash.  a itself when it is plain; else its spans point
+ * into room, of LIMIT_PATH bytes. */
+struct address address_plain(struct address a, char *room);
+
 #endif

@@ -325,7 +325,9 @@ param_take(const struct param *rows, size_t n, struct span word, void *to,
 		if (*seen & 1u << i)
 			return refuse_value(err, "a parameter occurs twice");
 		*seen |= 1u << i;
-		if (rows[i].has_value != (equals + 1 < word.n))
+		/* an `=' with nothing behind it is wrong in either case */
+		if (rows[i].has_value != (equals + 1 < word.n) ||
+		    equals + 1 == word.n)
 			return refuse_value(err, rows[i].has_value
 				? "a parameter lacks its value"
 				: "a parameter has a value that takes none");

@@ -27,7 +27,16 @@ void dot_decoder_init(struct dot_decoder *d, enum bare_lf policy);
  * of in were used; *ended says that the end of data was among them.  Stops
  * early when out is at its maximum.  The output always ends in CRLF.
  * With REPAIR a bare LF or CR becomes CRLF in the output; with REFUSE the
- * bytes go through as they came, and saw_bare tells. */
+ * bytes go through as they came, and saw_bare tells.
+ *
+ * Dots behind a bare line end: RFC 5321 section 4.5.2 speaks of lines, which
+ * end in CRLF, and says nothing here.  To repair means to read what the
+ * device meant: its lines end there.  One that doubles dots has doubled this
+ * one (PHP's manual on Windows tells to replace "\n." by "\n.."), so of two
+ * the first is deleted, as all receivers do that take bare line ends; one
+ * that does not double would lose a single dot, so that stays.  What is lost
+ * is a dot of a line that begins with two, from a device that never doubles.
+ * An end of data is never found there. */
 size_t dot_decode(struct dot_decoder *d, struct span in, struct buf *out,
 		  bool *ended);
 

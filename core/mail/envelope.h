@@ -9,6 +9,7 @@
 #ifndef MAIL_ENVELOPE_H
 #define MAIL_ENVELOPE_H
 
+#include "base/budget.h"
 #include "mail/command.h"
 
 struct arena;
@@ -28,8 +29,12 @@ struct envelope {
 	struct span envid;		/* xtext */
 	struct rcpt *rcpts;
 	size_t rcpt_count;
-	size_t rcpt_room;		/* private */
 	bool frozen;
+	/* private */
+	size_t rcpt_room;
+	uint32_t *sorted;		/* indexes of rcpts, by address */
+	struct budget *budget;
+	int64_t charged;
 };
 
 /* Copies what m says.  Caller owns the result. */
@@ -40,6 +45,18 @@ void envelope_free(struct envelope **env);
  * second time.  Returns false when there are max of them. */
 bool envelope_add(struct envelope *env, const struct rcpt_command *r,
 		  size_t max);
+
+/* What a stranger may make it grow to is charged to a budget: before a
+ * recipient is added, false when there is no room for him.  The first
+ * ENVELOPE_FREE bytes are not charged; the sessions are counted that have
+ * them.  envelope_free gives all of it back, envelope_uncharge when somebody
+ * else accounts for the envelope from now on. */
+enum { ENVELOPE_FREE = 8 * 1024 };
+bool envelope_afford(struct envelope *env, const struct rcpt_command *r,
+		     struct budget *b);
+/* Charges what it is, with room or without. */
+void envelope_charge(struct envelope *env, struct budget *b);
+void envelope_uncharge(struct envelope *env);
 void envelope_freeze(struct envelope *env);
 
 /* A new envelope with only those recipients whose index is listed. */

@@ -1,7 +1,9 @@
 /* pattern.c - compiling an entry, and meeting it
  *
- * Known limit: a regular expression that needs more than REGEX_STEPS steps
- * for one text does not match it.
+ * Known limit: a regular expression is given REGEX_STEPS steps, about 0.2 ms,
+ * and one more for each byte of the text; what is not decided by then is
+ * PATTERN_UNDECIDED.  One that goes over its text once never needs more,
+ * however long that is; repetitions inside of repetitions may.
  */
 #include "route/pattern.h"
 
@@ -11,7 +13,10 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-enum { REGEX_STEPS = 100 * 1000 };
+enum {
+	REGEX_STEPS = 10 * 1000,
+	REGEX_HEAP_KIB = 4 * 1024,	/* where it keeps its way back */
+};
 
 /* Compiled code lives and dies with the arena of its snapshot. */
 static void *
@@ -47,30 +52,35 @@ regex_compile(struct pattern *p, struct arena *arena, struct error *err)
 			 (size_t)at + 1);
 }
 
-static bool
+static enum pattern_answer
 regex_meets(const struct pattern *p, struct span text)
 {
 	pcre2_match_context *limits = pcre2_match_context_create(NULL);
 	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-	int rc = -1;
+	uint32_t steps = REGEX_STEPS + (uint32_t)MIN(text.n, LIMIT_HEADER);
+	int rc = PCRE2_ERROR_NOMEMORY;
 
 	if (limits != NULL && data != NULL) {
-		pcre2_set_match_limit(limits, REGEX_STEPS);
-		pcre2_set_depth_limit(limits, REGEX_STEPS / 10);
+		pcre2_set_match_limit(limits, steps);
+		pcre2_set_depth_limit(limits, steps);
+		pcre2_set_heap_limit(limits, REGEX_HEAP_KIB);
 		rc = pcre2_match(p->regex, (PCRE2_SPTR)(text.n ? text.p : ""),
 				 text.n, 0, 0, data, limits);
 	}
 	pcre2_match_data_free(data);
 	pcre2_match_context_free(limits);
-	return rc >= 0;
+	if (rc == PCRE2_ERROR_NOMATCH)
+		return PATTERN_MISSED;
+	return rc >= 0 ? PATTERN_MET : PATTERN_UNDECIDED;
 }
 
 /* --- compiling ------------------------------------------------------- */
 
 static bool
-compile_address(struct pattern *p, struct error *err)
+compile_address(struct pattern *p, struct arena *arena, struct error *err)
 {
 	struct span s = p->text;
+	char room[LIMIT_PATH];
 	struct address a;
 	struct error inner;
 
@@ -88,8 +98,10 @@ compile_address(struct pattern *p, struct error *err)
 				 SPAN_ARG(s));
 	}
 	p->kind = PATTERN_TEXT;
-	if (address_parse(s, ADDRESS_UTF8 | ADDRESS_POSTMASTER, &a, &inner))
+	if (address_parse(s, ADDRESS_UTF8 | ADDRESS_POSTMASTER, &a, &inner)) {
+		p->plain = arena_span(arena, address_plain(a, room).text);
 		return true;
+	}
 	error_set(err, ERROR_CONFIG, "`%.*s' is no address", SPAN_ARG(s));
 	return error_hint(err, "write user@example.org, @example.org, "
 			  "@.example.org (its subdomains), <> or /regex/; "
@@ -128,39 +140,49 @@ pattern_compile(struct pattern *p, enum pattern_family family,
 	if (written.n >= 2 && written.p[0] == '/' &&
 	    written.p[written.n - 1] == '/') {
 		p->kind = PATTERN_REGEX;
+		p->told_ms = ARENA_NEW(arena, _Atomic int64_t);
 		return regex_compile(p, arena, err);
 	}
-	return family == PATTERNS_OF_TEXT || compile_address(p, err);
+	return family == PATTERNS_OF_TEXT || compile_address(p, arena, err);
 }
 
 /* --- meeting --------------------------------------------------------- */
 
-bool
+static enum pattern_answer
+answer(bool met)
+{
+	return met ? PATTERN_MET : PATTERN_MISSED;
+}
+
+enum pattern_answer
 pattern_meets_address(const struct pattern *p, struct address a)
 {
 	switch (p->kind) {
 	case PATTERN_NULL:
-		return a.text.n == 0;
+		return answer(a.text.n == 0);
 	case PATTERN_DOMAIN:
-		return span_eq_nocase(span_from(p->text, 1), a.domain);
+		return answer(span_eq_nocase(span_from(p->text, 1), a.domain));
 	case PATTERN_SUBDOMAINS:
-		return a.domain.n > p->text.n - 1 &&
-		       span_ends_nocase(a.domain, span_from(p->text, 1));
+		return answer(a.domain.n > p->text.n - 1 &&
+			      span_ends_nocase(a.domain,
+					       span_from(p->text, 1)));
+	case PATTERN_REGEX:
+		return regex_meets(p, a.text);
 	default:
-		return pattern_meets_text(p, a.text);
+		return answer(span_eq_nocase(p->plain, a.text));
 	}
 }
 
-bool
+enum pattern_answer
 pattern_meets_text(const struct pattern *p, struct span text)
 {
 	if (p->kind == PATTERN_REGEX)
 		return regex_meets(p, text);
-	return span_eq_nocase(p->text, text);
+	return answer(span_eq_nocase(p->text, text));
 }
 
-bool
+enum pattern_answer
 pattern_meets_client(const struct pattern *p, struct ip ip)
 {
-	return network_contains(p->network, ip);
+	return answer(network_contains(p->network, ip));
 }

@@ -23,9 +23,16 @@ struct pattern {
 	enum pattern_kind kind;
 	bool excludes;			/* began with ! */
 	struct span text;		/* without the ! ; as written */
+	struct span plain;		/* of an address: as address_plain has it */
 	struct network network;
 	void *regex;			/* pcre2_code */
+	_Atomic int64_t *told_ms;	/* when the log heard of its trouble */
 };
+
+/* PATTERN_UNDECIDED: the regular expression needs more steps for this text
+ * than it is given.  Whoever excludes by it must take that for a yes, all
+ * others for a no. */
+enum pattern_answer { PATTERN_MISSED, PATTERN_MET, PATTERN_UNDECIDED };
 
 enum pattern_family { PATTERNS_OF_ADDRESSES, PATTERNS_OF_TEXT,
 		      PATTERNS_OF_CLIENTS };
@@ -35,8 +42,12 @@ bool pattern_compile(struct pattern *p, enum pattern_family family,
 		     struct span written, struct arena *arena,
 		     struct error *err);
 
-bool pattern_meets_address(const struct pattern *p, struct address a);
-bool pattern_meets_text(const struct pattern *p, struct span text);
-bool pattern_meets_client(const struct pattern *p, struct ip ip);
+/* a as address_plain returns it, so that no way of quoting evades a rule. */
+enum pattern_answer pattern_meets_address(const struct pattern *p,
+					  struct address a);
+enum pattern_answer pattern_meets_text(const struct pattern *p,
+				       struct span text);
+enum pattern_answer pattern_meets_client(const struct pattern *p,
+					 struct ip ip);
 
 #endif

@@ -63,13 +63,18 @@ struct facts {
 	bool at_end;			/* header and size are known */
 	struct span header;		/* the header section */
 	uint64_t size;
+	/* What the rules that do not ask about the recipient have said: a
+	 * byte for each route, zeroed by the caller when anything but the
+	 * recipient and at_end changes, and filled by route_match.  NULL:
+	 * nothing is kept. */
+	unsigned char *kept;
 };
 
 enum match_result { MATCH_NO, MATCH_MAYBE, MATCH_YES };
 
-/* Why a route does not match, in words: "sender a@b is not in
- * [\"@example.org\"]".  reason may be NULL; then nothing is written (the hot
- * path). */
+/* Why a route does not match, in printable words: "sender a@b is not among
+ * @example.org".  reason may be NULL; then nothing is written (the hot path),
+ * and a regular expression that comes to no end is told to the log. */
 enum match_result route_match(const struct route *r, const struct facts *f,
 			      struct buf *reason);
 

@@ -4,9 +4,14 @@
  * 8BITMIME: nearly all of them pass it, and refusing it would bounce what
  * devices send.  Making it 7-bit (RFC 6152 section 3) is for those who
  * prepare the message.
+ *
+ * An ORCPT of the type utf-8 goes with its characters as they are where the
+ * server has SMTPUTF8, and it alone makes a message need that no more than a
+ * comment would: other servers get it in the escapes of RFC 6533 section 3.
  */
 #include "smtpc/client.h"
 
+#include "base/encode.h"
 #include "base/macros.h"
 #include "smtpc/errand.h"
 
@@ -43,6 +48,21 @@ needs_smtputf8(const struct errand *a)
 	return false;
 }
 
+/* One of the recipients has an ORCPT that is UTF-8, and it will be said. */
+static bool
+says_utf8(const struct client *c)
+{
+	const struct errand *a = c->errand;
+
+	if (!a->m->env->smtputf8 || !c->offers.dsn)
+		return false;
+	for (size_t i = 0; i < a->m->rcpt_count; i++)
+		if (a->rcpts[i] == RCPT_CHOSEN &&
+		    address_needs_utf8(errand_rcpt(a, i)->orcpt))
+			return true;
+	return false;
+}
+
 static void
 add_path(struct buf *out, const char *verb, struct span address)
 {
@@ -68,7 +88,7 @@ say_mail(struct client *c)
 	}
 	if (c->offers.eightbit && a->m->body->has_8bit)
 		buf_add(out, SPAN(" BODY=8BITMIME"));
-	if (c->offers.smtputf8 && needs_smtputf8(a))
+	if (c->offers.smtputf8 && (needs_smtputf8(a) || says_utf8(c)))
 		buf_add(out, SPAN(" SMTPUTF8"));
 	if (c->offers.dsn && env->ret != DSN_RET_NONE)
 		buf_add_str(out, env->ret == DSN_RET_FULL ? " RET=FULL"
@@ -100,6 +120,34 @@ add_notify(struct buf *out, unsigned notify)
 	}
 }
 
+/* The character at the front, which is n bytes of well-formed UTF-8. */
+static unsigned
+code_point(struct span s, size_t n)
+{
+	unsigned c = (unsigned char)s.p[0] & (0xffu >> (n + 1));
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | ((unsigned char)s.p[i] & 0x3f);
+	return c;
+}
+
+/* RFC 6533 section 3: utf-8-addr-xtext, for a server that reads ASCII.  What
+ * is ASCII in it is escaped already. */
+static void
+add_orcpt(struct buf *out, struct span orcpt, bool utf8)
+{
+	buf_add(out, SPAN(" ORCPT="));
+	while (orcpt.n > 0) {
+		size_t n = utf8_length(orcpt);
+
+		if (n > 1 && !utf8)
+			buf_addf(out, "\\x{%X}", code_point(orcpt, n));
+		else
+			buf_add(out, span_sub(orcpt, 0, MAX(n, (size_t)1)));
+		orcpt = span_from(orcpt, MAX(n, (size_t)1));
+	}
+}
+
 /* RFC 5321 section 4.1.1.3; the wishes: RFC 3461 section 4 */
 void
 say_rcpt(struct client *c, const struct rcpt *r)
@@ -109,10 +157,8 @@ say_rcpt(struct client *c, const struct rcpt *r)
 	add_path(out, "RCPT TO:<", r->address.text);
 	if (c->offers.dsn) {
 		add_notify(out, r->notify);
-		if (r->orcpt.n > 0) {
-			buf_add(out, SPAN(" ORCPT="));
-			buf_add(out, r->orcpt);
-		}
+		if (r->orcpt.n > 0)
+			add_orcpt(out, r->orcpt, c->offers.smtputf8);
 	}
 	say_line(c, SPAN("\r\n"));
 }

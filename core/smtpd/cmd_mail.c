@@ -121,12 +121,17 @@ refuse_route(const struct session *s, const struct facts *f)
 }
 
 void
-route_facts(const struct session *s, struct facts *ret)
+route_facts(struct session *s, struct facts *ret)
 {
+	const struct routes *routes = s->tx.gen->routes;
+
+	if (s->tx.kept == NULL && routes != NULL && routes->n > 0)
+		s->tx.kept = mem_array(routes->n, sizeof(*s->tx.kept));
 	*ret = (struct facts){
 		.sender = s->tx.env->sender,
 		.client = s->client,
 		.listener = span_of(s->listener),
+		.kept = s->tx.kept,
 	};
 }
 
@@ -170,6 +175,10 @@ rcpt_check(struct session *s, struct span args, struct reply *reterr)
 struct reply
 rcpt_proceed(struct session *s)
 {
+	if (!envelope_afford(s->tx.env, &s->parsed.rcpt,
+			     s->server->deps.memory))
+		return reply(452, "4.3.1", "no memory for more recipients now "
+			     "(limits.memory)");
 	if (!envelope_add(s->tx.env, &s->parsed.rcpt,
 			  (size_t)session_config(s)->recipients))
 		return reply(452, "4.5.3", "too many recipients "

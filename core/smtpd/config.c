@@ -56,8 +56,9 @@ const struct schema_key limits_keys[] = {
 	LIMIT(sessions_per_client, T_INT, "50", 1, 1000 * 1000,
 	      "SMTP sessions at once from one address"),
 	LIMIT(memory, T_SIZE, "256M", 1024 * 1024, 1024 * GIB,
-	      "memory for the bodies of messages; what is over it goes to "
-	      "files, then sessions wait"),
+	      "memory for messages that are taken in and delivered; bodies "
+	      "that are over it go to files, recipients are told to come "
+	      "again (452), then sessions wait"),
 	LIMIT(free_space, T_SIZE, "256M", 0, 1024 * 1024 * GIB,
 	      "disk space that is left alone: below it mail is refused "
 	      "for now"),

@@ -158,6 +158,7 @@ item_envelope(struct session *s, size_t at, const unsigned char *place)
 		if (place[i] == at)
 			index[n++] = i;
 	part = envelope_subset(env, index, n);
+	envelope_charge(part, s->server->deps.memory);
 	envelope_freeze(part);
 	mem_free(index);
 	return part;
@@ -405,7 +406,7 @@ commit_send(struct session *s, struct body *body)
 	s->tx.commit = NULL;
 	c->session = s->ticket;
 	c->reserved = server->deps.window(server->deps.window_arg,
-					  c->accept.n);
+					  c->accept.items, c->accept.n);
 	for (size_t i = 0; i < c->accept.n; i++) {
 		c->accept.items[i]->claimed = c->reserved;
 		c->accept.items[i]->body = body_ref(body);

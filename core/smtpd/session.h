@@ -67,6 +67,7 @@ struct transaction {
 	struct commit *commit;		/* being prepared */
 	size_t asking;			/* whose filters are asked: 0 the
 					 * gateway's, i + 1 the item's */
+	unsigned char *kept;		/* of its facts: owned */
 };
 
 /* What the command in progress said, between its two halves; spans point
@@ -200,7 +201,7 @@ void hello_forget(struct session *s);
 struct facts;
 
 /* What is known of the transaction; the recipient is left to the caller. */
-void route_facts(const struct session *s, struct facts *ret);
+void route_facts(struct session *s, struct facts *ret);
 /* No route takes the recipient of f: why. */
 struct reply refuse_route(const struct session *s, const struct facts *f);
 

@@ -162,7 +162,8 @@ commit_free(struct commit **ptr)
 		return;
 	s = c->server;
 	if (c->reserved)
-		s->deps.window_give(s->deps.window_arg, c->accept.n);
+		s->deps.window_give(s->deps.window_arg, c->accept.items,
+				    c->accept.n);
 	for (size_t i = 0; i < c->accept.n; i++)
 		item_free(&c->accept.items[i]);
 	c->accept.n = 0;

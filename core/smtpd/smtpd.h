@@ -21,11 +21,11 @@ struct smtpd_deps {
 	struct spool *spool;
 	struct budget *memory;		/* limits.memory */
 	struct guard *guard;		/* shared by all intake loops */
-	/* Room for n items in dispatch's window: true reserves it, and the
-	 * items are committed as claimed.  Any thread. */
-	bool (*window)(void *arg, size_t n);
+	/* Room for these items in dispatch's window: true reserves it, and
+	 * the items are committed as claimed.  Any thread. */
+	bool (*window)(void *arg, struct item *const *items, size_t n);
 	/* Gives back what was reserved and not used. */
-	void (*window_give)(void *arg, size_t n);
+	void (*window_give)(void *arg, struct item *const *items, size_t n);
 	void *window_arg;
 };
 

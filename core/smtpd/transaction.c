@@ -42,6 +42,7 @@ transaction_end(struct session *s)
 		draft_drop(&tx->draft);
 	commit_free(&tx->commit);
 	envelope_free(&tx->env);
+	mem_free(tx->kept);
 	generation_unref(&tx->gen);
 	s->tx = (struct transaction){ .open = false };
 }

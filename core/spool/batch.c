@@ -88,21 +88,22 @@ pause_after(struct spool *s, unsigned failures)
 static void
 look_at_space(struct spool *s)
 {
-	int64_t now = clock_now_ms();
+	int64_t now = clock_now_ms(), wanted = atomic_load(&s->free_space);
 	struct statvfs v;
 	struct error err;
 
-	if (s->free_space <= 0 || s->store->folder == NULL ||
-	    (s->space_ms != 0 && now - s->space_ms < SPACE_MS))
+	if (s->store->folder == NULL ||
+	    (s->space_ms != 0 && now - s->space_ms < SPACE_MS &&
+	     wanted == s->space_wanted))
 		return;
 	s->space_ms = now;
-	s->space = statvfs(s->store->folder, &v) < 0 ||
-		   (uint64_t)v.f_bavail * v.f_frsize >=
-		   (uint64_t)s->free_space;
+	s->space_wanted = wanted;
+	s->space = wanted <= 0 || statvfs(s->store->folder, &v) < 0 ||
+		   (uint64_t)v.f_bavail * v.f_frsize >= (uint64_t)wanted;
 	if (s->space)
 		return;
 	error_set(&err, ERROR_LIMIT, "%s: less than %lld MiB are free",
-		  s->store->folder, (long long)(s->free_space >> 20));
+		  s->store->folder, (long long)(wanted >> 20));
 	error_hint(&err, "make room, or lower limits.free_space");
 	trouble_begin(s, SPOOL_FULL, &err);
 }

@@ -22,7 +22,6 @@ struct spool {
 	struct budget *budget;
 	struct store *store;
 	const struct store_ops *ops;
-	int64_t free_space;
 	pthread_t thread;
 	struct letter stop;
 
@@ -34,7 +33,8 @@ struct spool {
 	bool broken;			/* the store wants to be proved */
 	unsigned failures;		/* in a row */
 	int64_t retry_ms;		/* when the kept ones may try again */
-	int64_t space_ms;		/* when free space was looked at */
+	int64_t space_ms;		/* when free space was looked at, and */
+	int64_t space_wanted;		/* how much of it was wanted then */
 	int64_t full_until_ms;
 	bool space;
 	int64_t due_ms;			/* earliest of what became unclaimed */
@@ -50,6 +50,7 @@ struct spool {
 	unsigned reader_count;
 	enum spool_status trouble_status;	/* under lock, with trouble */
 	struct error trouble;
+	_Atomic int64_t free_space;
 	_Atomic bool accepting;
 	_Atomic bool closing;
 	_Atomic uint64_t commits, operations, accepted, settled;

@@ -80,6 +80,8 @@ struct item {
 	bool held;
 	bool uncertain;			/* another boot had it in flight */
 	bool claimed;			/* ours since it was inserted */
+	int64_t weight;			/* bytes, as dispatch counts them; 0:
+					 * it does not */
 	char *last;			/* words of the last attempt, or NULL */
 };
 

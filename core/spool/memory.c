@@ -292,11 +292,12 @@ static enum store_result
 memory_claim(struct store *st, struct spool_claim *c, struct error *err)
 {
 	struct memory *m = memory_of(st);
+	int64_t bytes = c->room;
 	struct item *item;
 	size_t room = 0;
 
 	(void)err;
-	while (c->n < c->max && (item = earliest(m)) != NULL &&
+	while (claim_goes_on(c, &bytes) && (item = earliest(m)) != NULL &&
 	       item->due_ms <= c->now_ms) {
 		if (c->n == room) {
 			room = room ? room * 2 : 16;

@@ -38,6 +38,15 @@ ids_fini(struct ids *ids)
 	*ids = (struct ids){ 0 };
 }
 
+bool
+claim_goes_on(const struct spool_claim *c, int64_t *room)
+{
+	if (c->n == 0 || c->weigh == NULL)
+		return c->n < c->max;
+	*room -= c->weigh(c->items[c->n - 1]);
+	return c->n < c->max && *room > 0;
+}
+
 /* --- the sweep after the start --------------------------------------- */
 
 struct sweep {
@@ -143,7 +152,7 @@ spool_open(const struct spool_config *c, const struct spool_hooks *hooks,
 		s->hooks = *hooks;
 	s->workers = c->workers;
 	s->budget = c->budget;
-	s->free_space = c->free_space;
+	atomic_init(&s->free_space, c->free_space);
 	s->space = true;
 	s->due_ms = INT64_MAX;
 	atomic_init(&s->accepting, true);
@@ -188,6 +197,12 @@ spool_close(struct spool **ptr)
 	ids_fini(&s->doubt_files);
 	mem_free(s->doubts);
 	mem_free(s);
+}
+
+void
+spool_set_free_space(struct spool *s, int64_t bytes)
+{
+	atomic_store(&s->free_space, bytes);
 }
 
 const char *

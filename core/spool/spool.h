@@ -64,6 +64,9 @@ struct spool *spool_open(const struct spool_config *c,
  * the workers, may end after it. */
 void spool_close(struct spool **s);
 
+/* From now on; any thread. */
+void spool_set_free_space(struct spool *s, int64_t bytes);
+
 const char *spool_folder(const struct spool *s);	/* NULL: memory */
 
 enum spool_status {
@@ -98,6 +101,10 @@ void spool_accept(struct spool *s, struct spool_accept *a);
 struct spool_claim {
 	struct spool_op op;
 	size_t max;			/* at most this many */
+	/* No more once they weigh room together (the first one is taken in
+	 * any case).  On the spool thread; NULL: only max counts. */
+	int64_t (*weigh)(const struct item *item);
+	int64_t room;
 	int64_t now_ms;			/* wall clock */
 	struct item **items;		/* handed to the caller: items and array */
 	size_t n;

@@ -357,12 +357,19 @@ sqlite_claim(struct store *st, struct spool_claim *c, struct error *err)
 	struct sqlite *q = sqlite_of(st);
 	AUTO(ids_fini) struct ids ids = { 0 };
 	enum store_result r = due_ids(q, c, &ids, err);
+	int64_t room = c->room;
+	bool more = true;
 
 	if (r != STORE_OK)
 		return r;
 	c->items = ids.n ? mem_array(ids.n, sizeof(*c->items)) : NULL;
-	for (size_t i = 0; i < ids.n && r == STORE_OK; i++)
+	for (size_t i = 0; i < ids.n && r == STORE_OK && more; i++) {
+		size_t had = c->n;
+
 		r = take(q, ids.v[i], c, err);
+		/* a damaged row weighs nothing */
+		more = c->n == had || claim_goes_on(c, &room);
+	}
 	if (r == STORE_OK)
 		r = sqlite_result(&q->c, statement_number(
 				  statement(&q->c, Q_NEXT_DUE), -1,

@@ -29,6 +29,10 @@ struct ids {
 void ids_add(struct ids *ids, uint64_t id);
 void ids_fini(struct ids *ids);
 
+/* Whether a claim takes more; room is what is left of c->room, and is
+ * lessened by the last item that it took. */
+bool claim_goes_on(const struct spool_claim *c, int64_t *room);
+
 /* Begins each store's own struct. */
 struct store {
 	const struct store_ops *ops;

@@ -146,6 +146,14 @@ class Disk(Case):
 
 
 class Start(Case):
+    def test_a_typo_in_the_spool_is_named(self):
+        gw = self.gateway(start=False, spool=os.path.join(
+            self.folder, "no-such", "spool"))
+        r = gw.command("run")
+        self.assertEqual(r.returncode, 78, r.stderr)
+        self.assertIn(f"there is no folder {self.folder}/no-such ", r.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "no-such")))
+
     def test_two_gateways_on_one_spool(self):
         first = self.gateway()
         second = self.gateway(name="second", spool=first.spool, start=False)

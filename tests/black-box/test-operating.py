@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 import signal
+import smtplib
 import socket
 import stat
 import subprocess
@@ -143,6 +144,75 @@ class Queue(Case):
         gw.wait_empty()
         self.assertEqual(len(peer.messages), 2)
 
+    def test_what_strangers_said_drives_no_terminal(self):
+        gw = self.gateway({"10-out": "route: out\nbackend: fault\n"
+                           "fault: {answer: '450 4.2.0 later'}\n"},
+                          extra="retry: {first: 1h, longest: 1h}\n")
+        with socket.create_connection(("127.0.0.1", gw.port), 30) as c:
+            f = c.makefile("rb")
+            f.readline()
+            for line in (b"EHLO \xc2\x9b31mhelo",
+                         b"MAIL FROM:<\xc2\x9b2J@src.test> SMTPUTF8",
+                         b"RCPT TO:<\xc2\x85x@dst.test>", b"DATA",
+                         b"Message-ID: <\x1b]0;x\x07y>\r\n\r\nb\r\n."):
+                c.sendall(line + b"\r\n")
+                reply = f.readline()
+                while reply[3:4] == b"-":
+                    reply = f.readline()
+                self.assertIn(reply[:1], b"23")
+        row = wait_until(lambda: [q for q in gw.queue() if q["last"]],
+                         what="the attempt")[0]
+        self.assertEqual(row["helo"], "\x9b31mhelo")
+        esc = "\x1b[31m\x9b2J"
+        for args in (["queue", "list"], ["queue", "show", row["id"]],
+                     ["queue", "show", row["id"], "--json"],
+                     ["queue", "list", "--json"], ["status"],
+                     ["queue", "show", esc], ["queue", esc], [esc],
+                     ["queue", "retry", "--route", esc], ["explain", esc, "a@b"],
+                     ["explain", "a@b.test", esc], ["check", esc],
+                     ["explain", f'"{esc[1:]}"@src.test', "c@d.test"],
+                     ["module", "show", esc], ["send", "--to", esc],
+                     ["queue", f"--{esc}"]):
+            r = gw.command(*args, input="")
+            for said in (r.stdout, r.stderr):
+                self.assertNotRegex(said, "[\x00-\x09\x0b-\x1f\x7f-\x9f]",
+                                    args)
+            self.assertTrue(r.stdout or r.stderr, args)
+        self.assertIn("\\xc2\\x9b31mhelo", gw.command(
+            "queue", "show", row["id"]).stdout)
+        self.assertNotIn("\x9b", gw.log())
+
+    def test_errors_of_the_api_have_words(self):
+        gw = self.gateway()
+        with socket.socket(socket.AF_UNIX) as c:
+            c.connect(os.path.join(gw.spool, "control"))
+            c.sendall(b"GET /v1/queue/%ff%fe HTTP/1.1\r\nHost: x\r\n"
+                      b"Connection: close\r\n\r\n")
+            answer = b""
+            while part := c.recv(65536):
+                answer += part
+        told = json.loads(answer.split(b"\r\n\r\n", 1)[1])
+        self.assertIn("is no id", told["error"])
+
+    def test_a_route_that_is_not_there(self):
+        gw = self.waiting(1)
+        for verb in ("retry", "hold", "list"):
+            r = gw.command("queue", verb, "--route", "ouz")
+            self.assertEqual(r.returncode, 65, verb)
+            self.assertIn("no route `ouz'", r.stderr)
+            self.assertIn("did you mean `out'", r.stderr)
+        r = gw.command("queue", "hold", "--route", "out")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        # one that is gone, but has messages
+        gw.route("10-out", self.connector(free_port(), name="other"))
+        gw.command("reload", check=True)
+        self.assertEqual(len(gw.json("queue", "list", "--route", "out")), 1)
+        gw.command("queue", "remove", "--route", "out", check=True)
+        self.assertEqual(gw.command("queue", "remove", "--route",
+                                    "out").returncode, 65)
+        self.assertEqual(gw.command("queue", "remove", "--route",
+                                    "other").returncode, 0)
+
     def test_usage(self):
         gw = self.gateway(start=False)
         self.assertEqual(gw.command("queue", "remove").returncode, 64)
@@ -190,6 +260,67 @@ class Reload(Case):
         gw.wait_captured(1)
         with self.assertRaises(OSError):
             socket.create_connection(("127.0.0.1", old), 5)
+
+    def test_status_tells_what_is_in_force(self):
+        gw = self.gateway()
+        self.assertEqual(gw.json("status")["running"]["hostname"],
+                         "gw.example.test")
+        gw.write("postern.yaml", open(gw.config).read().replace(
+            "gw.example.test", "other.example.test"))
+        for _ in range(3):      # the first configuration is freed by now
+            gw.command("reload", check=True)
+            running = gw.json("status")["running"]
+            self.assertEqual(running["hostname"], "other.example.test")
+        self.assertIn("on other.example.test", gw.command("status").stdout)
+
+    def test_limits_of_space_and_memory_are_taken(self):
+        gw = self.gateway(extra="limits: {free_space: 900000G}\n")
+        before = open(gw.config).read()
+
+        def refused():
+            with gw.smtp() as s:
+                s.ehlo()
+                s.mail("a@src.test")
+                answers = [s.docmd("RCPT", f"TO:<{'u' * 100}{i}@dst.test>"
+                                   f" ORCPT=rfc822;{'o' * 480}")
+                           for i in range(1000)]
+                answers.append(s.data("x"))
+            return {c for c, text in answers if b"4.3.1" in text}
+
+        def reload(limits):
+            gw.write("postern.yaml", before.replace(
+                "{free_space: 900000G}", limits))
+            gw.command("reload", check=True)
+
+        with self.assertRaises(smtplib.SMTPDataError) as e:
+            gw.send()
+        self.assertEqual(e.exception.smtp_code, 452)
+        reload("{free_space: 0}")
+        gw.send()
+        gw.wait_captured(1)
+        self.assertEqual(refused(), set())
+        reload("{free_space: 0, memory: 1M}")
+        self.assertEqual(refused(), {452})
+        reload("{free_space: 900000G}")
+        wait_until(lambda: self.full(gw), what="the refusal")
+
+    def full(self, gw):
+        try:
+            gw.send()
+            return False
+        except smtplib.SMTPDataError as e:
+            return e.smtp_code == 452
+
+    def test_a_reload_that_comes_too_late_says_why(self):
+        gw = self.gateway()
+        gw.process.send_signal(signal.SIGSTOP)
+        gw.process.send_signal(signal.SIGHUP)
+        gw.process.send_signal(signal.SIGTERM)
+        gw.process.send_signal(signal.SIGCONT)
+        self.assertEqual(gw.process.wait(60 * harness.SLOW), 0)
+        gw.process = None
+        told = re.findall(r"stays in force: (.*)", gw.log())
+        self.assertIn(told, ([], ["the gateway is stopping\\n"]))
 
     def test_what_needs_a_restart_says_so(self):
         gw = self.gateway()

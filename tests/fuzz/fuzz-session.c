@@ -115,16 +115,18 @@ static struct {
 } world;
 
 static bool
-window(void *arg, size_t n)
+window(void *arg, struct item *const *items, size_t n)
 {
 	(void)arg;
+	(void)items;
 	return n < 3;
 }
 
 static void
-window_give(void *arg, size_t n)
+window_give(void *arg, struct item *const *items, size_t n)
 {
 	(void)arg;
+	(void)items;
 	(void)n;
 }
 

@@ -158,7 +158,7 @@ spool_settle(struct spool *s, struct spool_settle *t)
 			continue;
 		/* as if it were unclaimed */
 		if (t->also->items[i]->claimed)
-			dispatch_window_give(world->d, 1);
+			dispatch_window_give(world->d, &t->also->items[i], 1);
 		item_free(&t->also->items[i]);
 	}
 	post_home(&t->op, world->settles_gone ? SPOOL_GONE : SPOOL_OK);
@@ -177,6 +177,7 @@ spool_settle_clear(struct spool_settle *t)
 void
 spool_claim(struct spool *s, struct spool_claim *c)
 {
+	int64_t bytes = 0;
 	size_t kept = 0;
 
 	(void)s;
@@ -184,11 +185,14 @@ spool_claim(struct spool *s, struct spool_claim *c)
 	c->items = mem_array(c->max, sizeof(*c->items));
 	for (size_t i = 0; i < world->due_count; i++) {
 		struct item *item = world->due[i];
+		bool room = c->weigh == NULL || c->n == 0 || bytes < c->room;
 
-		if (item->due_ms <= c->now_ms && c->n < c->max)
-			c->items[c->n++] = item;
-		else
+		if (item->due_ms > c->now_ms || c->n == c->max || !room) {
 			world->due[kept++] = item;
+			continue;
+		}
+		c->items[c->n++] = item;
+		bytes += c->weigh != NULL ? c->weigh(item) : 0;
 	}
 	world->due_count = kept;
 	c->next_due_ms = kept > 0 ? world->due[0]->due_ms : -1;

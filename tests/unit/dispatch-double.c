@@ -349,7 +349,7 @@ world_item(struct world *w, const char *route, const char *to)
 void
 world_commit(struct world *w, struct item *item)
 {
-	assert_true(dispatch_window(w->d, 1));
+	assert_true(dispatch_window(w->d, &item, 1));
 	dispatch_committed(w->d, item);
 	world_turn(w);
 }

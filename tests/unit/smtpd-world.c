@@ -175,10 +175,11 @@ routes_explain(const struct routes *routes, const struct facts *f,
 /* --- dispatch ------------------------------ */
 
 static bool
-take_window(void *arg, size_t n)
+take_window(void *arg, struct item *const *items, size_t n)
 {
 	struct world *w = arg;
 
+	(void)items;
 	if (w->reserved + n > w->window)
 		return false;
 	w->reserved += n;
@@ -186,10 +187,11 @@ take_window(void *arg, size_t n)
 }
 
 static void
-give_window(void *arg, size_t n)
+give_window(void *arg, struct item *const *items, size_t n)
 {
 	struct world *w = arg;
 
+	(void)items;
 	w->reserved -= n;
 }
 

@@ -347,7 +347,8 @@ enum spool_status
 world_claim(struct world *w, size_t max, int64_t now_ms,
 	    struct spool_claim *c)
 {
-	*c = (struct spool_claim){ .max = max, .now_ms = now_ms };
+	*c = (struct spool_claim){ .max = max, .now_ms = now_ms,
+				   .weigh = w->weigh, .room = w->room };
 	op_begin(w, &c->op);
 	spool_claim(w->spool, c);
 	return op_wait(w, &c->op);

@@ -25,6 +25,8 @@ struct world {
 	struct item *got[WORLD_ITEMS];	/* by hooks.committed */
 	size_t got_count;
 	_Atomic int64_t due_ms;		/* by hooks.work; -1: not called */
+	int64_t (*weigh)(const struct item *item);	/* for claims */
+	int64_t room;
 };
 
 /* scheme: "memory:", or "sqlite:" for a new folder; query: "" or "?vfs=..." */

@@ -100,7 +100,7 @@ make_envelope(const struct play *p, struct stage *s)
 	struct envelope *env;
 	size_t n = p->rcpts ? p->rcpts : 1;
 
-	m.smtputf8 = (p->flags & (UTF8_SENDER | UTF8_RCPT)) != 0;
+	m.smtputf8 = (p->flags & (UTF8_SENDER | UTF8_RCPT | UTF8_ORCPT)) != 0;
 	if (p->flags & UTF8_SENDER)
 		m.sender.text = SPAN("\xc3\xa4@src.test");
 	if (p->flags & DSN_WISHES) {
@@ -120,6 +120,9 @@ make_envelope(const struct play *p, struct stage *s)
 			r.notify = DSN_NOTIFY_SUCCESS | DSN_NOTIFY_DELAY;
 			r.orcpt = SPAN("rfc822;x@y.test");
 		}
+		if (p->flags & UTF8_ORCPT)
+			r.orcpt = SPAN("utf-8;\xc3\xa4\xe2\x82\xac\xf0\x9f"
+				       "\x93\xa0\\x{2B}@y.test");
 		assert_true(envelope_add(env, &r, 100));
 		s->rcpts[i] = i;
 	}

@@ -19,7 +19,7 @@ enum {
 	EIGHTBIT = 1, UTF8_SENDER = 2, UTF8_RCPT = 4, DSN_WISHES = 8,
 	LARGE = 16, SLOW_SOURCE = 32, BROKEN_SOURCE = 64, SHORT_SOURCE = 128,
 	AT_ONCE = 256,		/* the messages side by side */
-	EMPTY = 512, DEAD_SOURCE = 1024,
+	EMPTY = 512, DEAD_SOURCE = 1024, UTF8_ORCPT = 2048,
 };
 
 struct play {

@@ -7,12 +7,15 @@
 #include "base/encode.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/macros.h"
 #include "base/mem.h"
 #include "base/ticket.h"
 #include "base/worker.h"
 
+#include <jansson.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -98,15 +101,93 @@ json_is_always_valid(void **state)
 		{ { "\xed\xa0\x80", 3 },
 		  "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
 		{ { "\0", 1 }, "\"\\u0000\"" },
+		{ { "\xc2\x9b\xc2\xa0", 4 }, "\"\\u009b\xc2\xa0\"" },
+		{ { "0123456789abcdefghij", 20 }, "\"0123456789ab...\"" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		AUTO(buf_fini) struct buf b = BUF_MAX(100);
 
-		CHECK_ROW(i, encode_json(&b, rows[i].in));
+		CHECK_ROW(i, encode_json(&b, rows[i].in, 12));
 		CHECK_ROW(i, strcmp(buf_str(&b), rows[i].want) == 0);
 	}
+}
+
+static void
+json_without_room_is_not_begun(void **state)
+{
+	AUTO(buf_fini) struct buf b = BUF_MAX(8);
+
+	(void)state;
+	assert_true(buf_add_str(&b, "ab"));
+	for (size_t n = 5; n < 12; n++)
+		assert_false(encode_json(&b, span_sub(SPAN("123456789abcd"), 0,
+						      n), 100));
+	assert_string_equal(buf_str(&b), "ab");
+	assert_true(encode_json(&b, SPAN("1234"), 100));
+}
+
+/* What log_event writes, read back from where standard error was. */
+static size_t
+logged(const struct log *log, const struct log_field *fields, size_t n,
+       const char *words, char *ret, size_t size)
+{
+	FILE *f = tmpfile();
+	int old = dup(STDERR_FILENO);
+	ssize_t got;
+
+	assert_non_null(f);
+	fflush(stderr);
+	assert_true(dup2(fileno(f), STDERR_FILENO) >= 0);
+	log_event(log, LOG_LEVEL_ERROR, fields, n, "%s", words);
+	assert_true(dup2(old, STDERR_FILENO) >= 0);
+	close(old);
+	got = pread(fileno(f), ret, size, 0);
+	fclose(f);
+	assert_true(got > 0);
+	return (size_t)got;
+}
+
+/* Each byte that grows when it is encoded, in every place of a line. */
+static void
+every_json_line_parses(void **state)
+{
+	static const char bytes[] = "a\"\\\x01\x1b\x7f\xff\xc2";
+	static char text[LIMIT_LOG_LINE * 2], line[LIMIT_LOG_LINE * 3];
+	static const size_t sizes[] = { 0, 1, 300, 340, 341, 2047, 2048, 2049,
+					4096, 8191, 8192, 16000 };
+
+	(void)state;
+	log_configure(LOG_FORMAT_JSON, LOG_LEVEL_INFO);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes) * (sizeof(bytes) - 1); i++) {
+		size_t size = sizes[i / (sizeof(bytes) - 1)];
+		struct span s = { text, size };
+		struct log log = { .room = "test", .fields = {
+			LOG_TEXT("one", s), LOG_TEXT("two", s) } };
+		struct log_field fields[] = {
+			LOG_TEXT("three", s), LOG_TEXT("four", s),
+			LOG_NUM("five", 5), LOG_TEXT("six", s),
+			LOG_STR("seven", "7"),
+		};
+		json_error_t why;
+		json_t *parsed;
+		size_t n;
+
+		memset(text, bytes[i % (sizeof(bytes) - 1)], size);
+		text[size] = '\0';
+		n = logged(&log, fields, ARRAY_SIZE(fields), text, line,
+			   sizeof(line));
+		CHECK_ROW(i, n <= LIMIT_LOG_LINE && line[n - 1] == '\n');
+		CHECK_ROW(i, memchr(line, '\n', n - 1) == NULL);
+		parsed = json_loadb(line, n, 0, &why);
+		if (parsed == NULL)
+			fail_msg("row %zu: %s", i, why.text);
+		CHECK_ROW(i, json_integer_value(json_object_get(parsed, "five"))
+			  == 5);
+		json_decref(parsed);
+	}
+	log_configure(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
 }
 
 static void
@@ -304,7 +385,14 @@ files_are_replaced_whole(void **state)
 	assert_non_null(mkdtemp(folder));
 	char *deep = mem_printf("%s/a/b", folder);
 	char *path = mem_printf("%s/f", deep);
+	assert_false(file_make_folder(deep, 0700, &err));
+	assert_int_equal(err.kind, ERROR_CONFIG);
+	char *above = mem_printf("%s/a", folder);
+	assert_non_null(strstr(err.text, above));
+	assert_true(file_make_folder(above, 0700, &err));
 	assert_true(file_make_folder(deep, 0700, &err));
+	assert_true(file_make_folder(deep, 0700, &err));
+	mem_free(above);
 	assert_true(file_replace(path, SPAN("one"), 0600, &err));
 	assert_true(file_replace(path, SPAN("two"), 0600, &err));
 	assert_true(file_read(&b, path, &err));
@@ -355,6 +443,8 @@ main(void)
 		cmocka_unit_test(spans_split_and_parse),
 		cmocka_unit_test(ids_are_ten_letters_and_sort),
 		cmocka_unit_test(json_is_always_valid),
+		cmocka_unit_test(json_without_room_is_not_begun),
+		cmocka_unit_test(every_json_line_parses),
 		cmocka_unit_test(printable_text_cannot_drive_a_terminal),
 		cmocka_unit_test(tickets_outlive_their_objects),
 		cmocka_unit_test(work_goes_out_and_comes_home),

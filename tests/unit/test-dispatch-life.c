@@ -8,6 +8,24 @@
 
 /* --- reloading ------------------------------------------------------- */
 
+/* Would the window take an item for these from intake? */
+static bool
+room_for(struct world *w, size_t rcpts)
+{
+	char to[20 * 200] = "";
+	struct item *item;
+	bool ret;
+
+	for (size_t i = 0; i < rcpts; i++)
+		sprintf(to + strlen(to), "%sr%zu@x.test", i ? " " : "", i);
+	item = world_item(w, "out", to);
+	ret = dispatch_window(w->d, &item, 1);
+	if (ret)
+		dispatch_window_give(w->d, &item, 1);
+	item_free(&item);
+	return ret;
+}
+
 static void
 a_reload_keeps_what_is_the_same(void **state)
 {
@@ -157,7 +175,7 @@ a_stop_waits_for_what_is_under_way(void **state)
 	assert_int_equal(world_last(w)->attempts, 0);
 	assert_true(world_last(w)->due_ms <= clock_wall_ms());
 	assert_false(stopped);
-	assert_false(dispatch_window(w->d, 1));
+	assert_false(room_for(w, 1));
 	/* what had been committed meanwhile is given back too */
 	atomic_fetch_add(&w->d->window.taken, 1);
 	dispatch_committed(w->d, world_item(w, "out", "d@x.test"));
@@ -259,7 +277,7 @@ a_backlog_is_pulled_in_pieces(void **state)
 	world_turn(w);
 	assert_true(w->d->window.count <= LIMIT_WINDOW);
 	assert_true(w->d->window.count > LIMIT_WINDOW - 64);
-	assert_false(dispatch_window(w->d, 1));	/* and intake is told */
+	assert_false(room_for(w, 1));	/* and intake is told */
 	w->held = false;
 	for (int k = 0; k < 100 && w->settle_count < 3000; k++) {
 		for (size_t i = 0; i < w->job_count; i++)
@@ -276,14 +294,83 @@ intake_leaves_room(void **state)
 	struct world *w = world_new(ONE_ROUTE);
 
 	(void)state;
-	assert_true(dispatch_window(w->d, LIMIT_WINDOW_INTAKE));
-	assert_false(dispatch_window(w->d, 1));
+	struct item *item = world_item(w, "out", "c@x.test");
+	struct item *same[LIMIT_WINDOW_INTAKE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
+		same[i] = item;
+	assert_true(dispatch_window(w->d, same, ARRAY_SIZE(same)));
+	assert_false(room_for(w, 1));
 	w->due[w->due_count++] = world_item(w, "out", "b@x.test");
 	dispatch_work(w->d, 0);
 	world_turn(w);
 	assert_int_equal(w->job_count, 1);
-	dispatch_window_give(w->d, LIMIT_WINDOW_INTAKE);
+	dispatch_window_give(w->d, same, ARRAY_SIZE(same));
+	item_free(&item);
 	assert_int_equal(w->d->window.taken, 0);
+}
+
+/* What many recipients make heavy waits in the spool, and is pulled when
+ * there is room for it, or nothing else. */
+static void
+the_window_is_bounded_by_weight_too(void **state)
+{
+	struct world *w = world_new(ONE_ROUTE);
+	struct budget memory = { .limit = 1024 * 1024 };
+	char to[20 * 200] = "";
+
+	(void)state;
+	w->d->memory = &memory;
+	assert_true(room_for(w, 1));
+	assert_true(room_for(w, 10));
+	assert_false(room_for(w, 200));
+	assert_int_equal(memory.used, 0);
+	for (size_t i = 0; i < 200; i++)
+		sprintf(to + strlen(to), "%sr%zu@x.test", i ? " " : "", i);
+	w->held = true;
+	for (int i = 0; i < 3; i++)
+		w->due[w->due_count++] = world_item(w, "out", to);
+	for (int i = 0; i < 20; i++)
+		w->due[w->due_count++] = world_item(w, "out", "b@x.test");
+	dispatch_work(w->d, 0);
+	world_turn(w);
+	assert_int_equal(w->d->window.count, 1);
+	assert_true(memory.used > memory.limit / 4);
+	assert_false(room_for(w, 1));
+	w->held = false;
+	for (int k = 0; k < 100 && w->due_count + w->d->window.count > 0; k++) {
+		for (size_t i = 0; i < w->job_count; i++)
+			world_finish(w, i);
+		world_turn(w);
+	}
+	assert_int_equal(w->due_count, 0);
+	assert_int_equal(w->d->window.count, 0);
+	assert_int_equal(w->d->window.bytes, 0);
+	assert_int_equal(memory.used, 0);
+}
+
+/* Those at rest too: a sender names as many hosts as he likes. */
+static void
+destinations_at_rest_are_bounded(void **state)
+{
+	struct world *w = world_new(ONE_ROUTE);
+	char to[40];
+
+	(void)state;
+	w->answer = all_down;
+	for (int i = 0; i < 200; i++) {
+		snprintf(to, sizeof(to), "b@x%d.test", i);
+		world_commit(w, world_item(w, "out", to));
+	}
+	assert_int_equal(w->d->destination_count, 200);
+	w->d->destination_count += LIMIT_DESTINATIONS;
+	for (int i = 0; i < 200; i++) {
+		snprintf(to, sizeof(to), "b@y%d.test", i);
+		world_commit(w, world_item(w, "out", to));
+	}
+	world_turn(w);
+	w->d->destination_count -= LIMIT_DESTINATIONS;
+	assert_true(w->d->destination_count <= 200);
 }
 
 /* A slow destination does not fill the whole window. */
@@ -415,6 +502,8 @@ main(void)
 		PLAY(due_items_are_pulled),
 		PLAY(a_backlog_is_pulled_in_pieces),
 		PLAY(intake_leaves_room),
+		PLAY(the_window_is_bounded_by_weight_too),
+		PLAY(destinations_at_rest_are_bounded),
 		PLAY(a_long_line_is_put_off),
 		PLAY(acts),
 		PLAY(retry_ends_a_rest),

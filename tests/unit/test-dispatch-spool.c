@@ -152,7 +152,7 @@ submit(const char *to, bool claimed)
 
 	item->body->id = message_id_next();
 	id = item->id = item->body->id * ITEM_ORDINALS;
-	item->claimed = claimed && dispatch_window(rig.w->d, 1);
+	item->claimed = claimed && dispatch_window(rig.w->d, &item, 1);
 	a->items[a->n++] = item;
 	a->op.home = loop_mailbox(rig.w->loop);
 	a->op.done = on_accepted;

@@ -1,6 +1,7 @@
 /* test-mail-address.c - addresses, paths and domains, good and bad */
 #include "mail/address.h"
 
+#include "base/limits.h"
 #include "base/macros.h"
 #include "unit.h"
 
@@ -214,6 +215,36 @@ test_equal(void **state)
 	assert_false(address_needs_utf8(SPAN("\0\x7f@b")));
 }
 
+static void
+test_plain(void **state)
+{
+	static const struct { struct span in; const char *plain; } rows[] = {
+		{ SPAN("a@b.c"), "a@b.c" },
+		{ SPAN("\"a\"@b.c"), "a@b.c" },
+		{ SPAN("\"\\a\\b\"@B.c"), "ab@B.c" },
+		{ SPAN("\"a.b\"@b.c"), "a.b@b.c" },
+		{ SPAN("\".a\"@b.c"), "\".a\"@b.c" },
+		{ SPAN("\"\"@b.c"), "\"\"@b.c" },
+		{ SPAN("\"a\\ b\"@b.c"), "\"a b\"@b.c" },
+		{ SPAN("\"\\a\\\"\\\\\"@[192.0.2.1]"), "\"a\\\"\\\\\"@[192.0.2.1]" },
+		{ SPAN("\"a@b\"@b.c"), "\"a@b\"@b.c" },
+		{ SPAN("\"\xc3\xbc\"@b.c"), "\xc3\xbc@b.c" },
+		{ SPAN("\"" A50 "\""), A50 },
+		{ SPAN(""), "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char room[LIMIT_PATH];
+		struct address a = address_plain(parsed(rows[i].in), room);
+		struct address again = parsed(a.text);
+
+		CHECK_ROW(i, span_eq(a.text, span_of(rows[i].plain)));
+		CHECK_ROW(i, span_eq(a.local, again.local));
+		CHECK_ROW(i, span_eq(a.domain, again.domain));
+	}
+}
+
 int
 main(void)
 {
@@ -222,6 +253,7 @@ main(void)
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_domain),
 		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

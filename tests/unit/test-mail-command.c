@@ -106,6 +106,8 @@ static const struct {
 	{ SPAN("FROM:<a@b> BODY=9BIT"), 501, "5.5.4", NULL, { .size = 0 } },
 	{ SPAN("FROM:<a@b> BODY=BINARYMIME"), 555, "5.5.4", NULL, { .size = 0 } },
 	{ SPAN("FROM:<a@b> SMTPUTF8=1"), 501, "5.5.4", NULL, { .size = 0 } },
+	{ SPAN("FROM:<a@b> SMTPUTF8="), 501, "5.5.4", NULL, { .size = 0 } },
+	{ SPAN("FROM:<a@b> SIZE="), 501, "5.5.4", NULL, { .size = 0 } },
 	{ SPAN("FROM:<a@b> RET=ALL"), 501, "5.5.4", NULL, { .size = 0 } },
 	{ SPAN("FROM:<a@b> ENVID=a+2"), 501, "5.5.4", NULL, { .size = 0 } },
 	{ SPAN("FROM:<a@b> ENVID=a=b"), 501, "5.5.4", NULL, { .size = 0 } },

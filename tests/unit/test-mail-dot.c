@@ -42,9 +42,12 @@ static const struct {
 	{ R, SPAN("a\r\r\nb\r\r\n.\r\n"), SPAN("a\r\nb\r\n"), true, true, 0 },
 	{ R, SPAN("a\r\r\r\n.\r\n"), SPAN("a\r\n\r\n"), true, true, 0 },
 	{ R, SPAN("a\n..b\n.c\n...\r\n.\r\n"), SPAN("a\r\n.b\r\n.c\r\n..\r\n"), true, true, 0 },
+	{ R, SPAN("a\r..b\r.c\r...\r\n.\r\n"), SPAN("a\r\n.b\r\n.c\r\n..\r\n"), true, true, 0 },
+	{ R, SPAN("a\n..\nb\r\n.\r\n"), SPAN("a\r\n.\r\nb\r\n"), true, true, 0 },
 	{ R, SPAN(".\n.\r\n\r\n.\r\n"), SPAN(".\r\n.\r\n\r\n"), true, true, 0 },
 
 	/* and left as they came */
+	{ X, SPAN("a\n..b\r..c\r\n.\r\n"), SPAN("a\n..b\r..c\r\n"), true, true, 0 },
 	{ X, SPAN("a\nb\r\n.\r\n"), SPAN("a\nb\r\n"), true, true, 0 },
 	{ X, SPAN("a\rb\r\n.\r\n"), SPAN("a\rb\r\n"), true, true, 0 },
 	{ X, SPAN("a\n.\nb\r\n"), SPAN("a\n.\nb\r\n"), false, true, 0 },

@@ -2,6 +2,7 @@
 #include "mail/body.h"
 #include "mail/envelope.h"
 
+#include "base/arena.h"
 #include "base/macros.h"
 #include "unit.h"
 
@@ -93,6 +94,70 @@ test_recipients(void **state)
 	assert_true(span_eq(subset->rcpts[1].address.text, SPAN("r0@x.test")));
 }
 
+/* In any order, each is there once. */
+static void
+test_many_recipients(void **state)
+{
+	enum { N = 5000 };
+	AUTO(envelope_free) struct envelope *env = envelope_of("FROM:<>");
+	char rcpt[60];
+
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < N; i++) {
+			unsigned k = (i * 2741 + round * 77) % N;
+
+			snprintf(rcpt, sizeof(rcpt), "TO:<%c%u@%s%u.test>",
+				 k % 2 ? 'r' : 'R', k / 4,
+				 round ? "X" : "x", k % 4);
+			CHECK_ROW(i, add(env, rcpt, N));
+		}
+		assert_int_equal(env->rcpt_count, N);
+	}
+	assert_false(add(env, "TO:<another@x.test>", N));
+	for (size_t i = 0; i + 1 < N; i++)
+		CHECK_ROW(i, !address_eq(env->rcpts[env->sorted[i]].address,
+			env->rcpts[env->sorted[i + 1]].address));
+}
+
+static void
+test_budget(void **state)
+{
+	struct envelope *env = envelope_of("FROM:<>"), *other;
+	static const size_t first[] = { 0 };
+	struct budget b = { .limit = 64 * 1024 };
+	struct rcpt_command r;
+	struct command_error err;
+	char text[400];
+	size_t n = 0;
+
+	(void)state;
+	for (bool room = true; room; n++) {
+		assert_true(n < 1000);
+		snprintf(text, sizeof(text), "TO:<r%zu@x.test> ORCPT=rfc822;"
+			 "%0300d", n, 7);
+		assert_true(command_rcpt(span_of(text), false, &r, &err));
+		room = envelope_afford(env, &r, &b);
+		if (room)
+			assert_true(envelope_add(env, &r, 1000));
+		/* what is charged is never less than what there is */
+		assert_true(b.used + ENVELOPE_FREE >=
+			    (int64_t)arena_size(env->arena));
+		assert_true(b.used <= b.limit);
+		assert_true(n < 20 || b.used > 0);
+	}
+	assert_true(n > 50);
+	other = envelope_subset(env, first, 1);
+	envelope_free(&env);
+	assert_int_equal(b.used, 0);
+	envelope_charge(other, &b);
+	assert_int_equal(b.used, arena_size(other->arena));
+	envelope_uncharge(other);
+	assert_int_equal(b.used, 0);
+	envelope_free(&other);
+	assert_int_equal(b.used, 0);
+}
+
 struct seen {
 	char bytes[32];
 	size_t n, calls;
@@ -145,6 +210,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_recipients),
+		cmocka_unit_test(test_many_recipients),
+		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_body),
 	};
 

@@ -276,6 +276,29 @@ maildir_fails_with_a_reason(void **state)
 	world_fini(&w);
 }
 
+/* The reason names what is at fault, and not where it would have ended. */
+static void
+maildir_names_the_folder_that_fails(void **state)
+{
+	char top[] = "/tmp/postern-maildir-XXXXXX", text[200];
+	struct world w;
+
+	(void)state;
+	assert_non_null(mkdtemp(top));
+	snprintf(text, sizeof(text), "touch %s/tmp", top);
+	assert_int_equal(system(text), 0);
+	snprintf(text, sizeof(text), "path: %s", top);
+	world_init(&w, "maildir", text, 0);
+	world_deliver(&w);
+	assert_int_equal(w.outcomes[0].code, 0);
+	snprintf(text, sizeof(text), "%s/tmp/", top);
+	CHECK_HAS(w.outcomes[0].text, text);
+	CHECK_HAS(w.outcomes[0].text, "Not a directory");
+	world_fini(&w);
+	snprintf(text, sizeof(text), "rm -r %s", top);
+	assert_int_equal(system(text), 0);
+}
+
 int
 main(void)
 {
@@ -287,6 +310,7 @@ main(void)
 		cmocka_unit_test(the_deadline_waits_for_a_read),
 		cmocka_unit_test(maildir_holds_the_message),
 		cmocka_unit_test(maildir_fails_with_a_reason),
+		cmocka_unit_test(maildir_names_the_folder_that_fails),
 	};
 
 	setenv("POSTERN_MODULE_PATH", MODULE_PATH, 1);

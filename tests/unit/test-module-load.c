@@ -305,9 +305,14 @@ says_what_is_wrong(void **state)
 		  "address" },
 		{ "connector", "{host: h, source: eth0}\n", "`source' must be an "
 		  "address" },
-		{ "fault", "answer: busy\n", "`answer' must begin with a reply "
-		  "code" },
-		{ "fault", "then: 99 x\n", "`then' must begin" },
+		{ "fault", "answer: busy\n", "`answer' must be a final reply" },
+		{ "fault", "answer: 550 55555 text\n", "`answer' must be" },
+		{ "fault", "answer: 354 x\n", "`answer' must be" },
+		{ "fault", "answer: 550 9.9.9 x\n", "`answer' must be" },
+		{ "fault", "answer: 550 4.1.1 x\n", "`answer' must be" },
+		{ "fault", "answer: 550 5.1 x\n", "`answer' must be" },
+		{ "fault", "answer: 550 5.1.1111 x\n", "`answer' must be" },
+		{ "fault", "then: 99 x\n", "`then' must be" },
 		{ "fault", "phase: lunch\n", "`phase' must be none, " },
 		{ "tag", "{header: 'X Tag', value: v}\n", "the name of a field" },
 		{ "tag", "{value: \"a\\nb\"}\n", "on one line" },

@@ -1,6 +1,7 @@
 /* test-route.c - patterns, three-valued matching, binding route files */
 #include "unit.h"
 
+#include "base/limits.h"
 #include "base/macros.h"
 #include "route/dkim.h"
 #include "route/route.h"
@@ -98,6 +99,25 @@ static const struct {
 	{ "{header: {subject: /^fax/}}", "a@b.c", "d@e.f", "10.0.0.1", "Subject: A Fax\r\n\r\n", 1, MATCH_MAYBE, MATCH_NO },
 	{ "{header: {subject: /^fax/}}", "a@b.c", "d@e.f", "10.0.0.1", "To: x\r\n\r\n", 1, MATCH_MAYBE, MATCH_NO },
 	{ "{header: {x-a: one, x-b: [two, three]}}", "a@b.c", "d@e.f", "10.0.0.1", "X-B: three\r\nX-A: ONE\r\n\r\n", 1, MATCH_MAYBE, MATCH_YES },
+	/* no way of quoting evades a rule (RFC 5321 section 4.1.2) */
+	{ "{recipient: [\"@e.f\", \"!d@e.f\"]}", "a@b.c", "\"d\"@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{recipient: [\"@e.f\", \"!do@e.f\"]}", "a@b.c", "\"d\\o\"@E.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{recipient: [\"@e.f\", \"!/^do@/\"]}", "a@b.c", "\"\\do\"@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{recipient: [\"@e.f\", '!\"\\d\\o\"@e.f']}", "a@b.c", "do@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{recipient: [\"@e.f\", '!\"d o\"@e.f']}", "a@b.c", "\"d\\ o\"@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{recipient: [\"@e.f\", \"!d@e.f\"]}", "a@b.c", "\"d \"@e.f", "10.0.0.1", "", 1, MATCH_YES, MATCH_YES },
+	{ "{sender: \"!d@e.f\"}", "\"d\"@e.f", "d@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	/* what comes to no end excludes, and lets nothing in */
+	{ "{recipient: \"!/^(a+)+$/\"}", "a@b.c", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{recipient: [\"@e.f\", \"!/^(\\\\w+\\\\.?)+secret@/\"]}", "a@b.c", "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.asecret@e.f", "10.0.0.1", "", 1, MATCH_NO, MATCH_NO },
+	{ "{recipient: [\"@e.f\", \"/^(a+)+$/\"]}", "a@b.c", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@e.f", "10.0.0.1", "", 1, MATCH_YES, MATCH_YES },
+	/* an exclusion holds when any of the fields meets it */
+	{ "{header: {subject: \"!/secret/\"}}", "a@b.c", "d@e.f", "10.0.0.1", "Subject: secret\r\nSubject: x\r\n\r\n", 1, MATCH_MAYBE, MATCH_NO },
+	{ "{header: {subject: \"!/secret/\"}}", "a@b.c", "d@e.f", "10.0.0.1", "Subject: x\r\nsubject: the\r\n secret\r\n\r\n", 1, MATCH_MAYBE, MATCH_NO },
+	{ "{header: {subject: \"!/secret/\"}}", "a@b.c", "d@e.f", "10.0.0.1", "Subject: x\r\nSubject: y\r\n\r\n", 1, MATCH_MAYBE, MATCH_YES },
+	{ "{header: {subject: \"!/secret/\"}}", "a@b.c", "d@e.f", "10.0.0.1", "To: secret\r\n\r\n", 1, MATCH_MAYBE, MATCH_YES },
+	{ "{header: {subject: [/fax/, \"!/secret/\"]}}", "a@b.c", "d@e.f", "10.0.0.1", "Subject: fax\r\nSubject: secret\r\n\r\n", 1, MATCH_MAYBE, MATCH_NO },
+	{ "{header: {subject: [/fax/, \"!/secret/\"]}}", "a@b.c", "d@e.f", "10.0.0.1", "Subject: x\r\nSubject: fax\r\n\r\n", 1, MATCH_MAYBE, MATCH_YES },
 	{ "{sender: x@y.z, size: \">1\"}", "a@b.c", "d@e.f", "10.0.0.1", "", 5, MATCH_NO, MATCH_NO },
 };
 
@@ -124,6 +144,107 @@ rules_match_in_three_values(void **state)
 		CHECK_ROW(i, (reason.len > 0) == (rows[i].at_end == MATCH_NO));
 		world_fini(&w);
 	}
+}
+
+/* A header of n fields, the last of them with the value `last'. */
+static void
+many_fields(struct buf *b, size_t n, const char *last)
+{
+	while (n-- > 1)
+		buf_add_str(b, "Subject: plain\r\n");
+	buf_addf(b, "Subject: %s\r\n\r\n", last);
+}
+
+static void
+only_so_many_fields_are_asked_about(void **state)
+{
+	static const struct {
+		const char *rules;
+		size_t n;
+		enum match_result want;
+	} cases[] = {
+		{ "{header: {subject: /fax/}}", LIMIT_MATCH_FIELDS, MATCH_YES },
+		{ "{header: {subject: /fax/}}", LIMIT_MATCH_FIELDS + 1, MATCH_NO },
+		{ "{header: {subject: \"!/fax/\"}}", LIMIT_MATCH_FIELDS, MATCH_NO },
+		{ "{header: {subject: \"!/secret/\"}}", LIMIT_MATCH_FIELDS, MATCH_YES },
+		/* there may be something behind what was looked at */
+		{ "{header: {subject: \"!/secret/\"}}", LIMIT_MATCH_FIELDS + 1, MATCH_NO },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(buf_fini) struct buf header = BUF_MAX(100 * 1000);
+		struct facts f = { .at_end = true };
+		struct world w;
+
+		many_fields(&header, cases[i].n, "a fax");
+		f.header = buf_span(&header);
+		world_init(&w);
+		CHECK_ROW(i, world_add_match(&w, cases[i].rules));
+		CHECK_ROW(i, route_match(&w.routes.v[0], &f, NULL)
+			  == cases[i].want);
+		world_fini(&w);
+	}
+}
+
+/* For the next recipient nothing but its own rules is asked. */
+static void
+what_a_message_has_been_asked_is_kept(void **state)
+{
+	struct world w;
+	unsigned char kept[2] = { 0, 0 };
+	struct facts f = { .sender = address("a@b.c"), .at_end = true,
+			   .recipient = address("d@e.f"), .kept = kept,
+			   .header = SPAN("Subject: fax\r\n\r\n") };
+
+	(void)state;
+	world_init(&w);
+	assert_true(world_add_match(&w, "{recipient: \"@e.f\", sender: "
+				    "\"@b.c\", header: {subject: fax}}"));
+	assert_true(world_add_match(&w, "{header: {subject: other}}"));
+	assert_int_equal(route_match(&w.routes.v[0], &f, NULL), MATCH_YES);
+	assert_int_equal(route_match(&w.routes.v[1], &f, NULL), MATCH_NO);
+	f.header = SPAN("Subject: other\r\n\r\n");
+	f.sender = address("a@other.test");
+	f.recipient = address("g@e.f");
+	assert_int_equal(route_match(&w.routes.v[0], &f, NULL), MATCH_YES);
+	assert_int_equal(route_match(&w.routes.v[1], &f, NULL), MATCH_NO);
+	f.recipient = address("g@other.test");
+	assert_int_equal(route_match(&w.routes.v[0], &f, NULL), MATCH_NO);
+	f.kept = NULL;
+	assert_int_equal(route_match(&w.routes.v[1], &f, NULL), MATCH_YES);
+	world_fini(&w);
+}
+
+static void
+a_pattern_without_end_is_told_once(void **state)
+{
+	static const char local[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@e.f";
+	AUTO(buf_fini) struct buf reason = BUF_MAX(1000);
+	struct facts f = { .recipient = address(local) };
+	char text[4000] = "", *at;
+	FILE *to = tmpfile();
+	int old = dup(STDERR_FILENO);
+	struct world w;
+	ssize_t n;
+
+	(void)state;
+	world_init(&w);
+	assert_true(world_add_match(&w, "{recipient: \"!/^(a+)+$/\"}"));
+	assert_int_equal(route_match(&w.routes.v[0], &f, &reason), MATCH_NO);
+	assert_non_null(strstr(buf_str(&reason), "/^(a+)+$/ took too many"));
+	assert_true(dup2(fileno(to), STDERR_FILENO) >= 0);
+	for (size_t i = 0; i < 10; i++)
+		route_match(&w.routes.v[0], &f, NULL);
+	assert_true(dup2(old, STDERR_FILENO) >= 0);
+	close(old);
+	n = pread(fileno(to), text, sizeof(text) - 1, 0);
+	fclose(to);
+	assert_true(n > 0);
+	at = strstr(text, "route `r0': the pattern !/^(a+)+$/ took too many");
+	assert_non_null(at);
+	assert_null(strstr(strstr(at, "took too many") + 1, "took too many"));
+	world_fini(&w);
 }
 
 static void
@@ -250,6 +371,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_match_in_three_values),
+		cmocka_unit_test(only_so_many_fields_are_asked_about),
+		cmocka_unit_test(what_a_message_has_been_asked_is_kept),
+		cmocka_unit_test(a_pattern_without_end_is_told_once),
 		cmocka_unit_test(the_first_that_matches_wins),
 		cmocka_unit_test(our_own_reports_skip_the_client),
 		cmocka_unit_test(mistakes_are_pointed_at),

@@ -243,6 +243,40 @@ no_memory_is_no_loss(void **state)
 	log_configure(LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
 }
 
+/* Recipients are paid for out of limits.memory, also before the message. */
+static void
+no_memory_for_more_recipients(void **state)
+{
+	struct world *w = world_new_with(&(struct world_options){
+		.url = "memory:", .memory = 32 * 1024,
+	});
+	char line[600];
+	size_t n = 0;
+
+	(void)state;
+	w->config.recipients = 1000;
+	world_configure(w, false);
+	world_connect(w, "10.0.0.1");
+	play(w, HELLO ">MAIL FROM:<>\n<250 *\n");
+	for (bool room = true; room; n++) {
+		assert_true(n < 1000);
+		snprintf(line, sizeof(line), "RCPT TO:<r%zu@alpha.test> "
+			 "ORCPT=rfc822;%0400d\r\n", n, 7);
+		buf_clear(&w->heard);
+		world_say(w, span_of(line));
+		world_turn(w);
+		room = strncmp(buf_str(&w->heard), "250", 3) == 0;
+	}
+	assert_non_null(strstr(buf_str(&w->heard), "452 4.3.1"));
+	assert_true(n > 20);
+	assert_true(w->budget.used > 8 * 1024);
+	buf_clear(&w->heard);
+	play(w, ">RSET\n<250 *\n>MAIL FROM:<>\n<250 *\n"
+	     ">RCPT TO:<c@alpha.test>\n<250 *\n");
+	assert_int_equal(w->budget.used, 0);
+	world_free(&w);
+}
+
 static void
 a_full_disk_is_no_loss(void **state)
 {
@@ -365,6 +399,7 @@ main(void)
 		cmocka_unit_test(loops_are_stopped),
 		cmocka_unit_test(large_bodies_wait_for_the_disk),
 		cmocka_unit_test(no_memory_is_no_loss),
+		cmocka_unit_test(no_memory_for_more_recipients),
 		cmocka_unit_test(a_full_disk_is_no_loss),
 		cmocka_unit_test(no_routes_is_not_for_ever),
 		cmocka_unit_test(replies_do_not_pile_up),

@@ -291,6 +291,36 @@ due_items_are_claimed_in_order(void **state)
 	mem_free(c.items);
 }
 
+static int64_t
+weigh_ten(const struct item *item)
+{
+	(void)item;
+	return 10;
+}
+
+static void
+a_claim_takes_no_more_than_it_can_bear(void **state)
+{
+	static const struct { int64_t room; size_t takes; } rows[] = {
+		{ 1, 1 }, { 10, 1 }, { 11, 2 }, { 20, 2 }, { 1000, 2 },
+	};
+	struct world *w = *state;
+	struct spool_claim c;
+
+	for (int i = 0; i < 8; i++)
+		world_put(w, 10, false, 100);
+	w->weigh = weigh_ten;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		w->room = rows[i].room;
+		assert_int_equal(world_claim(w, 2, 100, &c), SPOOL_OK);
+		CHECK_ROW(i, c.n == rows[i].takes);
+		CHECK_ROW(i, c.next_due_ms == (i < 4 ? 100 : -1));
+		for (size_t k = 0; k < c.n; k++)
+			item_free(&c.items[k]);
+		mem_free(c.items);
+	}
+}
+
 static void
 a_lower_lane_goes_first(void **state)
 {
@@ -770,6 +800,7 @@ main(void)
 		SPOOL_TEST(all_items_or_none),
 		SPOOL_TEST(a_body_must_be_somewhere),
 		SPOOL_TEST(due_items_are_claimed_in_order),
+		SPOOL_TEST(a_claim_takes_no_more_than_it_can_bear),
 		SPOOL_TEST(a_lower_lane_goes_first),
 		SPOOL_TEST(work_is_announced),
 		SPOOL_TEST(settling_is_remembered),

@@ -1,0 +1,184 @@
+/* runs.c - a few runs, with what has been said in them */
+#include "admin/runs.h"
+
+#include "base/encode.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "dispatch/dispatch.h"
+#include "module/action.h"
+
+enum {
+	RUNS_MAX = 16,
+	LINES_MAX = 200,		/* further ones are dropped */
+	LINE_MAX_BYTES = 1000,
+	FORGOTTEN_MS = 60 * 1000,	/* without a look */
+};
+
+struct run {
+	struct runs *runs;
+	struct run *next, **prev;
+	uint64_t number;
+	struct postern_action_run *action;	/* NULL: it is over */
+	json_t *lines;
+	bool ok, over;
+	struct timer timer;
+	struct later later;
+};
+
+struct runs {
+	struct loop *loop;
+	struct dispatch *dispatch;
+	struct run *first;
+	size_t n;
+	uint64_t last_number;
+};
+
+struct runs *
+runs_new(struct loop *loop, struct dispatch *d)
+{
+	struct runs *r = NEW(struct runs);
+
+	r->loop = loop;
+	r->dispatch = d;
+	return r;
+}
+
+/* --- one run --------------------------------------------------------- */
+
+static void
+run_gone(struct later *l)
+{
+	struct run *run = container_of(l, struct run, later);
+
+	json_decref(run->lines);
+	mem_free(run);
+}
+
+static void
+run_free(struct run *run)
+{
+	action_abandon(&run->action);
+	timer_stop(&run->timer);
+	*run->prev = run->next;
+	if (run->next != NULL)
+		run->next->prev = run->prev;
+	run->runs->n--;
+	run->later.run = run_gone;
+	loop_later(run->runs->loop, &run->later);
+}
+
+static void
+on_forgotten(struct timer *t)
+{
+	run_free(container_of(t, struct run, timer));
+}
+
+static void
+on_said(void *arg, const char *line)
+{
+	AUTO(buf_fini) struct buf clean = BUF_MAX(4 * LINE_MAX_BYTES);
+	struct run *run = arg;
+
+	encode_printable(&clean, span_of(line), LINE_MAX_BYTES);
+	if (json_array_size(run->lines) < LINES_MAX)
+		json_array_append_new(run->lines,
+				      json_string(buf_str(&clean)));
+}
+
+static void
+on_ended(void *arg, bool ok, const char *line)
+{
+	struct run *run = arg;
+
+	on_said(run, line);
+	run->action = NULL;
+	run->over = true;
+	run->ok = ok;
+}
+
+static const struct action_events run_events = { on_said, on_ended };
+
+/* --- what is asked --------------------------------------------------- */
+
+uint64_t
+runs_begin(struct runs *r, const char *route, const char *action,
+	   struct error *err)
+{
+	struct postern_action_run *begun;
+	struct run *run;
+
+	if (r->n >= RUNS_MAX) {
+		error_set(err, ERROR_LIMIT, "%d actions are under way already",
+			  RUNS_MAX);
+		return 0;
+	}
+	run = NEW(struct run);
+	run->runs = r;
+	run->number = ++r->last_number;
+	run->lines = json_array();
+	timer_init(&run->timer, r->loop, on_forgotten);
+	begun = dispatch_action(r->dispatch, route, action, &run_events, run,
+				err);
+	if (begun == NULL && !run->over) {
+		json_decref(run->lines);
+		mem_free(run);
+		return 0;
+	}
+	/* it may have ended at once */
+	run->action = run->over ? NULL : begun;
+	run->next = r->first;
+	run->prev = &r->first;
+	if (run->next != NULL)
+		run->next->prev = &run->next;
+	r->first = run;
+	r->n++;
+	timer_start(&run->timer, FORGOTTEN_MS);
+	return run->number;
+}
+
+static struct run *
+run_find(struct runs *r, uint64_t number)
+{
+	struct run *run = r->first;
+
+	while (run != NULL && run->number != number)
+		run = run->next;
+	return run;
+}
+
+json_t *
+runs_look(struct runs *r, uint64_t number, size_t after)
+{
+	struct run *run = run_find(r, number);
+	json_t *lines;
+
+	if (run == NULL)
+		return NULL;
+	timer_start(&run->timer, FORGOTTEN_MS);
+	lines = json_array();
+	for (size_t i = after; i < json_array_size(run->lines); i++)
+		json_array_append(lines, json_array_get(run->lines, i));
+	return json_pack("{s:o, s:b, s:b}", "lines", lines, "over", run->over,
+			 "ok", run->ok);
+}
+
+bool
+runs_cancel(struct runs *r, uint64_t number)
+{
+	struct run *run = run_find(r, number);
+
+	if (run != NULL)
+		run_free(run);
+	return run != NULL;
+}
+
+void
+runs_free(struct runs **r)
+{
+	if (*r == NULL)
+		return;
+	while ((*r)->first != NULL)
+		run_free((*r)->first);
+	mem_free(*r);
+	*r = NULL;
+}
