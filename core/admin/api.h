@@ -10,9 +10,9 @@
 struct admin {
 	struct admin_deps deps;
 	struct spool_reader *reader;	/* the admin thread's */
+	struct runs *runs;		/* the loop's */
 	struct MHD_Daemon *http;
-	char *socket, *hostname;	/* deps' are ours, too: a reload ends
-					 * what they came from */
+	char *socket;
 };
 
 struct request {
@@ -45,6 +45,9 @@ unsigned api_reload(struct request *rq, json_t **ret);
 unsigned api_queue_list(struct request *rq, json_t **ret);
 unsigned api_queue_show(struct request *rq, json_t **ret);
 unsigned api_queue_act(struct request *rq, json_t **ret);
+unsigned api_action_begin(struct request *rq, json_t **ret);
+unsigned api_run_look(struct request *rq, json_t **ret);
+unsigned api_run_cancel(struct request *rq, json_t **ret);
 
 /* --- asking the loop ------------------------------------------------------
  * The admin thread waits until ask_answer() has been called for the question,

@@ -16,6 +16,9 @@ const struct api_row api_rows[] = {
 	{ "GET",  "/v1/queue",         false, api_queue_list },
 	{ "POST", "/v1/queue/",        true,  api_queue_act },
 	{ "GET",  "/v1/queue/",        true,  api_queue_show },
+	{ "POST", "/v1/routes/",       true,  api_action_begin },
+	{ "GET",  "/v1/runs/",         true,  api_run_look },
+	{ "POST", "/v1/runs/",         true,  api_run_cancel },
 	{ 0 },
 };
 
@@ -44,7 +47,8 @@ on_row(void *arg, const struct dispatch_row *r)
 	struct status_ask *s = arg;
 
 	json_array_append_new(s->destinations, json_pack(
-		"{s:s, s:s, s:o, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o}",
+		"{s:s, s:s, s:o, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, "
+		"s:o, s:I, s:I}",
 		"route", r->route, "backend", r->backend,
 		"destination", api_text_or_null(r->destination),
 		"waiting", (int)r->waiting, "active", (int)r->active,
@@ -52,7 +56,10 @@ on_row(void *arg, const struct dispatch_row *r)
 		"delivered", (json_int_t)r->delivered,
 		"deferred", (json_int_t)r->deferred,
 		"bounced", (json_int_t)r->bounced, "last",
-		api_text_or_null(r->last)));
+		api_text_or_null(r->last), "paused",
+		api_text_or_null(r->paused), "paused_since_ms",
+		(json_int_t)r->paused_since_ms, "probe_ms",
+		(json_int_t)r->probe_ms));
 }
 
 static void

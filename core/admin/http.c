@@ -5,6 +5,7 @@
  */
 #include "admin/api.h"
 
+#include "admin/runs.h"
 #include "base/buf.h"
 #include "base/encode.h"
 #include "base/limits.h"
@@ -260,8 +261,7 @@ admin_start(const struct admin_deps *deps, struct error *err)
 	a->deps = *deps;
 	a->socket = mem_strdup(deps->socket);
 	a->deps.socket = a->socket;
-	a->hostname = mem_strdup(deps->facts.hostname);
-	a->deps.facts.hostname = a->hostname;
+	a->runs = runs_new(deps->loop, deps->dispatch);
 	a->reader = spool_reader_open(deps->spool, err);
 	if (a->reader != NULL)
 		fd = socket_bind(a->socket, err);
@@ -299,9 +299,9 @@ admin_stop(struct admin **ptr)
 		MHD_stop_daemon(a->http);	/* closes the socket */
 		unlink(a->socket);
 	}
+	runs_free(&a->runs);
 	spool_reader_close(&a->reader);
 	mem_free(a->socket);
-	mem_free(a->hostname);
 	mem_free(a);
 	*ptr = NULL;
 }

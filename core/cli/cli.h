@@ -24,7 +24,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cmd_run, cmd_check, cmd_explain, cmd_reload,
-	cmd_dkim, cmd_status, cmd_queue, cmd_module, cmd_send, cmd_version;
+	cmd_dkim, cmd_status, cmd_login, cmd_queue, cmd_module, cmd_send, cmd_version;
 
 /* "postern: WORDS" and a hint to --help; returns 64 (EX_USAGE). */
 int cli_usage(const struct cli_command *c, const char *fmt, ...)

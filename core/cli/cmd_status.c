@@ -49,14 +49,29 @@ print_queue(json_t *q, json_int_t now)
 		printf("          NOT ACCEPTING: %s\n", string(q, "trouble"));
 }
 
+/* What somebody must do something about. */
+static void
+print_pause(json_t *route)
+{
+	const char *why = string(route, "paused");
+	char next[32];
+
+	if (why[0] != '\0')
+		printf("  %s is PAUSED, tried again in %s: %s\n",
+		       string(route, "route"),
+		       words_duration(number(route, "probe_ms"), next), why);
+}
+
 static void
 print_destination(json_t *d)
 {
 	const char *name = string(d, "destination");
 	char rest[32];
 
-	if (name[0] == '\0')
+	if (name[0] == '\0') {
+		print_pause(d);
 		return;
+	}
 	printf("  %s to %s: %lld waiting, %lld active, %lld delivered, "
 	       "%lld deferred, %lld bounced\n", string(d, "route"), name,
 	       (long long)number(d, "waiting"), (long long)number(d, "active"),

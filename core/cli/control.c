@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { ANSWER_MAX = 64 * 1024 * 1024 };
@@ -59,12 +61,31 @@ find_socket(const struct cli *cli, int *rc)
 	return path;
 }
 
+/* One that was left by a gateway that was killed answers nobody. */
 static bool
-socket_reachable(const char *path, int *rc)
+socket_answers(const char *path)
 {
-	if (access(path, R_OK | W_OK) == 0)
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ok;
+
+	if (strlen(path) >= sizeof(at.sun_path) || fd < 0)
+		return false;
+	memcpy(at.sun_path, path, strlen(path));
+	ok = connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+	close(fd);
+	return ok;
+}
+
+static bool
+socket_reachable(const char *path, bool quietly, int *rc)
+{
+	if (access(path, R_OK | W_OK) == 0 &&
+	    (!quietly || socket_answers(path)))
 		return true;
-	if (errno == EACCES) {
+	if (quietly && errno != EACCES) {
+		*rc = 69;
+	} else if (errno == EACCES) {
 		print_error("%s: you may not speak to the gateway", path);
 		print_hint("run this as root, or as a member of the service's "
 			   "group");
@@ -79,15 +100,15 @@ socket_reachable(const char *path, int *rc)
 	return false;
 }
 
-struct control *
-control_open(const struct cli *cli, int *rc)
+static struct control *
+open_socket(const struct cli *cli, bool quietly, int *rc)
 {
 	char *path = find_socket(cli, rc);
 	struct control *c;
 
 	if (path == NULL)
 		return NULL;
-	if (!socket_reachable(path, rc)) {
+	if (!socket_reachable(path, quietly, rc)) {
 		mem_free(path);
 		return NULL;
 	}
@@ -98,6 +119,18 @@ control_open(const struct cli *cli, int *rc)
 	c->as_it_is = cli->json;
 	c->curl = curl_easy_init();
 	return c;
+}
+
+struct control *
+control_open(const struct cli *cli, int *rc)
+{
+	return open_socket(cli, false, rc);
+}
+
+struct control *
+control_open_quietly(const struct cli *cli, int *rc)
+{
+	return open_socket(cli, true, rc);
 }
 
 void

@@ -10,6 +10,8 @@ struct control;
 /* Finds the socket by the configuration and makes ready to ask; NULL after
  * saying what is wrong, with the status to exit with in *rc. */
 struct control *control_open(const struct cli *cli, int *rc);
+/* The same, but says nothing when no gateway answers there (69). */
+struct control *control_open_quietly(const struct cli *cli, int *rc);
 void control_close(struct control **c);
 
 /* One request; body may be NULL (GET) or an object (POST), which is given

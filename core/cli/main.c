@@ -15,7 +15,7 @@
 
 static const struct cli_command *const commands[] = {
 	&cmd_run, &cmd_check, &cmd_explain, &cmd_reload, &cmd_status,
-	&cmd_queue, &cmd_dkim, &cmd_module, &cmd_send, &cmd_version,
+	&cmd_login, &cmd_queue, &cmd_dkim, &cmd_module, &cmd_send, &cmd_version,
 };
 
 static void

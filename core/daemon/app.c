@@ -183,7 +183,8 @@ tell_ready(const struct app *app)
 int
 app_run(const char *path)
 {
-	struct app app = { .path = path, .started_ms = clock_wall_ms() };
+	struct app app = { .path = path, .started_ms = clock_wall_ms(),
+			   .state_lock = -1 };
 	struct diags *d = diags_new();
 	const struct gateway_config *g;
 	struct error err;

@@ -27,6 +27,7 @@ struct app {
 	struct services services;	/* for backends */
 	struct dispatch *dispatch;
 	struct spool *spool;
+	int state_lock;			/* where state is not the spool's */
 	struct guard *guard;
 	struct admin *admin;
 	struct intake intake;

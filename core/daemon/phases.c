@@ -10,16 +10,14 @@
 #include "base/mem.h"
 #include "daemon/app.h"
 #include "daemon/certificate.h"
-#include "daemon/dns_config.h"
 #include "daemon/gateway.h"
 #include "daemon/privileges.h"
 #include "dispatch/dispatch.h"
 #include "io/dns.h"
-#include "io/http.h"
-#include "io/tls_store.h"
 #include "route/route.h"
 #include "smtpc/smtpc.h"
 #include "smtpd/guard.h"
+#include "spool/lock.h"
 #include "spool/spool.h"
 
 #include <jansson.h>
@@ -38,12 +36,6 @@ static const struct smtpd_config *
 smtpd_settings(const struct app *app)
 {
 	return snapshot_get(app->snap, SLOT_SMTPD);
-}
-
-static const struct dns_config *
-dns_settings_of(const struct app *app)
-{
-	return snapshot_get(app->snap, SLOT_DNS);
 }
 
 /* --- ports ----------------------------------------------------------- */
@@ -74,20 +66,6 @@ ports_down(struct app *app)
 
 /* --- privileges ------------------------------------------------------ */
 
-/* A folder that root makes for the service. */
-static bool
-folder_for(const struct identity *id, const char *path, struct error *err)
-{
-	if (path == NULL || !id->change)
-		return true;
-	if (access(path, F_OK) == 0)
-		return true;
-	if (!file_make_folder(path, 0750, err))
-		return false;
-	return chown(path, id->uid, id->gid) == 0 ? true
-		: error_errno(err, "%s", path);
-}
-
 static bool
 privileges_up(struct app *app, struct error *err)
 {
@@ -97,9 +75,9 @@ privileges_up(struct app *app, struct error *err)
 	if (!identity_find(gateway(app)->user, &id, err))
 		return false;
 	if (strncmp(spool, "sqlite:", 7) == 0 &&
-	    !folder_for(&id, spool + 7, err))
+	    !identity_folder(&id, spool + 7, err))
 		return false;
-	return folder_for(&id, gateway(app)->state, err) &&
+	return identity_folder(&id, gateway(app)->state, err) &&
 	       identity_take(&id, err);
 }
 
@@ -145,6 +123,28 @@ delivery_down(struct app *app)
 /* --- spool ----------------------------------------------------------- */
 
 static bool
+same_folder(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return a != NULL && stat(a, &x) == 0 && stat(b, &y) == 0 &&
+	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* A command that signs in without a gateway must not meet one. */
+static bool
+state_lock(struct app *app, struct error *err)
+{
+	const char *state = gateway(app)->state;
+
+	app->state_lock = -1;
+	if (state == NULL || same_folder(spool_folder(app->spool), state))
+		return true;
+	return file_make_folder(state, 0750, err) &&
+	       lock_take(state, &app->state_lock, err);
+}
+
+static bool
 spool_up(struct app *app, struct error *err)
 {
 	struct spool_config c = {
@@ -158,7 +158,7 @@ spool_up(struct app *app, struct error *err)
 	};
 
 	app->spool = spool_open(&c, &hooks, err);
-	if (app->spool == NULL)
+	if (app->spool == NULL || !state_lock(app, err))
 		return false;
 	dispatch_set_spool(app->dispatch, app->spool);
 	return true;
@@ -169,6 +169,7 @@ spool_down(struct app *app)
 {
 	drain(app);
 	spool_close(&app->spool);
+	lock_drop(&app->state_lock);
 	drain(app);
 }
 

@@ -1,6 +1,8 @@
 /* privileges.c - becoming nobody special */
 #include "daemon/privileges.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -149,4 +151,18 @@ process_limits(void)
 	}
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
+}
+
+bool
+identity_folder(const struct identity *id, const char *path,
+		struct error *err)
+{
+	if (path == NULL || !id->change)
+		return true;
+	if (access(path, F_OK) == 0)
+		return true;
+	if (!file_make_folder(path, 0750, err))
+		return false;
+	return chown(path, id->uid, id->gid) == 0 ? true
+		: error_errno(err, "%s", path);
 }

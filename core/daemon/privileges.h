@@ -21,6 +21,11 @@ bool identity_find(const char *user, struct identity *ret, struct error *err);
  * that a reload can bind low ports.  Proves that there is no way back. */
 bool identity_take(const struct identity *id, struct error *err);
 
+/* A folder that root makes for that user, unless it is there; without root,
+ * who needs it makes it.  path may be NULL. */
+bool identity_folder(const struct identity *id, const char *path,
+		     struct error *err);
+
 /* Whether that user can read the file, its folders included: asked as root
  * before identity_take(), or as the user himself.  Changes nothing that other
  * threads could see. */

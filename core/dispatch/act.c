@@ -8,6 +8,7 @@
 #include "dispatch/inside.h"
 
 #include "base/clock.h"
+#include "module/action.h"
 
 #include <string.h>
 
@@ -123,4 +124,25 @@ dispatch_act(struct dispatch *d, struct dispatch_act *act)
 		x->op.route = mem_strdup(act->route);
 	}
 	spool_act(d->spool, &x->op);
+}
+
+/* --- actions of backends --------------------------------------------- */
+
+struct postern_action_run *
+dispatch_action(struct dispatch *d, const char *route, const char *action,
+		const struct action_events *ev, void *arg, struct error *err)
+{
+	const char *names[LIMIT_ROUTES], *near;
+	struct outlet *o = outlet_find(d, route);
+	size_t n = 0;
+
+	if (o != NULL)
+		return action_begin(o->backend, action, ev, arg, err);
+	for (o = d->outlets; o != NULL && n < LIMIT_ROUTES; o = o->next)
+		names[n++] = o->name;
+	near = nearest_name(span_of(route), names, n);
+	error_set(err, ERROR_CONFIG, "there is no route `%.64s'", route);
+	if (near != NULL)
+		error_hint(err, "did you mean `%s'?", near);
+	return NULL;
 }

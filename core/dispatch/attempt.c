@@ -353,10 +353,12 @@ first_queued(const struct item *item)
 static bool
 attempt_is_prepared_first(struct attempt *a)
 {
+	struct placing p = { .attempt = a };
 	size_t i = first_queued(a->item);
-	struct outlet *o = i < a->item->env->rcpt_count ? attempt_outlet(a, i)
+	struct outlet *o = i < a->item->env->rcpt_count ? placing_outlet(&p, i)
 							: NULL;
 
+	mem_free(p.kept);
 	return o != NULL && attempt_prepare(a, o);
 }
 

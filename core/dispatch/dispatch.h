@@ -67,6 +67,15 @@ struct dispatch_act {
 };
 void dispatch_act(struct dispatch *d, struct dispatch_act *a);
 
+/* --- actions: see module/action.h ---------------------------------------
+ * On the loop.  NULL with err when there is no such route, or its backend has
+ * no such action. */
+struct action_events;
+struct postern_action_run;
+struct postern_action_run *dispatch_action(struct dispatch *d,
+	const char *route, const char *action, const struct action_events *ev,
+	void *arg, struct error *err);
+
 /* On the loop: routes and destinations as they are now. */
 struct dispatch_row {
 	const char *route, *backend;

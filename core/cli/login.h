@@ -1,0 +1,15 @@
+/* login.h - what the two ways of signing in share */
+#ifndef CLI_LOGIN_H
+#define CLI_LOGIN_H
+
+#include "cli/cli.h"
+
+#include <signal.h>
+
+extern volatile sig_atomic_t login_interrupted;	/* by Ctrl-C */
+
+void login_show(const struct cli *cli, const char *line);
+/* Without a gateway, as the service's user; an exit status. */
+int login_alone(const struct cli *cli, const char *route);
+
+#endif
