@@ -15,13 +15,19 @@
 
 enum { POLL_MS = 300 };
 
-volatile sig_atomic_t login_interrupted;
+static volatile sig_atomic_t interrupted;
 
 static void
 on_signal(int number)
 {
 	(void)number;
-	login_interrupted = 1;
+	interrupted = 1;
+}
+
+bool
+login_interrupted(void)
+{
+	return interrupted != 0;
 }
 
 /* Ctrl-C breaks the sign-in off, not us in the middle of it. */
@@ -114,7 +120,7 @@ login_through(const struct cli *cli, struct control *c, const char *route)
 		return rc;
 	while ((rc = run_look(cli, c, number, &shown)) < 0) {
 		nanosleep(&pause, NULL);
-		if (login_interrupted) {
+		if (login_interrupted()) {
 			run_cancel(c, number);
 			fprintf(stderr, "postern: broken off\n");
 			return 130;

@@ -4,9 +4,7 @@
 
 #include "cli/cli.h"
 
-#include <signal.h>
-
-extern volatile sig_atomic_t login_interrupted;	/* by Ctrl-C */
+bool login_interrupted(void);	/* by Ctrl-C */
 
 void login_show(const struct cli *cli, const char *line);
 /* Without a gateway, as the service's user; an exit status. */

@@ -75,7 +75,7 @@ on_look(struct timer *t)
 {
 	struct alone *a = container_of(t, struct alone, look);
 
-	if (login_interrupted)
+	if (login_interrupted())
 		loop_stop(a->loop);
 	else
 		timer_start(&a->look, LOOK_MS);
@@ -137,7 +137,7 @@ sign_in(struct alone *a, const struct route *r)
 	loop_free(&a->loop);
 	if (rc != 0 || (a->over && a->ok))
 		return rc;
-	return login_interrupted ? 130 : 1;
+	return login_interrupted() ? 130 : 1;
 }
 
 /* The route, as the configuration has it; NULL after saying what is wrong. */

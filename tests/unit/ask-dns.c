@@ -101,7 +101,7 @@ add_string(struct buf *out, const char *key, const char *value)
 	if (value == NULL)
 		buf_add_str(out, "null");
 	else
-		encode_json(out, span_of(value));
+		encode_json(out, span_of(value), SIZE_MAX);
 }
 
 static void

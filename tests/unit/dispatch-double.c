@@ -2,6 +2,7 @@
 #include "dispatch-double.h"
 
 #include "base/clock.h"
+#include "module/action.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +170,15 @@ backend_cancel(struct backend *b, struct job *job)
 		finishing.run = finish_auto;
 		loop_later(world->loop, &finishing);
 	}
+}
+
+struct postern_action_run *
+action_begin(struct backend *b, const char *name,
+	     const struct action_events *ev, void *arg, struct error *err)
+{
+	(void)b, (void)name, (void)ev, (void)arg;
+	error_set(err, ERROR_CONFIG, "has no actions");
+	return NULL;
 }
 
 /* --- routes ---------------------------------------------------------- */

@@ -17,7 +17,8 @@ room_for(struct world *w, size_t rcpts)
 	bool ret;
 
 	for (size_t i = 0; i < rcpts; i++)
-		sprintf(to + strlen(to), "%sr%zu@x.test", i ? " " : "", i);
+		snprintf(to + strlen(to), sizeof(to) - strlen(to),
+			 "%sr%zu@x.test", i ? " " : "", i);
 	item = world_item(w, "out", to);
 	ret = dispatch_window(w->d, &item, 1);
 	if (ret)
@@ -326,7 +327,8 @@ the_window_is_bounded_by_weight_too(void **state)
 	assert_false(room_for(w, 200));
 	assert_int_equal(memory.used, 0);
 	for (size_t i = 0; i < 200; i++)
-		sprintf(to + strlen(to), "%sr%zu@x.test", i ? " " : "", i);
+		snprintf(to + strlen(to), sizeof(to) - strlen(to),
+			 "%sr%zu@x.test", i ? " " : "", i);
 	w->held = true;
 	for (int i = 0; i < 3; i++)
 		w->due[w->due_count++] = world_item(w, "out", to);
