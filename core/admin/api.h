@@ -9,7 +9,7 @@
 
 struct admin {
 	struct admin_deps deps;
-	struct spool_reader *reader;	/* the admin thread's */
+	struct spool_reader *reader;	/* the admin thread's; NULL: not yet */
 	struct runs *runs;		/* the loop's */
 	struct MHD_Daemon *http;
 	char *socket;
@@ -31,6 +31,9 @@ struct api_row {
 	unsigned (*run)(struct request *rq, json_t **ret);
 };
 extern const struct api_row api_rows[];
+
+/* The reader; NULL with err when the queue cannot be read now. */
+struct spool_reader *admin_reader(struct admin *a, struct error *err);
 
 /* A string of any bytes; what is no UTF-8 comes out as U+FFFD. */
 json_t *api_text(struct span s);

@@ -88,7 +88,8 @@ api_queue_list(struct request *rq, json_t **ret)
 		json_decref(items);
 		return api_error(400, ret, "after: `%s' is no id", after);
 	}
-	if (!spool_view(rq->admin->reader, &q, on_item, items, &err)) {
+	if (admin_reader(rq->admin, &err) == NULL ||
+	    !spool_view(rq->admin->reader, &q, on_item, items, &err)) {
 		json_decref(items);
 		return api_error(500, ret, "%s", err.text);
 	}
@@ -106,6 +107,8 @@ api_queue_show(struct request *rq, json_t **ret)
 
 	if (!item_id_parse(span_of(rq->tail), &id))
 		return api_error(400, ret, "`%s' is no id", rq->tail);
+	if (admin_reader(rq->admin, &err) == NULL)
+		return api_error(500, ret, "%s", err.text);
 	switch (spool_view_item(rq->admin->reader, id, &item, &err)) {
 	case SPOOL_OK:
 		*ret = item_json(item);

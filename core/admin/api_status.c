@@ -82,10 +82,13 @@ status_queue(struct admin *a)
 	struct spool_stats s;
 	struct error err;
 
-	if (!spool_count(a->reader, clock_wall_ms(), &c, &err))
-		return json_pack("{s:o}", "error",
-				 api_text(span_of(err.text)));
 	spool_stats(a->deps.spool, &s);
+	if (admin_reader(a, &err) == NULL ||
+	    !spool_count(a->reader, clock_wall_ms(), &c, &err))
+		return json_pack("{s:o, s:b, s:o}", "error",
+				 api_text(span_of(err.text)), "accepting",
+				 s.accepting, "trouble",
+				 api_text(span_of(s.trouble)));
 	return json_pack("{s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:I}",
 		"items", (json_int_t)c.items, "held", (json_int_t)c.held,
 		"due", (json_int_t)c.due, "oldest_ms", (json_int_t)c.oldest_ms,

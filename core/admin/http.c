@@ -26,6 +26,15 @@
 
 static const struct log admin_log = { .room = "admin" };
 
+/* At the first need: a store in trouble is no reason not to answer. */
+struct spool_reader *
+admin_reader(struct admin *a, struct error *err)
+{
+	if (a->reader == NULL)
+		a->reader = spool_reader_open(a->deps.spool, err);
+	return a->reader;
+}
+
 /* Mail, paths and what a client asks for may hold any bytes. */
 json_t *
 api_text(struct span s)
@@ -256,15 +265,13 @@ struct admin *
 admin_start(const struct admin_deps *deps, struct error *err)
 {
 	struct admin *a = NEW(struct admin);
-	int fd = -1;
+	int fd;
 
 	a->deps = *deps;
 	a->socket = mem_strdup(deps->socket);
 	a->deps.socket = a->socket;
 	a->runs = runs_new(deps->loop, deps->dispatch);
-	a->reader = spool_reader_open(deps->spool, err);
-	if (a->reader != NULL)
-		fd = socket_bind(a->socket, err);
+	fd = socket_bind(a->socket, err);
 	if (fd >= 0) {
 		a->http = MHD_start_daemon(
 			MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL,

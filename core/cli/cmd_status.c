@@ -45,6 +45,8 @@ print_queue(json_t *q, json_int_t now)
 		printf(", the oldest from %s ago",
 		       words_duration(now - number(q, "oldest_ms"), age));
 	putchar('\n');
+	if (string(q, "error")[0] != '\0')
+		printf("          CANNOT BE READ: %s\n", string(q, "error"));
 	if (!json_is_true(json_object_get(q, "accepting")))
 		printf("          NOT ACCEPTING: %s\n", string(q, "trouble"));
 }

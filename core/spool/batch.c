@@ -8,6 +8,8 @@
  * doubt (an I/O or sync error), it is opened anew and must prove itself by a
  * commit before anything else is tried; what the failed commit may have left
  * behind is put right by that same commit.
+ *
+ * What a store in trouble means for mail that wants in: trouble.h.
  */
 #include "spool/inside.h"
 
@@ -15,15 +17,12 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/mem.h"
-
-#include <sys/statvfs.h>
+#include "spool/trouble.h"
 
 enum {
 	BATCH_OPS = 1000,
 	BATCH_BYTES = 8 * 1024 * 1024,	/* one transaction brings no more */
 	IDLE_MS = 300,			/* quiet for so long: house-keeping */
-	SPACE_MS = 1000,		/* free space is looked at so often */
-	FULL_MS = 100,			/* after a batch found none */
 	PAUSE_MS = 20,			/* after a failure; doubles */
 	PAUSE_MAX_MS = 5000,
 	PAUSE_CLOSING_MS = 10,
@@ -49,29 +48,7 @@ spool_due(struct spool *s, int64_t due_ms)
 	s->due_ms = MIN(s->due_ms, due_ms);
 }
 
-/* --- trouble --------------------------------------------------------- */
-
-static void
-trouble_begin(struct spool *s, enum spool_status status,
-	      const struct error *why)
-{
-	bool was_accepting;
-
-	pthread_mutex_lock(&s->lock);
-	was_accepting = atomic_exchange(&s->accepting, false);
-	s->trouble_status = status;
-	s->trouble = *why;
-	pthread_mutex_unlock(&s->lock);
-	if (was_accepting)
-		log_error(&spool_log, "mail is refused for now: %s", why->text);
-}
-
-static void
-trouble_end(struct spool *s)
-{
-	if (!atomic_exchange(&s->accepting, true))
-		log_info(&spool_log, "mail is accepted again");
-}
+/* --- a store in doubt ------------------------------------------------ */
 
 static void
 pause_after(struct spool *s, unsigned failures)
@@ -84,44 +61,13 @@ pause_after(struct spool *s, unsigned failures)
 		      MIN(pause, s->stopping ? PAUSE_CLOSING_MS : PAUSE_MAX_MS);
 }
 
-/* The volume must keep room for settles. */
-static void
-look_at_space(struct spool *s)
-{
-	int64_t now = clock_now_ms(), wanted = atomic_load(&s->free_space);
-	struct statvfs v;
-	struct error err;
-
-	if (s->store->folder == NULL ||
-	    (s->space_ms != 0 && now - s->space_ms < SPACE_MS &&
-	     wanted == s->space_wanted))
-		return;
-	s->space_ms = now;
-	s->space_wanted = wanted;
-	s->space = wanted <= 0 || statvfs(s->store->folder, &v) < 0 ||
-		   (uint64_t)v.f_bavail * v.f_frsize >= (uint64_t)wanted;
-	if (s->space)
-		return;
-	error_set(&err, ERROR_LIMIT, "%s: less than %lld MiB are free",
-		  s->store->folder, (long long)(wanted >> 20));
-	error_hint(&err, "make room, or lower limits.free_space");
-	trouble_begin(s, SPOOL_FULL, &err);
-}
-
-static bool
-has_space(struct spool *s)
-{
-	look_at_space(s);
-	return s->space && clock_now_ms() >= s->full_until_ms;
-}
-
 static void
 store_broke(struct spool *s, const struct error *err)
 {
 	s->broken = true;
 	s->failures++;
 	pause_after(s, s->failures);
-	trouble_begin(s, SPOOL_FAILED, err);
+	trouble_store(s, err);
 }
 
 static void
@@ -138,6 +84,7 @@ store_mend(struct spool *s)
 	if (s->store->files != NULL)
 		files_remove(s->store->files, s->doubt_files.v,
 			     s->doubt_files.n);
+	message_id_seed(s->store->seed);
 	s->doubt_files.n = s->doubt_count = 0;
 	s->store->gone.n = 0;
 	s->broken = false;
@@ -203,6 +150,16 @@ batch_committed(struct spool *s)
 	s->retry_ms = 0;
 }
 
+/* It was full for what makes room, or only moves things about. */
+static bool
+batch_makes_room(const struct spool *s)
+{
+	for (struct letter *l = s->batch.first; l != NULL; l = l->next)
+		if (container_of(l, struct spool_op, letter)->kind->takes)
+			return false;
+	return true;
+}
+
 /* What was kept before goes first again, so that two settles of one item
  * stay in order. */
 static void
@@ -211,6 +168,7 @@ batch_failed(struct spool *s, enum store_result r, bool in_commit,
 {
 	enum spool_status status = r == STORE_FULL ? SPOOL_FULL : SPOOL_FAILED;
 	bool doubt = in_commit && r == STORE_BROKEN;
+	bool makes_room = batch_makes_room(s);
 	struct op_list kept = s->kept;
 	struct spool_op *op;
 
@@ -237,13 +195,11 @@ batch_failed(struct spool *s, enum store_result r, bool in_commit,
 	/* the first time they try again at once, alone: settles make room */
 	if (s->failures++ > 0)
 		pause_after(s, s->failures - 1);
-	if (r == STORE_FULL) {
-		s->full_until_ms = clock_now_ms() + FULL_MS;
-		s->space_ms = 0;
-		trouble_begin(s, SPOOL_FULL, err);
-	} else {
+	if (r != STORE_FULL) {
 		log_warning(&spool_log, "a batch failed: %s", err->text);
+		return;
 	}
+	trouble_full(s, makes_room, err);
 }
 
 /* --- one batch ------------------------------------------------------- */
@@ -300,7 +256,7 @@ batch_run(struct spool *s)
 static void
 batch_choose(struct spool *s)
 {
-	bool space = has_space(s);
+	bool space = room_is_there(s);
 	size_t bytes = 0;
 	struct spool_op *op;
 
@@ -364,7 +320,7 @@ sleep_ms(const struct spool *s)
 	if (s->store->dirty)
 		ms = IDLE_MS;
 	if (!atomic_load(&s->accepting))
-		ms = ms < 0 ? SPACE_MS : MIN(ms, SPACE_MS);
+		ms = ms < 0 ? ROOM_LOOK_MS : MIN(ms, ROOM_LOOK_MS);
 	return ms;
 }
 
@@ -385,14 +341,27 @@ give_up(struct spool *s)
 	}
 }
 
+static void
+begin(struct spool *s)
+{
+	int64_t due;
+
+	if (s->store->unproved) {
+		store_broke(s, &s->store->why);
+		return;
+	}
+	room_find(s);
+	due = s->ops->next_due(s->store);
+	s->due_ms = due >= 0 ? due : INT64_MAX;
+	tell_due(s);
+}
+
 void *
 spool_main(void *arg)
 {
 	struct spool *s = arg;
-	int64_t due = s->ops->next_due(s->store);
 
-	s->due_ms = due >= 0 ? due : INT64_MAX;
-	tell_due(s);
+	begin(s);
 	while (!s->stopping || s->ready.n > 0 ||
 	       (s->kept.n > 0 && s->failures < CLOSING_TRIES)) {
 		int64_t ms = sleep_ms(s);

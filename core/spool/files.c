@@ -129,9 +129,9 @@ bool
 files_create(struct files *f, uint64_t id, int *ret_fd, struct error *err)
 {
 	char name[NAME];
-	/* ids are used once: what is there under this name is a remnant */
+	/* an id is used once: a name that is taken may be a message's */
 	int fd = openat(f->fd, file_name(id, name),
-			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return error_errno(err, "%s/%s", f->folder, name);

@@ -35,7 +35,8 @@ struct spool {
 	int64_t retry_ms;		/* when the kept ones may try again */
 	int64_t space_ms;		/* when free space was looked at, and */
 	int64_t space_wanted;		/* how much of it was wanted then */
-	int64_t full_until_ms;
+	bool full;			/* a batch found no room */
+	int64_t full_until_ms;		/* then it is looked for again */
 	bool space;
 	int64_t due_ms;			/* earliest of what became unclaimed */
 	struct doubt *doubts;

@@ -53,6 +53,7 @@ struct sweep {
 	struct task task;
 	struct spool *spool;
 	struct spool_reader *reader;
+	uint64_t upto;			/* a younger body may be on its way */
 };
 
 static bool
@@ -77,7 +78,7 @@ sweep_work(struct task *t)
 
 	w->reader = spool_reader_open(w->spool, &err);
 	if (w->reader != NULL)
-		n = files_sweep(st->files, st->seed, sweep_known, w,
+		n = files_sweep(st->files, w->upto, sweep_known, w,
 				&w->spool->closing);
 	spool_reader_close(&w->reader);
 	if (n > 0)
@@ -101,6 +102,7 @@ sweep_start(struct spool *s)
 		return;
 	w = NEW(struct sweep);
 	w->spool = s;
+	w->upto = s->store->seed;
 	w->task.work = sweep_work;
 	w->task.done = sweep_done;
 	spool_enter(s);

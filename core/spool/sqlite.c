@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "spool/lock.h"
+#include "spool/reserve.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -165,8 +166,9 @@ recover(struct sqlite *q, struct error *err)
 		rc = statement_run(stmt);
 	}
 	sqlite3_finalize(stmt);
-	return sqlite_result(&q->c, rc, err) == STORE_OK &&
-	       state_write(q, err) && exec(q, "COMMIT", err);
+	q->recovered = sqlite_result(&q->c, rc, err) == STORE_OK &&
+		       state_write(q, err) && exec(q, "COMMIT", err);
+	return q->recovered;
 }
 
 /* Made by us, so that nobody else can read it. */
@@ -214,6 +216,33 @@ url_split(struct sqlite *q, const char *url)
 	}
 }
 
+/* Everything around the database. */
+static bool
+folder_open(struct store *st, struct workers *workers, struct error *err)
+{
+	struct sqlite *q = sqlite_of(st);
+
+	if (!file_make_folder(st->folder, 0700, err) ||
+	    !lock_take(st->folder, &q->lock, err) ||
+	    !schema_check_file(q->path, err))
+		return false;
+	st->files = files_open(st->folder, workers, err);
+	return st->files != NULL && make_file(q->path, err);
+}
+
+/* A disk that is full is no reason not to run: what is in the queue may be
+ * delivered, which makes room.  prove() goes on from here. */
+static bool
+opens_later(struct store *st, const struct error *err)
+{
+	if (err->kind == ERROR_CONFIG || !reserve_is_wanted(st->folder))
+		return false;
+	connection_close(&sqlite_of(st)->c);
+	st->unproved = true;
+	st->why = *err;
+	return true;
+}
+
 static struct store *
 sqlite_open(const struct spool_config *c, struct error *err)
 {
@@ -227,13 +256,12 @@ sqlite_open(const struct spool_config *c, struct error *err)
 	if (getrandom(&st->owner, sizeof(st->owner), 0) < 0)
 		bug("no random numbers");
 	st->owner = (st->owner >> 1) | 1;
+	st->seed = (uint64_t)clock_wall_ms() << 8;
 	if (st->folder[0] == '\0')
 		error_set(err, ERROR_CONFIG, "`%s' names no folder", c->url);
-	else if (file_make_folder(st->folder, 0700, err) &&
-		 lock_take(st->folder, &q->lock, err) &&
-		 schema_check_file(q->path, err) && make_file(q->path, err) &&
-		 database_open(q, err) && recover(q, err) &&
-		 (st->files = files_open(st->folder, c->workers, err)) != NULL)
+	else if (folder_open(st, c->workers, err) &&
+		 ((database_open(q, err) && recover(q, err)) ||
+		  opens_later(st, err)))
 		return st;
 	sqlite_close(&st);
 	return NULL;
@@ -299,7 +327,8 @@ sqlite_prove(struct store *st, const struct doubt *doubts, size_t n,
 	struct sqlite *q = sqlite_of(st);
 
 	connection_close(&q->c);
-	if (database_open(q, err) && sqlite_begin(st, err) == STORE_OK &&
+	if (database_open(q, err) && (q->recovered || recover(q, err)) &&
+	    sqlite_begin(st, err) == STORE_OK &&
 	    doubts_settle(q, doubts, n, err) && state_write(q, err) &&
 	    sqlite_commit(st, err) == STORE_OK)
 		return true;

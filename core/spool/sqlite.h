@@ -34,6 +34,7 @@ struct sqlite {
 	char *path;			/* of the database */
 	char *vfs;			/* or NULL */
 	int lock;
+	bool recovered;			/* from what another boot left */
 	int wal_frames;			/* in the WAL since it began */
 	int wal_checked;		/* a checkpoint got nowhere at so many */
 	int64_t page_size;

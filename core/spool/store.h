@@ -40,6 +40,9 @@ struct store {
 	struct files *files;		/* NULL: memory */
 	uint64_t owner;			/* this boot's id */
 	uint64_t seed;			/* the highest message id at the start */
+	bool unproved;			/* it could not be opened for want of
+					 * room, as `why' says: prove() first */
+	struct error why;
 	struct ids gone;		/* bodies' files to unlink when committed */
 	bool dirty;			/* housekeep() has something to do */
 };

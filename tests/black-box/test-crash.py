@@ -1,4 +1,5 @@
 """test-crash.py - what was acknowledged survives; what was not is nothing"""
+import contextlib
 import os
 import re
 import signal
@@ -108,13 +109,7 @@ class Disk(Case):
         self.assertEqual(gw.captured(), [])
 
     def test_a_disk_that_fills_loses_nothing(self):
-        disk = os.path.join(self.folder, "disk")
-        os.mkdir(disk)
-        if os.geteuid() != 0 or subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk],
-                capture_output=True).returncode != 0:
-            self.skipTest("a small file system cannot be mounted here")
-        self.addCleanup(subprocess.run, ["umount", "-l", disk])
+        disk = self.full_disk("4m")
         peer = self.peer(lambda verb, line: "450 4.2.0 later"
                          if verb == "MAIL" and not peer_open.is_set() else None)
         peer_open = threading.Event()
@@ -140,6 +135,88 @@ class Disk(Case):
             self.assertEqual(set(range(acknowledged)) - set(self.ids(peer)),
                              set(), f"lost; in the queue: {gw.queue()}")
         gw.send()       # and there is room again
+
+    def full_disk(self, size):
+        disk = os.path.join(self.folder, "disk")
+        os.mkdir(disk)
+        if os.geteuid() != 0 or subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk],
+                capture_output=True).returncode != 0:
+            self.skipTest("a small file system cannot be mounted here")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk])
+        return disk
+
+    def fill(self, disk):
+        with open(os.path.join(disk, "filler"), "wb", buffering=0) as f:
+            with contextlib.suppress(OSError):
+                while f.write(b"x" * 4096):
+                    pass
+        self.assertEqual(os.statvfs(disk).f_bavail, 0)
+
+    def send_code(self, gw):
+        try:
+            gw.send()
+            return 250
+        except smtplib.SMTPDataError as e:
+            return e.smtp_code
+
+    def queue_on_a_full_disk(self):
+        disk = self.full_disk("6m")
+        up = threading.Event()
+        peer = self.peer(lambda verb, line: "450 4.2.0 later"
+                         if verb == "MAIL" and not up.is_set() else None)
+        gw = self.gateway({"10-out": self.connector(peer.port)},
+                          spool=os.path.join(disk, "spool"),
+                          extra="limits: {free_space: 0}\n"
+                                "retry: {first: 300ms, factor: 1}\n")
+        for i in range(12):
+            gw.send(f"X-Id: {i}\r\n\r\n" + ("x" * 70 + "\r\n") * 400)
+        gw.stop(signal.SIGKILL)
+        self.fill(disk)
+        return gw, peer, up, disk
+
+    def test_a_start_on_a_full_disk(self):
+        gw, peer, up, disk = self.queue_on_a_full_disk()
+        gw.start()
+        wait_until(lambda: self.send_code(gw) == 452, what="the refusal")
+        self.assertIn("NOT ACCEPTING", gw.command("status").stdout)
+        # the operator can make room, and so do deliveries
+        wait_until(lambda: len(gw.queue()) == 12, what="the queue")
+        wait_until(lambda: gw.command("queue", "remove", gw.queue()[0]["id"]
+                                      ).returncode == 0, what="the removal")
+        up.set()
+        gw.command("queue", "retry", "--all")
+        gw.wait_empty(60)
+        self.assertGreaterEqual(len(set(self.ids(peer))), 11)
+        self.fill(disk)
+        self.assertEqual(self.send_code(gw), 452)
+        time.sleep(2.5)
+        self.assertEqual(self.send_code(gw), 452)
+        self.assertNotIn("accepted again", gw.log())
+        os.unlink(os.path.join(disk, "filler"))
+        wait_until(lambda: self.send_code(gw) == 250, what="acceptance")
+        self.assertEqual(gw.log().count("accepted again"), 1)
+
+    def test_a_start_without_any_room(self):
+        """The reserve is used up, and SQLite cannot make its files."""
+        gw, peer, up, disk = self.queue_on_a_full_disk()
+        os.unlink(os.path.join(disk, "filler"))
+        gw.start()
+        gw.stop()
+        self.assertEqual([f for f in os.listdir(gw.spool)
+                          if f.startswith("spool.db-")], [])
+        os.unlink(os.path.join(gw.spool, "reserve"))
+        self.fill(disk)
+        gw.start()
+        self.assertEqual(self.send_code(gw), 452)
+        self.assertEqual(gw.command("status").returncode, 0)
+        self.assertIn("NOT ACCEPTING", gw.command("status").stdout)
+        os.unlink(os.path.join(disk, "filler"))
+        up.set()
+        wait_until(lambda: self.send_code(gw) == 250, what="acceptance")
+        gw.wait_empty(60)
+        self.assertEqual(set(self.ids(peer)), set(range(12)))
+        self.assertEqual(gw.log().count("accepted again"), 1)
 
     def ids(self, peer):
         return [int(i) for m in peer.messages for i in IDS.findall(m)]
