@@ -83,6 +83,10 @@ class Gateway:
         with open(os.path.join(self.folder, name), "w") as f:
             f.write(textwrap.dedent(text))
 
+    def read(self):
+        with open(self.config) as f:
+            return f.read()
+
     def route(self, name, text):
         self.write(f"conf.d/{name}.yaml", text)
 

@@ -12,7 +12,10 @@ import threading
 import time
 
 import harness
+from certificates import TestCa
 from harness import Case, free_port, wait_until
+
+SOURCE = os.path.join(os.path.dirname(__file__), "..", "..")
 
 
 class Configuration(Case):
@@ -40,7 +43,7 @@ class Configuration(Case):
 
     def test_dangling_names(self):
         gw = self.gateway(start=False)
-        gw.write("postern.yaml", open(gw.config).read().replace(
+        gw.write("postern.yaml", gw.read().replace(
             "user: root", "user: no-such-user"))
         gw.route("20-bad", "route: bad\nbackend: 'null'\n"
                  "match: {listener: 127.0.0.1:1}\n")
@@ -64,7 +67,7 @@ class Configuration(Case):
         bad = os.path.join(self.folder, "bad.so")
         with open(bad, "w") as f:
             f.write("this is no module")
-        gw.write("postern.yaml", open(gw.config).read() + f"modules: [{bad}]\n")
+        gw.write("postern.yaml", gw.read() + f"modules: [{bad}]\n")
         self.check(gw, bad)
 
     def test_an_empty_file_is_right(self):
@@ -73,16 +76,58 @@ class Configuration(Case):
         self.assertEqual(gw.command("check").returncode, 0)
 
     def test_samples_are_right(self):
-        gw = self.gateway({}, start=False)
-        samples = os.path.join(os.path.dirname(__file__), "..", "..", "conf.d")
+        gw = self.of_the_samples()
+        samples = os.path.join(SOURCE, "conf.d")
         names = [n for n in os.listdir(samples) if n.endswith(".yaml")]
         self.assertGreater(len(names), 1)
         for n in names:
             with open(os.path.join(samples, n)) as f:
-                gw.route(n[:-5], f.read())
+                self.takes(gw, f.read(), n[3:-5])
+
+    def test_what_the_readme_shows_is_right(self):
+        gw = self.of_the_samples()
+        with open(os.path.join(SOURCE, "README.md")) as f:
+            shown = re.findall(r"^```yaml\n(.*?)^```", f.read(), re.S | re.M)
+        self.assertEqual(len(shown), 5)
+        for text in shown[1:]:
+            self.takes(gw, text, re.search(r"^route: (\S+)", text).group(1))
+        port = str(gw.port)
+        gw.write("postern.yaml", shown[0].replace("0.0.0.0:25", "127.0.0.1:" + port)
+                 + gw.read().split(port + "}]\n")[1])
+        self.takes(gw, shown[1], "microsoft")
+
+    def takes(self, gw, route, name):
+        gw.route("10", route.replace("/etc/postern", self.folder))
         r = gw.command("check")
         self.assertEqual(r.returncode, 0, r.stderr)
         self.assertNotIn("warning", r.stderr)
+        gw.start()
+        self.assertEqual(gw.json("status")["running"]["routes"], [name])
+        gw.stop()
+
+    def of_the_samples(self):
+        """A gateway without a route, and the files that samples name."""
+        gw = self.gateway(start=False)
+        os.unlink(os.path.join(gw.folder, "conf.d", "50-capture.yaml"))
+        self.files_of_the_samples(gw)
+        return gw
+
+    def files_of_the_samples(self, gw):
+        def write(name, bytes_):
+            path = os.path.join(self.folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
+                f.write(bytes_)
+
+        relay = TestCa(os.path.join(self.folder, "ca")).issue("gw.test", client=True)
+        for made, name in zip(relay, ("relay.pem", "relay.key")):
+            with open(made, "rb") as f:
+                write(f"tls/{name}", f.read())
+        write("secrets/google-client", b"secret")
+        write("secrets/google-refresh", b"refresh")
+        r = gw.command("dkim", "new", "example.org", "p2026",
+                       "--out", f"{self.folder}/dkim/p2026.pem")
+        self.assertEqual(r.returncode, 0, r.stderr)
 
 
 class Explain(Case):
@@ -253,7 +298,7 @@ class Reload(Case):
     def test_listeners_come_and_go(self):
         gw = self.gateway()
         old, gw.port = gw.port, free_port()
-        text = open(gw.config).read().replace(str(old), str(gw.port))
+        text = gw.read().replace(str(old), str(gw.port))
         gw.write("postern.yaml", text)
         gw.command("reload", check=True)
         gw.send()
@@ -265,7 +310,7 @@ class Reload(Case):
         gw = self.gateway()
         self.assertEqual(gw.json("status")["running"]["hostname"],
                          "gw.example.test")
-        gw.write("postern.yaml", open(gw.config).read().replace(
+        gw.write("postern.yaml", gw.read().replace(
             "gw.example.test", "other.example.test"))
         for _ in range(3):      # the first configuration is freed by now
             gw.command("reload", check=True)
@@ -275,7 +320,7 @@ class Reload(Case):
 
     def test_limits_of_space_and_memory_are_taken(self):
         gw = self.gateway(extra="limits: {free_space: 900000G}\n")
-        before = open(gw.config).read()
+        before = gw.read()
 
         def refused():
             with gw.smtp() as s:
@@ -324,7 +369,7 @@ class Reload(Case):
 
     def test_what_needs_a_restart_says_so(self):
         gw = self.gateway()
-        gw.write("postern.yaml", open(gw.config).read()
+        gw.write("postern.yaml", gw.read()
                  + "intake_threads: 7\n")
         r = gw.command("reload")
         self.assertEqual(r.returncode, 78)
@@ -423,7 +468,7 @@ class Life(Case):
         if os.geteuid() != 0:
             self.skipTest("not root")
         gw = self.gateway(start=False)
-        gw.write("postern.yaml", open(gw.config).read().replace(
+        gw.write("postern.yaml", gw.read().replace(
             "user: root", "user: nobody"))
         os.chmod(gw.folder, 0o777)
         gw.start()
