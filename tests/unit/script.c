@@ -3,6 +3,7 @@
 
 #include "unit.h"
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/macros.h"
 #include "base/thread.h"
@@ -24,11 +25,41 @@ readable(int fd)
 	return poll(&p, 1, (int)unit_slowly(3000)) > 0;
 }
 
+static ssize_t
+server_read(struct server *s, char *to, size_t max)
+{
+	gnutls_session_t tls = s->tls.session;
+	ssize_t n;
+
+	if ((tls == NULL || gnutls_record_check_pending(tls) == 0) &&
+	    !readable(s->fd))
+		return -1;
+	n = tls != NULL ? gnutls_record_recv(tls, to, max)
+			: read(s->fd, to, max);
+	s->ended = n <= 0 && n != GNUTLS_E_TIMEDOUT;
+	return n;
+}
+
+static bool
+server_write(struct server *s, struct span bytes)
+{
+	while (bytes.n > 0) {
+		ssize_t n = s->tls.session != NULL
+			? gnutls_record_send(s->tls.session, bytes.p, bytes.n)
+			: send(s->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+
+		if (n < 0)
+			return false;
+		bytes = span_from(bytes, (size_t)n);
+	}
+	return true;
+}
+
 static bool
 server_more(struct server *s)
 {
 	char *to = buf_room(&s->in, 65536);
-	ssize_t n = to && readable(s->fd) ? read(s->fd, to, 65536) : -1;
+	ssize_t n = to ? server_read(s, to, 65536) : -1;
 
 	if (n <= 0)
 		return false;
@@ -103,35 +134,91 @@ static bool
 server_say(struct server *s, const char *text, bool bytewise)
 {
 	AUTO(buf_fini) struct buf b = BUF_MAX(1 << 20);
-	size_t step;
 
 	buf_add_str(&b, text);
 	buf_add_str(&b, "\r\n");
-	step = bytewise ? 1 : b.len;
-	while (b.len > 0) {
-		if (send(s->fd, b.data + b.head, step, MSG_NOSIGNAL) < 0)
+	for (size_t i = 0; bytewise && i < b.len; i++) {
+		if (!server_write(s, span_sub(buf_span(&b), i, 1)))
 			return false;
-		buf_drop(&b, step);
-		if (bytewise)
-			usleep(300);
+		usleep(300);
 	}
-	return true;
+	return bytewise || server_write(s, buf_span(&b));
+}
+
+/* The text with its escapes undone: \r \n, and \0 \1 where codes is set. */
+static void
+unescape(struct buf *b, const char *text, bool codes)
+{
+	for (; *text; text++) {
+		if (*text != '\\') {
+			buf_add_char(b, *text);
+			continue;
+		}
+		text++;
+		if (codes && (*text == '0' || *text == '1'))
+			buf_add_char(b, (char)(*text - '0'));
+		else
+			buf_add_char(b, *text == 'r' ? '\r'
+				     : *text == 'n' ? '\n' : *text);
+	}
 }
 
 static bool
 server_say_raw(struct server *s, const char *text)
 {
-	for (; *text; text++) {
-		char c = *text;
+	AUTO(buf_fini) struct buf b = BUF_MAX(1 << 20);
 
-		if (c == '\\') {
-			text++;
-			c = *text == 'r' ? '\r' : *text == 'n' ? '\n' : *text;
-		}
-		if (send(s->fd, &c, 1, MSG_NOSIGNAL | MSG_MORE) < 0)
-			return false;
-	}
-	return send(s->fd, "", 0, MSG_NOSIGNAL) == 0;
+	unescape(&b, text, false);
+	return server_write(s, buf_span(&b));
+}
+
+/* "600 text": the line once with so many letters, or so many times. */
+static bool
+server_say_much(struct server *s, const char *arg, bool letters)
+{
+	AUTO(buf_fini) struct buf b = BUF_MAX(1 << 20);
+	char *text;
+	unsigned long n = strtoul(arg, &text, 10);
+
+	must(*text == ' ');
+	for (unsigned long i = 0; i < (letters ? 1 : n); i++)
+		buf_addf(&b, "%s%s", text + 1, letters ? "" : "\r\n");
+	for (unsigned long i = 0; letters && i < n; i++)
+		buf_add_char(&b, 'x');
+	if (letters)
+		buf_add_str(&b, "\r\n");
+	return server_write(s, buf_span(&b));
+}
+
+static bool
+server_challenge(struct server *s, const char *text)
+{
+	AUTO(buf_fini) struct buf b = BUF_MAX(1 << 16);
+
+	buf_add_str(&b, "334 ");
+	encode_base64(&b, span_of(text));
+	return server_say(s, buf_str(&b), false);
+}
+
+static bool
+server_take_response(struct server *s, const char *want, char *got,
+		     size_t size)
+{
+	AUTO(buf_fini) struct buf b = BUF_MAX(1 << 16), line = BUF_MAX(1 << 16);
+
+	unescape(&b, want, true);
+	encode_base64(&line, buf_span(&b));
+	return server_take_line(s, buf_str(&line), got, size);
+}
+
+static bool
+server_shake(struct server *s)
+{
+	s->tls.fd = s->fd;
+	s->tls.server = true;
+	s->tls.patience_ms = (unsigned)unit_slowly(3000);
+	return s->in.len == 0 && s->tls.session == NULL &&
+	       raw_shake(&s->tls) >= 0;
 }
 
 static void
@@ -139,11 +226,16 @@ server_close(struct server *s, bool hard)
 {
 	struct linger l = { 1, 0 };
 
+	if (s->tls.session != NULL && !hard)
+		gnutls_bye(s->tls.session, GNUTLS_SHUT_WR);
+	if (s->tls.session != NULL)
+		raw_end(&s->tls);
 	if (s->fd >= 0 && hard)
 		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+	s->ended = false;
 	buf_clear(&s->in);
 }
 
@@ -157,9 +249,11 @@ server_accept(struct server *s)
 }
 
 static bool
-server_sees_close(struct server *s)
+server_sees_close(struct server *s, bool anyhow)
 {
-	return s->in.len == 0 && !server_more(s);
+	while (anyhow && server_more(s))
+		buf_clear(&s->in);
+	return (anyhow || (s->in.len == 0 && !server_more(s))) && s->ended;
 }
 
 static bool
@@ -173,6 +267,12 @@ server_step(struct server *s, const char *line, char *got, size_t size)
 	case '>': return line[1] == '>' ? server_say_raw(s, line + 3)
 					: server_say(s, arg, false);
 	case 'b': return server_say(s, arg, true);
+	case '~': return server_say_much(s, arg, true);
+	case '*': return server_say_much(s, arg, false);
+	case 'c': return server_challenge(s, arg);
+	case 'd': return server_take_response(s, arg, got, size);
+	case 'T': return server_shake(s);
+	case 't': return !server_shake(s);
 	case '<': return server_take_line(s, line[1] == '*' ? NULL : arg, got,
 					  size);
 	case 'r': return server_more(s);
@@ -182,7 +282,7 @@ server_step(struct server *s, const char *line, char *got, size_t size)
 	case 'z': usleep((useconds_t)strtoul(arg, NULL, 10) * 1000); return true;
 	case '!': server_close(s, false); return true;
 	case 'x': server_close(s, true); return true;
-	case '?': return server_sees_close(s);
+	case '?': return server_sees_close(s, line[1] == '?');
 	}
 	return false;
 }
@@ -207,12 +307,19 @@ server_main(void *arg)
 void
 server_start(struct server *s, const char *const *script, struct endpoint *at)
 {
+	server_start_tls(s, script, at, &(struct raw){ .fd = -1 });
+}
+
+void
+server_start_tls(struct server *s, const char *const *script,
+		 struct endpoint *at, const struct raw *tls)
+{
 	struct error err;
 	/* so that a large message does not fit in; less than half a segment
 	 * would be sent by timers */
 	int small = 256 * 1024;
 
-	*s = (struct server){ .fd = -1, .script = script,
+	*s = (struct server){ .fd = -1, .script = script, .tls = *tls,
 			      .in = BUF_MAX(1 << 20),
 			      .message = BUF_MAX(16 << 20) };
 	must(endpoint_parse(SPAN("127.0.0.1:0"), at));

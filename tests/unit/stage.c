@@ -149,6 +149,53 @@ make_body(struct stage *s, const struct play *p)
 		s->source.bytes.n -= 6;
 }
 
+/* --- TLS and the login ------------------------------------------------ */
+
+static const struct tls_world *world;
+
+void
+stage_world(const struct tls_world *w)
+{
+	world = w;
+}
+
+void
+stage_server(const struct play *p, struct server *server, struct endpoint *at)
+{
+	const struct peer *peer = &p->peer;
+	struct raw tls = { .fd = -1, .priority = peer->priority };
+
+	if (world != NULL)
+		tls.cert = &world->certs[peer->who ? peer->who : WHO_SERVER];
+	if (peer->asks)
+		tls.demand = GNUTLS_CERT_REQUEST;
+	if (peer->insists)
+		tls.demand = GNUTLS_CERT_REQUIRE;
+	if (peer->doubts)
+		tls.authority = &world->certs[WHO_OTHER_CA];
+	server_start_tls(server, p->script, at, &tls);
+}
+
+static void
+plan_security(struct smtpc_plan *plan, const struct play *p)
+{
+	plan->tls = p->tls;
+	plan->implicit = p->implicit;
+	plan->server_name = p->name;
+	if (p->tls == TLS_VERIFY)
+		plan->trust = world->trust;
+	if (p->client)
+		plan->identity = world->client;
+	if (p->auth != 0)
+		plan->auth = (struct auth_credentials){
+			.mechanisms = p->auth,
+			.user = p->user ? p->user : "u@src.test",
+			.secret = p->secret ? p->secret : "s3cret",
+		};
+}
+
+/* --- the stage -------------------------------------------------------- */
+
 void
 stage_init(struct stage *s, const struct play *p, const char *const *hosts,
 	   size_t host_count, uint16_t port)
@@ -166,6 +213,7 @@ stage_init(struct stage *s, const struct play *p, const char *const *hosts,
 		.hosts = hosts, .host_count = host_count, .port = port,
 		.helo = "gw.test", .reuse = p->reuse, .idle_ms = p->idle_ms,
 	};
+	plan_security(&s->plan, p);
 	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)
 		s->plan.timeouts_ms[i] =
 			unit_slowly(p->patience_ms ? p->patience_ms : 2000);
@@ -216,7 +264,7 @@ stage_perform(const struct play *p)
 	struct server server;
 	struct endpoint at;
 
-	server_start(&server, p->script, &at);
+	stage_server(p, &server, &at);
 	stage_init(&s, p, hosts, 1, at.port);
 	stage_send(&s);
 	while ((p->flags & AT_ONCE) && s.sent < p->messages)
@@ -231,4 +279,21 @@ stage_perform(const struct play *p)
 		fail_msg("%s: server: %s (here: %s)", p->title, server.wrong, s.got[0]);
 	for (size_t i = 0; i < WANTS && p->want[i]; i++)
 		stage_check(p->title, p->want[i], s.got[i]);
+	if (p->facts != NULL && strcmp(p->facts, s.last.tls) != 0)
+		fail_msg("%s: wanted %s, got %s", p->title, p->facts,
+			 s.last.tls);
+}
+
+void
+stage_perform_all(const struct play *plays, size_t n)
+{
+	const char *only = getenv("PLAY");
+
+	for (size_t i = 0; i < n; i++) {
+		if (only != NULL && strstr(plays[i].title, only) == NULL)
+			continue;
+		if (getenv("VERBOSE") != NULL)
+			print_message("%s\n", plays[i].title);
+		stage_perform(&plays[i]);
+	}
 }

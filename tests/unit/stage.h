@@ -11,6 +11,7 @@
 
 #include "io/dns.h"
 #include "script.h"
+#include "tls-world.h"
 #include "smtpc/smtpc.h"
 
 enum { LINES = 64, WANTS = 8 };
@@ -29,8 +30,23 @@ struct play {
 	int64_t patience_ms;		/* of everything; 0: 2 s */
 	unsigned reuse;
 	int64_t idle_ms;
+	/* TLS and the login, for stages with a world */
+	enum tls_policy tls;
+	bool implicit;
+	const char *name;		/* of the server, to be verified */
+	bool client;			/* has a certificate to show */
+	struct peer {
+		enum who who;		/* WHO_CA: WHO_SERVER */
+		bool asks, insists;	/* for a certificate of ours */
+		bool doubts;		/* and accepts none */
+		const char *priority;
+	} peer;
+	unsigned auth;			/* of enum auth_mechanism, */
+	const char *user, *secret;	/* NULL: u@src.test, s3cret */
 	const char *script[LINES];
 	const char *want[WANTS];	/* for each message, for each recipient */
+	const char *facts;		/* of TLS, in the last outcome; NULL: not
+					 * looked at */
 };
 
 /* Answers a turn later, and perhaps not as it should. */
@@ -66,6 +82,11 @@ struct stage {
 	struct buf body;
 };
 
+/* Where the certificates of all plays that follow come from. */
+void stage_world(const struct tls_world *w);
+/* The play's server. */
+void stage_server(const struct play *p, struct server *server,
+		  struct endpoint *at);
 /* The engine, a plan for these hosts, and the play's message. */
 void stage_init(struct stage *s, const struct play *p,
 		const char *const *hosts, size_t host_count, uint16_t port);
@@ -80,6 +101,9 @@ void stage_check(const char *title, const char *want, const char *got);
 
 /* All of it, from the start of the server to the checks. */
 void stage_perform(const struct play *p);
+/* Each of them; PLAY in the environment names (a part of) the only one, and
+ * with VERBOSE their titles are said. */
+void stage_perform_all(const struct play *plays, size_t n);
 
 /* Pieces of scripts. */
 #define GREET "@", "> 220 mx.test ESMTP", "< EHLO gw.test"
@@ -90,6 +114,9 @@ void stage_perform(const struct play *p);
 #define RCPT1 "< RCPT TO:<r1@dst.test>"
 #define RCPT2 "< RCPT TO:<r2@dst.test>"
 #define OK "> 250 2.1.0 ok"
+#define STARTTLS GREET, "> 250-mx.test", "> 250 STARTTLS", "< STARTTLS"
+#define HELLO "< EHLO gw.test"
+#define SECURE STARTTLS, "> 220 go", "T", HELLO
 #define ONE MAIL, OK, RCPT0, OK, "< DATA", "> 354 go"
 #define ONE_PIPE MAIL, RCPT0, "< DATA", OK, OK, "> 354 go"
 #define TAKEN ".", "> 250 2.0.0 taken"

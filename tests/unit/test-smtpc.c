@@ -3,8 +3,6 @@
 
 #include "base/macros.h"
 
-#include <stdlib.h>
-
 static const struct play plays[] = {
 	{ .title = "a plain delivery",
 	  .script = { PLAIN, ONE, ".", "= Subject: test", "=", "= .dot",
@@ -317,16 +315,8 @@ static const struct play plays[] = {
 static void
 all_plays(void **state)
 {
-	const char *only = getenv("PLAY");
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(plays); i++) {
-		if (only && !strstr(plays[i].title, only))
-			continue;
-		if (getenv("VERBOSE"))
-			print_message("%s\n", plays[i].title);
-		stage_perform(&plays[i]);
-	}
+	stage_perform_all(plays, ARRAY_SIZE(plays));
 }
 
 int

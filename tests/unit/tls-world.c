@@ -443,28 +443,34 @@ raw_look(struct raw *r)
 		gnutls_server_name_get(r->session, r->sni, &size, &type, 0);
 }
 
-static void *
-raw_main(void *arg)
+static void
+raw_credentials(struct raw *r)
 {
-	struct raw *r = arg;
-	gnutls_certificate_credentials_t c;
-
-	GOOD(gnutls_certificate_allocate_credentials(&c));
+	GOOD(gnutls_certificate_allocate_credentials(&r->credentials));
 	if (r->cert != NULL) {
 		gnutls_x509_crt_t crt = r->cert->crt;
 
-		GOOD(gnutls_certificate_set_x509_key(c, &crt, 1, r->cert->key));
+		GOOD(gnutls_certificate_set_x509_key(r->credentials, &crt, 1,
+						     r->cert->key));
 	}
 	if (r->authority != NULL) {
 		gnutls_x509_crt_t crt = r->authority->crt;
 
-		GOOD(gnutls_certificate_set_x509_trust(c, &crt, 1));
+		GOOD(gnutls_certificate_set_x509_trust(r->credentials, &crt,
+						       1));
 	}
+}
+
+int
+raw_shake(struct raw *r)
+{
+	raw_credentials(r);
 	GOOD(gnutls_init(&r->session, (r->server ? GNUTLS_SERVER
 				       : GNUTLS_CLIENT) | GNUTLS_NO_SIGNAL));
 	GOOD(gnutls_priority_set_direct(r->session, r->priority
 					? r->priority : "NORMAL", NULL));
-	GOOD(gnutls_credentials_set(r->session, GNUTLS_CRD_CERTIFICATE, c));
+	GOOD(gnutls_credentials_set(r->session, GNUTLS_CRD_CERTIFICATE,
+				    r->credentials));
 	if (r->server)
 		gnutls_certificate_server_set_request(r->session, r->demand);
 	if (r->ticket_key != NULL)
@@ -472,19 +478,40 @@ raw_main(void *arg)
 							 r->ticket_key));
 	if (r->server && r->authority != NULL && !r->trusting)
 		gnutls_session_set_verify_cert(r->session, NULL, 0);
+	if (r->patience_ms > 0) {
+		gnutls_handshake_set_timeout(r->session, r->patience_ms);
+		gnutls_record_set_timeout(r->session, r->patience_ms);
+	}
 	gnutls_transport_set_int(r->session, r->fd);
 	do
 		r->code = gnutls_handshake(r->session);
 	while (r->code < 0 && !gnutls_error_is_fatal(r->code));
-	if (r->code >= 0) {
+	if (r->code >= 0)
 		raw_look(r);
+	else
+		gnutls_alert_send_appropriate(r->session, r->code);
+	return r->code;
+}
+
+void
+raw_end(struct raw *r)
+{
+	gnutls_deinit(r->session);
+	gnutls_certificate_free_credentials(r->credentials);
+	r->session = NULL;
+	r->credentials = NULL;
+}
+
+static void *
+raw_main(void *arg)
+{
+	struct raw *r = arg;
+
+	if (raw_shake(r) >= 0) {
 		r->code = (r->play != NULL ? r->play : play_line)(r);
 		gnutls_bye(r->session, GNUTLS_SHUT_WR);
-	} else {
-		gnutls_alert_send_appropriate(r->session, r->code);
 	}
-	gnutls_deinit(r->session);
-	gnutls_certificate_free_credentials(c);
+	raw_end(r);
 	close(r->fd);
 	return NULL;
 }

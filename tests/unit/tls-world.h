@@ -114,6 +114,7 @@ struct raw {
 	const struct cert *authority;	/* for its clients; NULL: none */
 	bool trusting;			/* believes any client */
 	const gnutls_datum_t *ticket_key;	/* NULL: no tickets */
+	unsigned patience_ms;		/* for whatever it waits; 0: any */
 	/* After the handshake; NULL: one line is read, and "ok\n" said. */
 	int (*play)(struct raw *r);
 	/* what came of it */
@@ -121,8 +122,15 @@ struct raw {
 	unsigned chain;			/* certificates that the client sent */
 	char sni[64];
 	gnutls_session_t session;
+	gnutls_certificate_credentials_t credentials;
 	pthread_t thread;
 };
+
+/* The parts of its life, for who has a thread and a descriptor himself: the
+ * handshake (what GnuTLS said: below 0 it failed), and the end of the session
+ * without a word, whatever the handshake said. */
+int raw_shake(struct raw *r);
+void raw_end(struct raw *r);
 
 /* Starts it at the bare end. */
 void raw_take(struct raw *r, struct pair *p);
