@@ -101,7 +101,18 @@ client_fail(struct client *c, struct outcome *o, enum state next)
 		errand_fail(a, o);
 }
 
-/* TLS that was only worth a try has failed: once more, in the clear. */
+/* TLS that was only worth a try has failed.  In TLS 1.3 a server that does
+ * not like our certificate, or its absence, says so when the handshake is
+ * done on our side: instead of the first answer. */
+static bool
+tls_tried_in_vain(const struct client *c)
+{
+	return c->kin.tls == TLS_OPPORTUNISTIC && c->errand != NULL &&
+	       (c->state == ST_SHAKE ||
+		(c->state == ST_EHLO && c->secured && !c->heard));
+}
+
+/* Once more, in the clear. */
 static void
 client_plainly(struct client *c)
 {
@@ -124,8 +135,7 @@ client_broken(struct client *c, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_debug(&smtpc_log, "%s: %s", c->where, text);
-	if (c->state == ST_SHAKE && c->kin.tls == TLS_OPPORTUNISTIC &&
-	    c->errand != NULL) {
+	if (tls_tried_in_vain(c)) {
 		client_plainly(c);
 		return;
 	}

@@ -98,8 +98,9 @@ struct client {
 	bool pumping;			/* transfer.c is at it */
 
 	bool pooled;			/* is in the pool's list */
-	bool kept;			/* came from the pool, and */
-	bool heard;			/* has said something since */
+	bool kept;			/* came from the pool */
+	bool heard;			/* has said something since, or since
+					 * TLS began */
 	bool uncalled;			/* bytes came before we had spoken */
 };
 

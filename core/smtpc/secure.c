@@ -122,6 +122,7 @@ void
 secure_shaken(struct client *c)
 {
 	c->secured = true;
+	c->heard = false;
 	c->offers = (struct offers){ .pipelining = false };
 	client_go(c, c->greeted ? ST_EHLO : ST_GREETING);
 }

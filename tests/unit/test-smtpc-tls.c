@@ -256,6 +256,10 @@ static const struct play plays[] = {
 		    .priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2" },
 	  .script = { STARTTLS, "> 220 go", "t", "!", IN_THE_CLEAR },
 	  .want = { "R250 dot" }, .facts = "" },
+	{ .title = "opportunistic, insisted upon, TLS 1.3",
+	  .tls = TLS_OPPORTUNISTIC, .peer = { .insists = true },
+	  .script = { STARTTLS, "> 220 go", "t", "!", IN_THE_CLEAR },
+	  .want = { "R250 dot" }, .facts = "" },
 
 	/* recipients, bodies and kept connections within TLS */
 	{ .title = "a mixed bag, pipelined", .tls = TLS_VERIFY, .rcpts = 3,
