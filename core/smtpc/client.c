@@ -173,25 +173,41 @@ client_hear(struct client *c, const struct smtp_reply *r)
 		client_go(c, client_rows[c->state].reply(c, r));
 }
 
+/* One reply, or what there is in place of one.  False: there is no more. */
+static bool
+client_listen(struct client *c)
+{
+	bool signs_in = c->state == ST_AUTH || c->state == ST_AUTH_STEP;
+	struct smtp_reply r;
+	struct error why;
+	enum parse got = reply_parse(&c->parser, stream_in(c->stream), &r,
+				     &why);
+
+	if (got == PARSE_MORE)
+		return false;
+	c->heard = c->state != ST_IDLE;
+	if (got == PARSE_OK) {
+		/* what is asked is not shown as it stands */
+		if (signs_in && r.code != 334)
+			hide_login(c, c->parser.text.data +
+				   c->parser.text.head, r.text.n);
+		client_hear(c, &r);
+	} else {
+		if (signs_in)
+			hide_login(c, why.text, strlen(why.text));
+		client_broken(c, "%s", why.text);
+	}
+	return true;
+}
+
 static void
 on_input(void *arg)
 {
 	struct client *c = arg;
-	struct smtp_reply r;
-	struct error why;
 
-	while (c->state != ST_CLOSED && stream_in(c->stream)->len > 0) {
-		enum parse got = reply_parse(&c->parser, stream_in(c->stream),
-					     &r, &why);
-
-		if (got == PARSE_MORE)
-			return;
-		c->heard = c->state != ST_IDLE;
-		if (got == PARSE_OK)
-			client_hear(c, &r);
-		else
-			client_broken(c, "%s", why.text);
-	}
+	while (c->state != ST_CLOSED && stream_in(c->stream)->len > 0 &&
+	       client_listen(c))
+		;
 }
 
 static void

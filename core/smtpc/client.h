@@ -191,6 +191,17 @@ void enter_shake(struct client *c);
 void enter_auth(struct client *c);
 enum state on_auth(struct client *c, const struct smtp_reply *r);
 
+/* What is said to the challenge with number step, without the line's end. */
+enum auth_say login_line(const struct client *c, unsigned step,
+			 struct buf *line);
+#define LOGIN_LINE BUF_MAX(4 * AUTH_TOKEN_MAX)
+
+/* --- hide.c ----------------------------------------------------------- */
+
+/* Writes stars over what of our login stands in text, which the server said
+ * before it let us in. */
+void hide_login(const struct client *c, char *text, size_t n);
+
 /* --- ehlo.c, say.c, transfer.c --------------------------------------- */
 
 struct offers offers_parse(struct span text);

@@ -48,7 +48,9 @@ login_begin(struct client *c)
 
 	if (!c->secured)
 		return lacks(c, PHASE_AUTH, "the login is not sent without "
-			     "TLS, which is off for this route");
+			     "TLS, %s", c->kin.tls == TLS_NONE
+			     ? "which is off for this route"
+			     : "and there is none with this server");
 	c->mechanism = auth_choose(allowed, c->offers.auth);
 	if (c->mechanism == 0)
 		return lacks(c, PHASE_AUTH, "the server does not offer the "
@@ -161,32 +163,40 @@ enter_auth(struct client *c)
 
 /* The reason that some servers give in front of their refusal, as JSON. */
 static void
-tell_challenge(const struct client *c, struct span challenge)
+tell_challenge(const struct client *c, struct buf *challenge)
 {
 	AUTO(buf_fini) struct buf text = BUF_MAX(4 * CHALLENGE_SHOWN);
 
-	encode_printable(&text, challenge, CHALLENGE_SHOWN);
+	hide_login(c, challenge->data + challenge->head, challenge->len);
+	encode_printable(&text, buf_span(challenge), CHALLENGE_SHOWN);
 	log_warning(&smtpc_log, "%s: AUTH %s is about to fail: %s", c->where,
 		    auth_name(c->mechanism), buf_str(&text));
 }
 
-static void
-answer_challenge(struct client *c, struct span challenge)
+enum auth_say
+login_line(const struct client *c, unsigned step, struct buf *line)
 {
 	AUTO(buf_wipe) struct buf response = BUF_MAX(2 * AUTH_TOKEN_MAX);
-	AUTO(buf_wipe) struct buf line = BUF_MAX(4 * AUTH_TOKEN_MAX);
 	struct auth_credentials who = c->errand->plan->auth;
 	enum auth_say say;
 
 	who.host = c->kin.host;
 	who.port = c->kin.port;
-	say = auth_respond(c->mechanism, c->auth_step++, &who, &response);
-	if (say == AUTH_AFTER_ERROR)
-		tell_challenge(c, challenge);
+	say = auth_respond(c->mechanism, step, &who, &response);
 	if (say == AUTH_CANCEL)
-		buf_add_char(&line, '*');
+		buf_add_char(line, '*');
 	else
-		encode_base64(&line, buf_span(&response));
+		encode_base64(line, buf_span(&response));
+	return say;
+}
+
+static void
+answer_challenge(struct client *c, struct buf *challenge)
+{
+	AUTO(buf_wipe) struct buf line = LOGIN_LINE;
+
+	if (login_line(c, c->auth_step++, &line) == AUTH_AFTER_ERROR)
+		tell_challenge(c, challenge);
 	buf_add_str(&line, "\r\n");
 	say_line(c, buf_span(&line));
 }
@@ -200,10 +210,16 @@ on_auth(struct client *c, const struct smtp_reply *r)
 		c->logged_in = true;
 		return transaction_begin(c);
 	}
-	if (r->code != 334 || c->auth_step >= AUTH_STEPS_MAX)
+	if (r->code != 334)
 		return heard_refusal(c, r);
+	if (c->auth_step >= AUTH_STEPS_MAX) {
+		client_broken(c, "the server does not stop asking for more "
+			      "than AUTH %s has to say",
+			      auth_name(c->mechanism));
+		return ST_CLOSED;
+	}
 	/* words instead of base64 say nothing that we would need */
 	decode_base64(&challenge, span_trim(r->text));
-	answer_challenge(c, buf_span(&challenge));
+	answer_challenge(c, &challenge);
 	return ST_AUTH_STEP;
 }

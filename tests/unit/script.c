@@ -94,6 +94,8 @@ server_take_line(struct server *s, const char *want, char *got, size_t size)
 		return false;
 	snprintf(got, size, "%.*s", SPAN_ARG(line));
 	ok = want == NULL || span_eq(line, span_of(want));
+	buf_clear(&s->last);
+	buf_add(&s->last, line);
 	buf_drop(&s->in, line.n + 2);
 	return ok;
 }
@@ -145,21 +147,23 @@ server_say(struct server *s, const char *text, bool bytewise)
 	return bytewise || server_write(s, buf_span(&b));
 }
 
-/* The text with its escapes undone: \r \n, and \0 \1 where codes is set. */
+/* The text with its escapes undone. */
 static void
-unescape(struct buf *b, const char *text, bool codes)
+unescape(const struct server *s, struct buf *b, const char *text)
 {
 	for (; *text; text++) {
 		if (*text != '\\') {
 			buf_add_char(b, *text);
 			continue;
 		}
-		text++;
-		if (codes && (*text == '0' || *text == '1'))
-			buf_add_char(b, (char)(*text - '0'));
-		else
-			buf_add_char(b, *text == 'r' ? '\r'
-				     : *text == 'n' ? '\n' : *text);
+		switch (*++text) {
+		case '0': buf_add_char(b, '\0'); break;
+		case '1': buf_add_char(b, '\1'); break;
+		case 'r': buf_add_char(b, '\r'); break;
+		case 'n': buf_add_char(b, '\n'); break;
+		case 'P': buf_addf(b, "%u", s->port); break;
+		default: buf_add_char(b, *text); break;
+		}
 	}
 }
 
@@ -168,7 +172,7 @@ server_say_raw(struct server *s, const char *text)
 {
 	AUTO(buf_fini) struct buf b = BUF_MAX(1 << 20);
 
-	unescape(&b, text, false);
+	unescape(s, &b, text);
 	return server_write(s, buf_span(&b));
 }
 
@@ -201,12 +205,21 @@ server_challenge(struct server *s, const char *text)
 }
 
 static bool
+server_echo(struct server *s, const char *text)
+{
+	AUTO(buf_fini) struct buf b = BUF_MAX(1 << 16);
+
+	buf_addf(&b, "%s%s", text, buf_str(&s->last));
+	return server_say(s, buf_str(&b), false);
+}
+
+static bool
 server_take_response(struct server *s, const char *want, char *got,
 		     size_t size)
 {
 	AUTO(buf_fini) struct buf b = BUF_MAX(1 << 16), line = BUF_MAX(1 << 16);
 
-	unescape(&b, want, true);
+	unescape(s, &b, want);
 	encode_base64(&line, buf_span(&b));
 	return server_take_line(s, buf_str(&line), got, size);
 }
@@ -270,6 +283,7 @@ server_step(struct server *s, const char *line, char *got, size_t size)
 	case '~': return server_say_much(s, arg, true);
 	case '*': return server_say_much(s, arg, false);
 	case 'c': return server_challenge(s, arg);
+	case 'e': return server_echo(s, arg);
 	case 'd': return server_take_response(s, arg, got, size);
 	case 'T': return server_shake(s);
 	case 't': return !server_shake(s);
@@ -321,11 +335,13 @@ server_start_tls(struct server *s, const char *const *script,
 
 	*s = (struct server){ .fd = -1, .script = script, .tls = *tls,
 			      .in = BUF_MAX(1 << 20),
-			      .message = BUF_MAX(16 << 20) };
+			      .message = BUF_MAX(16 << 20),
+			      .last = BUF_MAX(1 << 20) };
 	must(endpoint_parse(SPAN("127.0.0.1:0"), at));
 	s->listener = listen_open(at, true, &err);
 	must(s->listener >= 0 && listen(s->listener, 16) == 0);
 	setsockopt(s->listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	s->port = at->port;
 	s->thread = thread_start("server", server_main, s);
 }
 
@@ -336,4 +352,5 @@ server_join(struct server *s)
 	close(s->listener);
 	buf_fini(&s->in);
 	buf_fini(&s->message);
+	buf_fini(&s->last);
 }

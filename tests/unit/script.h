@@ -8,9 +8,11 @@
  *	~ 600 text	say a line: the text, and 600 letters behind it
  *	* 50 text	say the line 50 times
  *	c text		say a challenge: 334, and the text in base64
+ *	e text		say a line: the text, and the client's last line behind it
  *	< text		the client's next line is this
  *	<*		the client's next line, whatever it is
- *	d text		its next line is the base64 of this; \\0 and \\1 as such
+ *	d text		its next line is the base64 of this: \0 and \1 as such,
+ *			\P is the server's port
  *	r		read some of what has come, and keep it
  *	.		take a message up to its end; the dots are undone
  *	= text		the next line of the message that was taken
@@ -39,7 +41,8 @@ struct server {
 	const char *const *script;	/* ends with NULL */
 	struct raw tls;			/* session NULL: in the clear */
 	bool ended;			/* the client has closed */
-	struct buf in, message;
+	struct buf in, message, last;	/* last: line of the client */
+	unsigned port;
 	size_t shown;			/* of message: by = */
 	char wrong[600];		/* "" : all went by the script */
 };
