@@ -269,6 +269,12 @@ server_sees_close(struct server *s, bool anyhow)
 	return (anyhow || (s->in.len == 0 && !server_more(s))) && s->ended;
 }
 
+static void
+server_waits(int64_t ms)
+{
+	usleep((useconds_t)ms * 1000);
+}
+
 static bool
 server_step(struct server *s, const char *line, char *got, size_t size)
 {
@@ -293,7 +299,8 @@ server_step(struct server *s, const char *line, char *got, size_t size)
 	case '.': return server_take_message(s);
 	case '=': return server_shown(s, arg);
 	case 'n': return s->message.len == strtoul(arg, NULL, 10);
-	case 'z': usleep((useconds_t)strtoul(arg, NULL, 10) * 1000); return true;
+	case 'z': server_waits(strtol(arg, NULL, 10)); return true;
+	case 'Z': server_waits(unit_slowly(strtol(arg, NULL, 10))); return true;
 	case '!': server_close(s, false); return true;
 	case 'x': server_close(s, true); return true;
 	case '?': return server_sees_close(s, line[1] == '?');

@@ -20,6 +20,7 @@
  *	T		the handshake of TLS, as server; all goes by it from now on
  *	t		the same, and it fails
  *	z 20		do nothing for as many milliseconds
+ *	Z 20		and for more of them where all is slow
  *	!		close
  *	x		close with a reset
  *	?		the client closes, and has said nothing since

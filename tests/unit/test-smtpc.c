@@ -213,7 +213,7 @@ static const struct play plays[] = {
 	  .want = { "N0 dot |no answer within" } },
 	{ .title = "the message is not taken", .patience_ms = 60,
 	  .flags = LARGE,
-	  .script = { PIPE, ONE_PIPE, "z 400", "!" },
+	  .script = { PIPE, ONE_PIPE, "Z 400", "!" },
 	  .want = { "N0 body |no answer within" } },
 	{ .title = "no answer to QUIT in time", .patience_ms = 60,
 	  .script = { "@", "> 554 no", "< QUIT", "?" },
