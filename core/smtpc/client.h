@@ -55,6 +55,7 @@ enum { PATIENCE_IDLE = SMTPC_TIMEOUTS, PATIENCE_NONE, PATIENCES };
 struct kinship {
 	char *host, *helo, *server_name;
 	char *user;			/* "" : nobody logs in */
+	struct buf secret;		/* wiped */
 	unsigned mechanisms;
 	uint16_t port;
 	struct ip source;		/* family 0: any */

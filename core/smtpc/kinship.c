@@ -2,7 +2,8 @@
  *
  * A connection that was not verified must never carry what has to be, one
  * that nobody logged in to must not carry what needs a login, and so on: all
- * that a plan says about the server and about us is compared.
+ * that a plan says about the server and about us is compared.  The secret,
+ * too: who has another one may be allowed less, or nothing any more.
  */
 #include "smtpc/client.h"
 
@@ -31,9 +32,12 @@ kinship_init(struct kinship *k, const struct smtpc_plan *p, const char *host)
 		.helo = mem_strdup(or(p->helo, "localhost")),
 		.server_name = mem_strdup(or(p->server_name, host)),
 		.user = mem_strdup(p->auth.mechanisms ? p->auth.user : ""),
+		.secret = BUF_MAX(AUTH_TOKEN_MAX),
 		.mechanisms = p->auth.mechanisms,
 		.port = plan_port(p), .tls = p->tls, .implicit = p->implicit,
 	};
+	if (p->auth.mechanisms != 0)
+		buf_add(&k->secret, span_of(p->auth.secret));
 	if (p->source != NULL)
 		k->source = *p->source;
 	if (p->identity != NULL)
@@ -49,6 +53,7 @@ kinship_fini(struct kinship *k)
 	mem_free(k->helo);
 	mem_free(k->server_name);
 	mem_free(k->user);
+	buf_wipe(&k->secret);
 	tls_identity_unref(&k->identity);
 	tls_trust_unref(&k->trust);
 }
@@ -73,11 +78,19 @@ same_security(const struct kinship *k, const struct smtpc_plan *p,
 	       strcasecmp(k->server_name, or(p->server_name, host)) == 0;
 }
 
+static bool
+same_login(const struct kinship *k, const struct auth_credentials *who)
+{
+	return k->mechanisms == who->mechanisms &&
+	       (k->mechanisms == 0 ||
+		(strcmp(k->user, who->user) == 0 &&
+		 span_eq(buf_span(&k->secret), span_of(who->secret))));
+}
+
 bool
 kinship_holds(const struct kinship *k, const struct smtpc_plan *p,
 	      const char *host)
 {
 	return same_host(k, p, host) && same_security(k, p, host) &&
-	       k->mechanisms == p->auth.mechanisms &&
-	       strcmp(k->user, k->mechanisms ? p->auth.user : "") == 0;
+	       same_login(k, &p->auth);
 }
