@@ -162,15 +162,18 @@ client_closing(struct client *c, const struct smtp_reply *r)
 static void
 client_hear(struct client *c, const struct smtp_reply *r)
 {
+	bool asked = client_rows[c->state].reply != NULL &&
+		     (!c->uncalled || c->state == ST_BODY);
+
 	if (r->code == 421)
 		client_closing(c, r);
-	else if (c->uncalled && c->state != ST_BODY)
+	else if (asked)
+		client_go(c, client_rows[c->state].reply(c, r));
+	else if (c->errand != NULL)
 		client_broken(c, "the server answered before it was asked: "
 			      "%03d %.*s", r->code, SPAN_ARG(r->text));
-	else if (client_rows[c->state].reply == NULL)
-		client_go(c, ST_CLOSED);	/* idle, and talks to itself */
 	else
-		client_go(c, client_rows[c->state].reply(c, r));
+		client_go(c, ST_CLOSED);	/* idle, and talks to itself */
 }
 
 /* One reply, or what there is in place of one.  False: there is no more. */
