@@ -87,7 +87,6 @@ struct client {
 	unsigned auth_step;
 	bool greeted;
 	bool secured;			/* by TLS */
-	bool logged_in;
 	bool plainly;			/* opportunistic, and TLS had failed */
 
 	/* the transaction */

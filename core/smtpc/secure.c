@@ -75,7 +75,7 @@ secure_next(struct client *c)
 				     "offer STARTTLS, which this route "
 				     "requires");
 	}
-	if (p->auth.mechanisms != 0 && !c->logged_in)
+	if (p->auth.mechanisms != 0)
 		return login_begin(c);
 	return transaction_begin(c);
 }
@@ -206,10 +206,8 @@ on_auth(struct client *c, const struct smtp_reply *r)
 {
 	AUTO(buf_fini) struct buf challenge = BUF_MAX(LIMIT_REPLY);
 
-	if (reply_class(r, 2)) {
-		c->logged_in = true;
+	if (reply_class(r, 2))
 		return transaction_begin(c);
-	}
 	if (r->code != 334)
 		return heard_refusal(c, r);
 	if (c->auth_step >= AUTH_STEPS_MAX) {
