@@ -37,37 +37,37 @@ word_of(const char *words, struct span word)
 }
 
 static bool
-in_bounds(const struct postern_option *o, int64_t value)
+in_bounds(const struct schema_key *k, int64_t value)
 {
-	return (o->min == 0 && o->max == 0)
-	       || (value >= o->min && (o->max < o->min || value <= o->max));
+	return (k->min == 0 && k->max == 0)
+	       || (value >= k->min && (k->max < k->min || value <= k->max));
 }
 
 /* conf/ takes a default that is none for a mistake of ours, and aborts. */
 static bool
-fallback_valid(const struct postern_option *o)
+fallback_valid(const struct schema_key *k)
 {
-	struct span s = span_of(o->fallback);
+	struct span s = span_of(k->fallback);
 	bool minus = s.n > 0 && s.p[0] == '-';
 	uint64_t u;
 	int64_t n;
 
-	switch (o->type) {
-	case POSTERN_BOOL:
+	switch (k->type) {
+	case T_BOOL:
 		return word_of("true|false|yes|no|on|off", s);
-	case POSTERN_INT:
+	case T_INT:
 		return span_u64(span_from(s, minus), INT64_MAX, &u)
-		       && in_bounds(o, minus ? -(int64_t)u : (int64_t)u);
-	case POSTERN_SIZE:
-		return parse_size(s, &n) && in_bounds(o, n);
-	case POSTERN_DURATION:
-		return parse_duration(s, &n) && in_bounds(o, n);
-	case POSTERN_ENUM:
-		return word_of(o->words, s);
-	case POSTERN_PATH:
+		       && in_bounds(k, minus ? -(int64_t)u : (int64_t)u);
+	case T_SIZE:
+		return parse_size(s, &n) && in_bounds(k, n);
+	case T_DURATION:
+		return parse_duration(s, &n) && in_bounds(k, n);
+	case T_ENUM:
+		return word_of(k->words, s);
+	case T_PATH:
 		return s.n > 0 && span_find(s, '$') == s.n;
-	case POSTERN_BLOCK:
-	case POSTERN_SECRET:
+	case T_BLOCK:
+	case T_SECRET:
 		return false;
 	default:
 		return true;
@@ -148,9 +148,6 @@ row_valid(const struct module *m, const struct postern_option *o,
 	if ((o->flags & POSTERN_REQUIRED) && o->fallback != NULL)
 		return error_set(err, ERROR_CONFIG, "option `%s' is required and "
 				 "has a fallback", key);
-	if (o->fallback != NULL && !fallback_valid(o))
-		return error_set(err, ERROR_CONFIG, "option `%s': the fallback "
-				 "`%s' is no value for it", key, o->fallback);
 	return field_valid(m, o, err);
 }
 
@@ -246,6 +243,10 @@ row_schema(struct schema_maker *mk, const struct postern_option *o,
 		.fallback = o->fallback, .words = o->words,
 		.min = o->min, .max = o->max, .help = o->help,
 	};
+	if (o->fallback != NULL && !fallback_valid(key))
+		return error_set(mk->err, ERROR_CONFIG, "option `%s': the "
+				 "fallback `%s' is no value for it", o->key,
+				 o->fallback);
 	if (o->type != POSTERN_BLOCK) {
 		key->offset = mk->slot++ * sizeof(union slot);
 		return true;
@@ -264,9 +265,16 @@ smtp_schema(struct schema_maker *mk, const struct postern_option *o,
 	size_t offset = mk->slot * sizeof(union slot);
 
 	mk->slot += SMTP_SLOTS;
-	return smtp_options_schema(o->fallback, offset, mk->arena, ret) ||
-	       error_set(mk->err, ERROR_CONFIG, "option `%s': its fallback "
-			 "names a key that no SMTP client has", o->key);
+	if (!smtp_options_schema(o->fallback, offset, mk->arena, ret))
+		return error_set(mk->err, ERROR_CONFIG, "option `%s': its "
+				 "fallback names a key that no SMTP client has",
+				 o->key);
+	for (const struct schema_key *k = *ret; k->name != NULL; k++)
+		if (k->fallback != NULL && !fallback_valid(k))
+			return error_set(mk->err, ERROR_CONFIG, "option `%s': "
+					 "the fallback `%s' is no value for "
+					 "`%s'", o->key, k->fallback, k->name);
+	return true;
 }
 
 static bool
