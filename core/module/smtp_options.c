@@ -3,6 +3,7 @@
 
 #include "base/ip.h"
 #include "base/macros.h"
+#include "mail/address.h"
 
 #include <string.h>
 
@@ -131,17 +132,40 @@ wrong(const char **key, const char *which, struct error *err,
 	return error_set(err, ERROR_CONFIG, "`%s' %s", which, words);
 }
 
+/* An address, as it stands between brackets after EHLO. */
+static bool
+literal_valid(struct span s)
+{
+	struct ip ip;
+
+	if (s.n < 2 || s.p[0] != '[' || s.p[s.n - 1] != ']')
+		return false;
+	s = span_sub(s, 1, s.n - 2);
+	if (span_starts_nocase(s, SPAN("IPv6:")))
+		s = span_from(s, 5);
+	return ip_parse(s, &ip);
+}
+
 bool
 smtp_options_check(const struct smtp_options *o, const char **key,
 		   struct error *err)
 {
 	bool verifies = o->tls == POSTERN_TLS_VERIFY ||
 			o->tls == POSTERN_TLS_IMPLICIT;
+	struct span helo = span_of(o->helo), name = span_of(o->server_name);
 	struct ip ip;
 
 	if (o->source != NULL && !ip_parse(span_of(o->source), &ip))
 		return wrong(key, "source", err, "must be an address of this "
 			     "host");
+	if (o->helo != NULL && !domain_valid(helo, false) &&
+	    !literal_valid(helo))
+		return wrong(key, "helo", err, "must be a domain name, or an "
+			     "address in brackets");
+	if (o->server_name != NULL && !domain_valid(name, false) &&
+	    !ip_parse(name, &ip))
+		return wrong(key, "server_name", err, "must be a host's name "
+			     "or an address");
 	if (o->key != NULL && o->certificate == NULL)
 		return wrong(key, "key", err, "belongs to a `certificate', and "
 			     "there is none");
