@@ -22,7 +22,7 @@ struct state_question {
 	struct question question;
 	struct task task;
 	bool forgotten;			/* the module has lost interest */
-	char *folder, *path;
+	char *root, *routes, *folder, *path;	/* each in the one before */
 	struct buf bytes;
 	bool put, absent, ok;
 	struct error err;
@@ -35,6 +35,8 @@ static void
 state_free(struct state_question *q)
 {
 	buf_wipe(&q->bytes);
+	mem_free(q->root);
+	mem_free(q->routes);
 	mem_free(q->folder);
 	mem_free(q->path);
 	mem_free(q);
@@ -57,6 +59,14 @@ state_read(struct state_question *q)
 	q->ok = q->absent || file_read(&q->bytes, q->path, &q->err);
 }
 
+/* What is durable in a folder that is not would be gone with it. */
+static bool
+state_folder(const char *path, const char *parent, struct error *err)
+{
+	return file_make_folder(path, 0700, err) &&
+	       file_sync_folder(parent, err);
+}
+
 static void
 state_write(struct state_question *q)
 {
@@ -64,7 +74,8 @@ state_write(struct state_question *q)
 		q->ok = unlink(q->path) == 0 || errno == ENOENT
 			|| error_errno(&q->err, "%s", q->path);
 	else
-		q->ok = file_make_folder(q->folder, 0700, &q->err) &&
+		q->ok = state_folder(q->routes, q->root, &q->err) &&
+			state_folder(q->folder, q->routes, &q->err) &&
 			file_replace(q->path, buf_span(&q->bytes), 0600,
 				     &q->err);
 }
@@ -138,7 +149,9 @@ static uint64_t
 state_ask(struct postern_instance *me, struct state_question *q,
 	  const char *key)
 {
-	q->folder = mem_printf("%s/routes/%s", me->host->state, me->route);
+	q->root = mem_strdup(me->host->state);
+	q->routes = mem_printf("%s/routes", q->root);
+	q->folder = mem_printf("%s/%s", q->routes, me->route);
 	q->path = mem_printf("%s/%s", q->folder, key);
 	q->question.forget = state_forgotten;
 	q->task = (struct task){ .work = state_work, .done = state_back,
