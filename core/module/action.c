@@ -21,7 +21,7 @@ struct postern_action_run {
 	struct postern_action_run *next, **prev;
 	const struct action_events *events;	/* NULL: nobody waits */
 	void *arg;
-	bool cancelled;
+	bool cancelled, over;
 	struct later later;
 };
 
@@ -92,25 +92,21 @@ action_abandon(struct postern_action_run **ptr)
 	run_cancel(run);
 }
 
-bool
-action_busy(const struct backend *b)
-{
-	return b->runs != NULL;
-}
-
 static void
 run_gone(struct later *l)
 {
 	mem_free(container_of(l, struct postern_action_run, later));
 }
 
-/* The memory stays until the callbacks of this turn have returned. */
+/* The memory stays until the callbacks of this turn have returned: so long a
+ * module that does not know yet, or does not care, is told. */
 static void
 run_unlink(struct postern_action_run *run)
 {
 	*run->prev = run->next;
 	if (run->next != NULL)
 		run->next->prev = run->prev;
+	run->over = true;
 	run->later.run = run_gone;
 	loop_later(run->backend->loop, &run->later);
 }
@@ -142,7 +138,7 @@ postern_action_say(postern_action_run *run, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	if (run->events != NULL)
+	if (run->events != NULL && !run->over)
 		run->events->said(run->arg, line);
 }
 
@@ -155,6 +151,12 @@ postern_action_end(postern_action_run *run, int ok, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	if (run->over) {
+		instance_mistake(run->backend->me, "the action `%s' has ended "
+				 "already", run->action->name);
+		return;
+	}
+	run->over = true;
 	if (run->events != NULL)
 		run->events->ended(run->arg, ok != 0, line);
 	run_unlink(run);

@@ -23,7 +23,5 @@ struct postern_action_run *action_begin(struct backend *b, const char *name,
 					void *arg, struct error *err);
 /* Nobody waits any more: no event is called from now on. */
 void action_abandon(struct postern_action_run **run);
-/* Is an action of it under way? */
-bool action_busy(const struct backend *b);
 
 #endif
