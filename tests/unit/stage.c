@@ -42,7 +42,7 @@ static const struct body_ops source_ops = { .read = source_read };
 static void
 on_settled(void *arg, size_t i, const struct outcome *o)
 {
-	static const char kinds[] = { 'R', 'N', 'D', 'L', 'U' };
+	static const char kinds[] = "RNDLUS";
 	struct stage *s = arg;
 	size_t n = s->play->rcpts ? s->play->rcpts : 1;
 	size_t at = s->done * n + i;
