@@ -1,58 +1,19 @@
 /* test-module-services.c - what a module may ask the house, and what becomes
  * of questions that nobody waits for any more */
-#include "service-world.h"
+#include "module-ear.h"
 
 #include "capture.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-/* The module of all tests here: it remembers who it is, and what it heard. */
-struct self {
-	postern_instance *me;
-};
-
-static postern_instance *me;
-static char heard[2000];		/* "a OK b ..." */
 static uint64_t question;
 static struct service_world *world;
 
 static void
-hear(const char *fmt, ...)
-{
-	size_t n = strlen(heard);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(heard + n, sizeof(heard) - n, fmt, ap);
-	va_end(ap);
-}
-
-static int
-on_open(void *self, postern_instance *instance)
-{
-	((struct self *)self)->me = me = instance;
-	return 0;
-}
-
-static const struct postern_module table = {
-	.self_size = sizeof(struct self), .open = on_open,
-};
-
-static void
 begin(struct service_world *w)
 {
-	heard[0] = '\0';
 	question = 0;
 	world = w;
-	service_open(w, &table);
+	ear_open(w);
 }
-
-#define CHECK_HEARD(text)						\
-	do {								\
-		assert_string_equal(heard, (text));			\
-		heard[0] = '\0';					\
-	} while (0)
 
 /* --- DNS -------------------------------------------------------------- */
 
@@ -304,20 +265,6 @@ web_servers_are_asked(void **state)
 /* --- where nothing may be asked --------------------------------------- */
 
 static void
-on_got(void *arg, const void *bytes, int64_t n)
-{
-	hear("%s: %lld%s%.*s. ", (const char *)arg, (long long)n,
-	     n == -2 || n > 0 ? " " : "",
-	     n == -2 ? 300 : n > 0 ? (int)n : 0, (const char *)bytes);
-}
-
-static void
-on_kept(void *arg, int32_t ok, const char *why)
-{
-	hear("%s: %d%s%s. ", (const char *)arg, ok, why[0] ? " " : "", why);
-}
-
-static void
 ask_everything(postern_instance *instance)
 {
 	const struct postern_http_request rq = { .url = "https://x.test/" };
@@ -420,148 +367,6 @@ only_backends_that_do_not_block_may_ask(void **state)
 	service_close(&w);
 }
 
-/* --- state ------------------------------------------------------------ */
-
-static void
-small_things_are_kept(void **state)
-{
-	struct service_world w;
-	struct stat st;
-	char path[200];
-
-	(void)state;
-	begin(&w);
-	assert_true(postern_state_get(me, "token", on_got, "none") != 0);
-	/* asked in this order, done in this order */
-	postern_state_put(me, "token", "one", 3, on_kept, "put");
-	postern_state_put(me, "token", "two", 3, on_kept, "put");
-	postern_state_get(me, "token", on_got, "get");
-	postern_state_put(me, "other", "", 0, on_kept, "put");
-	postern_state_get(me, "other", on_got, "empty");
-	postern_state_put(me, "token", NULL, 0, on_kept, "remove");
-	postern_state_get(me, "token", on_got, "gone");
-	postern_state_put(me, "token", NULL, 0, on_kept, "again");
-	CHECK_HEARD("");			/* not before it returns */
-	service_settle(&w);
-	CHECK_HEARD("none: -1. put: 1. put: 1. get: 3 two. put: 1. empty: 0. "
-		    "remove: 1. gone: -1. again: 1. ");
-	snprintf(path, sizeof(path), "%s/routes/test/other", w.state);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
-	snprintf(path, sizeof(path), "%s/routes/test", w.state);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0700);
-	service_close(&w);
-}
-
-static void
-keys_and_sizes_are_checked(void **state)
-{
-	static const char *const keys[] = {
-		"", "a/b", "..", ".", "A", "a.b", "a b", "\xc3\xa4",
-		"a2345678901234567890123456789012345678901234567890123456789012345",
-	};
-	static char large[LIMIT_STATE + 1];
-	struct service_world w;
-
-	(void)state;
-	begin(&w);
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		CHECK_ROW(i, postern_state_get(me, keys[i], on_got, "g") == 0);
-		CHECK_ROW(i, postern_state_put(me, keys[i], "x", 1, on_kept,
-					       "p") == 0);
-		CHECK_HEARD("g: -2 not a valid key. p: 0 not a valid key. ");
-	}
-	memset(large, 'x', sizeof(large));
-	assert_true(postern_state_put(me, "k", large, sizeof(large), on_kept,
-				      "p") == 0);
-	CHECK_HEARD("p: 0 it is too large to be kept. ");
-	postern_state_put(me, "k_-9", large, LIMIT_STATE, on_kept, "p");
-	service_settle(&w);
-	CHECK_HEARD("p: 1. ");
-	service_close(&w);
-}
-
-static void
-what_cannot_be_kept_or_read_is_said(void **state)
-{
-	struct service_world w;
-	char path[200], words[300];
-	int fd;
-
-	(void)state;
-	begin(&w);
-	postern_state_put(me, "k", "x", 1, on_kept, "p");
-	service_settle(&w);
-	CHECK_HEARD("p: 1. ");
-	/* it has grown behind our back */
-	snprintf(path, sizeof(path), "%s/routes/test/k", w.state);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	assert_int_equal(ftruncate(fd, LIMIT_STATE + 1), 0);
-	close(fd);
-	postern_state_get(me, "k", on_got, "g");
-	service_settle(&w);
-	snprintf(words, sizeof(words), "g: -2 %s", path);
-	CHECK_HAS(heard, words);
-	heard[0] = '\0';
-	/* a folder in its place */
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(mkdir(path, 0700), 0);
-	postern_state_get(me, "k", on_got, "g");
-	postern_state_put(me, "k", "x", 1, on_kept, "p");
-	postern_state_put(me, "k", NULL, 0, on_kept, "r");
-	service_settle(&w);
-	CHECK_HAS(heard, "g: -2 ");
-	CHECK_HAS(heard, "p: 0 ");
-	CHECK_HAS(heard, "r: 0 ");
-	CHECK_HAS(heard, path);
-	service_close(&w);
-}
-
-static void
-what_nobody_waits_for_is_written_all_the_same(void **state)
-{
-	struct service_world w;
-	uint64_t get, put;
-
-	(void)state;
-	begin(&w);
-	put = postern_state_put(me, "k", "one", 3, on_kept, "p");
-	get = postern_state_get(me, "k", on_got, "g");
-	postern_give_up(me, put);
-	postern_give_up(me, get);
-	postern_give_up(me, get);
-	service_settle(&w);
-	CHECK_HEARD("");
-	postern_state_get(me, "k", on_got, "later");
-	service_settle(&w);
-	CHECK_HEARD("later: 3 one. ");
-	service_close(&w);
-}
-
-/* A sign-in is kept although its route is closed in the very moment. */
-static void
-closing_waits_for_nothing_and_loses_nothing(void **state)
-{
-	struct service_world w;
-	char path[200], got[10] = "";
-	int fd;
-
-	(void)state;
-	begin(&w);
-	postern_state_put(me, "k", "last", 4, on_kept, "p");
-	postern_state_get(me, "k", on_got, "g");
-	backend_close(&w.backend);
-	service_settle(&w);
-	CHECK_HEARD("");
-	snprintf(path, sizeof(path), "%s/routes/test/k", w.state);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(read(fd, got, sizeof(got) - 1), 4);
-	assert_string_equal(got, "last");
-	close(fd);
-	service_close(&w);
-}
-
 /* --- pausing, timers -------------------------------------------------- */
 
 static int
@@ -643,11 +448,6 @@ main(void)
 		cmocka_unit_test(web_servers_are_asked),
 		cmocka_unit_test(a_house_without_services_says_so),
 		cmocka_unit_test(only_backends_that_do_not_block_may_ask),
-		cmocka_unit_test(small_things_are_kept),
-		cmocka_unit_test(keys_and_sizes_are_checked),
-		cmocka_unit_test(what_cannot_be_kept_or_read_is_said),
-		cmocka_unit_test(what_nobody_waits_for_is_written_all_the_same),
-		cmocka_unit_test(closing_waits_for_nothing_and_loses_nothing),
 		cmocka_unit_test(the_route_is_paused_and_ready),
 		cmocka_unit_test(timers_fire_once_or_are_stopped),
 	};
