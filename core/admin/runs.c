@@ -9,7 +9,7 @@
 
 enum {
 	RUNS_MAX = 16,
-	LINES_MAX = 200,		/* further ones are dropped */
+	LINES_MAX = 200,		/* further ones are dropped, but the last */
 	LINE_MAX_BYTES = 1000,
 	FORGOTTEN_MS = 60 * 1000,	/* without a look */
 };
@@ -74,15 +74,21 @@ on_forgotten(struct timer *t)
 }
 
 static void
-on_said(void *arg, const char *line)
+run_add_line(struct run *run, const char *line)
 {
 	AUTO(buf_fini) struct buf clean = BUF_MAX(4 * LINE_MAX_BYTES);
-	struct run *run = arg;
 
 	encode_printable(&clean, span_of(line), LINE_MAX_BYTES);
+	json_array_append_new(run->lines, json_string(buf_str(&clean)));
+}
+
+static void
+on_said(void *arg, const char *line)
+{
+	struct run *run = arg;
+
 	if (json_array_size(run->lines) < LINES_MAX)
-		json_array_append_new(run->lines,
-				      json_string(buf_str(&clean)));
+		run_add_line(run, line);
 }
 
 static void
@@ -90,7 +96,7 @@ on_ended(void *arg, bool ok, const char *line)
 {
 	struct run *run = arg;
 
-	on_said(run, line);
+	run_add_line(run, line);
 	run->action = NULL;
 	run->over = true;
 	run->ok = ok;
@@ -100,6 +106,23 @@ static const struct action_events run_events = { on_said, on_ended };
 
 /* --- what is asked --------------------------------------------------- */
 
+/* The oldest of those that are over gives way: who asked has most likely seen
+ * how it ended. */
+static bool
+make_room(struct runs *r)
+{
+	struct run *oldest = NULL;
+
+	if (r->n < RUNS_MAX)
+		return true;
+	for (struct run *run = r->first; run != NULL; run = run->next)
+		if (run->over)
+			oldest = run;
+	if (oldest != NULL)
+		run_free(oldest);
+	return oldest != NULL;
+}
+
 uint64_t
 runs_begin(struct runs *r, const char *route, const char *action,
 	   struct error *err)
@@ -107,7 +130,7 @@ runs_begin(struct runs *r, const char *route, const char *action,
 	struct postern_action_run *begun;
 	struct run *run;
 
-	if (r->n >= RUNS_MAX) {
+	if (!make_room(r)) {
 		error_set(err, ERROR_LIMIT, "%d actions are under way already",
 			  RUNS_MAX);
 		return 0;
