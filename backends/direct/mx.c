@@ -16,15 +16,18 @@ by_preference(const void *a, const void *b)
 	return x->shuffle < y->shuffle ? -1 : x->shuffle > y->shuffle;
 }
 
-/* Strangers' words: names that no host can have are left out. */
+/* Strangers' words: names that no host can have are left out, and addresses,
+ * which may not stand there (RFC 5321 section 5.1: a domain name). */
 static int
 is_host_name(const char *s)
 {
+	const char *last = strrchr(s, '.');
 	size_t n = strlen(s);
 
-	return n > 0 && n < MX_NAME && strspn(s,
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789-_.") == n;
+	last = last != NULL ? last + 1 : s;
+	return n > 0 && n < MX_NAME && last[strspn(last, "0123456789")] != '\0'
+	       && strspn(s, "abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == n;
 }
 
 static int
@@ -79,37 +82,49 @@ mx_order(const struct postern_dns_answer *a, const char *own,
 	return usable > 0 ? MX_HOSTS : MX_OURS;
 }
 
+static int
+is_ascii(const char *s)
+{
+	while (*s != '\0' && (unsigned char)*s < 128)
+		s++;
+	return *s == '\0';
+}
+
+/* Lower case, and without the last dot. */
+static int
+domain_copy(const char *from, char *buf, size_t size)
+{
+	size_t n = strlen(from);
+
+	if (n > 0 && from[n - 1] == '.')
+		n--;
+	if (n == 0 || n >= size)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		buf[i] = from[i] >= 'A' && from[i] <= 'Z'
+			 ? (char)(from[i] - 'A' + 'a') : from[i];
+	buf[n] = '\0';
+	return 0;
+}
+
+/* A name in ASCII is for the DNS to judge: there are domains that IDNA would
+ * not have ("r3--x.example"). */
 int
 mx_domain(const char *recipient, char *buf, size_t size)
 {
 	const char *at = strrchr(recipient, '@');
 	char *ascii = NULL;
-	size_t n;
+	int ret;
 
-	if (at == NULL || at[1] == '\0')
+	if (at == NULL)
 		return -1;
 	at++;
-	n = strlen(at);
-	if (at[0] == '[') {
-		if (n >= size)
-			return -1;
-		memcpy(buf, at, n + 1);
-		return 0;
-	}
+	if (is_ascii(at))
+		return domain_copy(at, buf, size);
 	if (idn2_to_ascii_8z(at, &ascii, IDN2_NONTRANSITIONAL |
 			     IDN2_NFC_INPUT) != IDN2_OK)
 		return -1;
-	n = strlen(ascii);
-	while (n > 0 && ascii[n - 1] == '.')
-		n--;
-	if (n == 0 || n >= size) {
-		free(ascii);
-		return -1;
-	}
-	for (size_t i = 0; i < n; i++)
-		buf[i] = ascii[i] >= 'A' && ascii[i] <= 'Z'
-			 ? (char)(ascii[i] - 'A' + 'a') : ascii[i];
-	buf[n] = '\0';
-	free(ascii);
-	return 0;
+	ret = domain_copy(ascii, buf, size);
+	idn2_free(ascii);
+	return ret;
 }

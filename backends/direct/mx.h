@@ -29,7 +29,7 @@ enum mx_result mx_order(const struct postern_dns_answer *a, const char *own,
 			struct mx *hosts, size_t *n);
 
 /* The domain of a recipient as it is looked up: lower case, A-labels, without
- * a last dot; "[192.0.2.1]" stays as it is.  0, or -1 when there is none or
+ * a last dot; "[192.0.2.1]" stays what it is.  0, or -1 when there is none or
  * it is none. */
 int mx_domain(const char *recipient, char *buf, size_t size);
 
