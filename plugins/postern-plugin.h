@@ -263,7 +263,8 @@ struct postern_smtp_plan {
 	/* The attempt has ended before any recipient could be named: no host
 	 * was reached, or would have us.  1: the job is the module's again,
 	 * to be settled or sent anew; 0, or NULL here: the outcome stands for
-	 * all that are left. */
+	 * all that are left.  In phase RESOLVE enhanced is "4.4.4" when the
+	 * DNS has answered that the last host has no address. */
 	int32_t (*failed)(void *self, postern_job *job,
 			  const struct postern_outcome *o);
 };

@@ -3,13 +3,15 @@
  * A destination is a domain; all recipients in it travel in one transaction.
  * Its MX records are looked up for each attempt (the resolver remembers
  * them), their hosts are tried in order.  Only answers are final: there is no
- * such domain, or it says that it takes no mail.
+ * such domain, it says that it takes no mail, or it has no server at all.
  */
 #include "mx.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 enum { CONNECTIONS = 10 };		/* to one domain, unless said */
@@ -25,6 +27,7 @@ struct looking {
 	struct direct *direct;
 	postern_job *job;
 	uint64_t question;
+	bool implicit;			/* the domain is its own server */
 	char domain[MX_NAME];
 };
 
@@ -108,6 +111,22 @@ settle(struct looking *l, int code, const char *enhanced, const char *fmt,
 	postern_settle_rest(l->job, &o);
 }
 
+/* No MX, and no address either: that is an answer, too.  Hosts of MX records
+ * that have no address are the slip of somebody who wants mail. */
+static int32_t
+on_failed(void *self, postern_job *job, const struct postern_outcome *o)
+{
+	struct looking *l = postern_job_data(job, sizeof(*l));
+
+	(void)self;
+	if (!l->implicit || o->phase != POSTERN_PHASE_RESOLVE ||
+	    o->enhanced == NULL || strcmp(o->enhanced, "4.4.4") != 0)
+		return 0;
+	settle(l, 550, "5.1.2", "the domain %s has neither a mail server nor "
+	       "an address", l->domain);
+	return 1;
+}
+
 static void
 send_to(struct looking *l, const char *const *hosts, size_t n)
 {
@@ -115,7 +134,28 @@ send_to(struct looking *l, const char *const *hosts, size_t n)
 
 	plan.hosts = hosts;
 	plan.host_count = n;
+	plan.failed = on_failed;
 	postern_smtp_send(l->job, &plan);
+}
+
+static void
+settle_ours(struct looking *l)
+{
+	settle(l, 0, NULL, "the best MX of %s is this gateway itself; give "
+	       "the domain a route of its own", l->domain);
+}
+
+/* RFC 5321 section 5.1: the domain itself, by its address. */
+static void
+send_to_domain(struct looking *l)
+{
+	const char *host = l->domain;
+
+	l->implicit = true;
+	if (strcasecmp(host, postern_hostname(l->direct->me)) == 0)
+		settle_ours(l);
+	else
+		send_to(l, &host, 1);
 }
 
 static void
@@ -137,8 +177,7 @@ send_to_mx(struct looking *l, const struct postern_dns_answer *a)
 		       "MX)", l->domain);
 		break;
 	case MX_OURS:
-		settle(l, 0, NULL, "the best MX of %s is this gateway itself; "
-		       "give the domain a route of its own", l->domain);
+		settle_ours(l);
 		break;
 	case MX_UNUSABLE:
 		settle(l, 0, NULL, "none of the MX records of %s names a "
@@ -151,15 +190,14 @@ static void
 on_mx(void *arg, const struct postern_dns_answer *a)
 {
 	struct looking *l = arg;
-	const char *implicit = l->domain;
 
 	l->question = 0;
 	switch (a->status) {
 	case POSTERN_DNS_OK:
 		send_to_mx(l, a);
 		break;
-	case POSTERN_DNS_NODATA:	/* RFC 5321 section 5.1: implicit MX */
-		send_to(l, &implicit, 1);
+	case POSTERN_DNS_NODATA:
+		send_to_domain(l);
 		break;
 	case POSTERN_DNS_NXDOMAIN:
 		settle(l, 550, "5.1.2", "the domain %s does not exist",
