@@ -5,9 +5,10 @@
  * signature goes in front of the item's prefix and stays there for every
  * further attempt, across a restart, too.  Other keys make another one.
  *
- * What can fail: the stored message cannot be read, or holds what cannot be
- * signed.  Sent unsigned it would be refused where it matters, so it waits
- * and the reason is told.
+ * What can fail: the stored message cannot be read; then it waits.  And it may
+ * hold what cannot be signed (two From fields, a line that is none): it goes
+ * out as it is and the log says so, for it would be as odd tomorrow.  Only a
+ * route that demands signatures keeps it.
  */
 #include "dispatch/inside.h"
 
@@ -16,6 +17,13 @@
 #include "mail/signer.h"
 
 enum { KEYS_MAX = 8, PIECE = 64 * 1024 };
+
+enum found {
+	FOUND_SIGNED,
+	FOUND_FOREIGN,			/* none of the keys is for its From */
+	FOUND_ODD,			/* it cannot be signed */
+	FOUND_UNREAD,
+};
 
 struct preparation {
 	struct task task;
@@ -26,11 +34,21 @@ struct preparation {
 	struct body_source *source;
 	uint64_t number;
 	struct buf fields;		/* the signatures */
-	bool ok;
-	struct error err;
+	enum found found;
+	bool unread;			/* the message could not be read */
+	struct error err;		/* why it is not signed */
 };
 
 /* --- on a worker ----------------------------------------------------- */
+
+static bool
+read_at(struct preparation *p, uint64_t offset, char *to, size_t max,
+	size_t *got)
+{
+	p->unread = !p->source->ops->pread(p->source, offset, to, max, got,
+					   &p->err);
+	return !p->unread;
+}
 
 static bool
 feed_stored(struct preparation *p, struct signing *s, uint64_t offset)
@@ -40,8 +58,7 @@ feed_stored(struct preparation *p, struct signing *s, uint64_t offset)
 	size_t got;
 
 	do {
-		ok = p->source->ops->pread(p->source, offset, piece, PIECE,
-					   &got, &p->err) &&
+		ok = read_at(p, offset, piece, PIECE, &got) &&
 		     signing_feed(s, (struct span){ piece, got }, &p->err);
 		offset += got;
 	} while (ok && got > 0);
@@ -61,46 +78,65 @@ feed(struct preparation *p, struct signing *s)
 	return feed_stored(p, s, item->prefix.len);
 }
 
-/* Whose keys sign it: the domain in From (RFC 6376 section 6.3). */
+/* The header section with what we put in front, and perhaps more. */
 static bool
-find_domain(struct preparation *p, struct buf *domain)
+head_read(struct preparation *p, struct buf *head)
 {
 	const struct item *item = p->item;
-	AUTO(buf_fini) struct buf head = BUF_MAX(LIMIT_HEADER);
-	struct span body = span_sub(buf_span(&item->body->bytes), 0,
-				    LIMIT_HEADER);
 	size_t got = 0, most = MIN(item->body->size, (uint64_t)LIMIT_HEADER);
 	char *to;
 
-	if (signer_from_domain(buf_span(&item->prefix), domain))
-		return true;
-	if (body_in_memory(item->body) || most == 0)
-		return signer_from_domain(body, domain);
-	to = buf_room(&head, most);
-	if (to == NULL || !p->source->ops->pread(p->source, item->prefix.len,
-						 to, most, &got, &p->err))
+	buf_add(head, buf_span(&item->prefix));
+	if (body_in_memory(item->body))
+		return buf_add(head, span_sub(buf_span(&item->body->bytes), 0,
+					      most));
+	to = buf_room(head, most);
+	must(to != NULL);
+	if (!read_at(p, item->prefix.len, to, most, &got))
 		return false;
-	buf_added(&head, got);
-	return signer_from_domain(buf_span(&head), domain);
+	buf_added(head, got);
+	return true;
+}
+
+static enum found
+sign(struct preparation *p, const struct signer_key *const *keys, size_t n)
+{
+	struct signing *s = signing_new(keys, n, clock_wall_ms() / 1000);
+	bool ok = feed(p, s) && signing_finish(s, &p->fields, &p->err);
+
+	signing_free(&s);
+	if (ok)
+		return FOUND_SIGNED;
+	return p->unread ? FOUND_UNREAD : FOUND_ODD;
+}
+
+/* Whose keys sign it: the domain in From (RFC 6376 section 6.3). */
+static enum found
+find_and_sign(struct preparation *p)
+{
+	AUTO(buf_fini) struct buf head = BUF_MAX(LIMIT_PREFIX + LIMIT_HEADER);
+	AUTO(buf_fini) struct buf domain = BUF_MAX(LIMIT_DOMAIN + 1);
+	const struct signer_key *keys[KEYS_MAX];
+	size_t n;
+
+	if (!head_read(p, &head))
+		return FOUND_UNREAD;
+	if (!signer_from_domain(buf_span(&head), &domain, &p->err))
+		return FOUND_ODD;
+	n = signers_pick(p->route, buf_span(&domain), keys, KEYS_MAX);
+	if (n > 0)
+		return sign(p, keys, n);
+	error_set(&p->err, ERROR_CONFIG, "the route has no key for %s",
+		  buf_str(&domain));
+	return FOUND_FOREIGN;
 }
 
 static void
 prepare_work(struct task *t)
 {
 	struct preparation *p = container_of(t, struct preparation, task);
-	AUTO(buf_fini) struct buf domain = BUF_MAX(LIMIT_DOMAIN);
-	const struct signer_key *keys[KEYS_MAX];
-	struct signing *s;
-	size_t n = 0;
 
-	if (find_domain(p, &domain))
-		n = signers_pick(p->route, buf_span(&domain), keys, KEYS_MAX);
-	p->ok = true;
-	if (n == 0)
-		return;		/* nobody of ours: it goes as it is */
-	s = signing_new(keys, n, clock_wall_ms() / 1000);
-	p->ok = feed(p, s) && signing_finish(s, &p->fields, &p->err);
-	signing_free(&s);
+	p->found = find_and_sign(p);
 }
 
 /* --- on the loop ----------------------------------------------------- */
@@ -122,18 +158,55 @@ seal_put(struct item *item, const struct buf *fields, uint64_t number)
 	return true;
 }
 
+/* A report of our own is from nobody for whom there must be a key. */
+static bool
+must_be_signed(const struct preparation *p)
+{
+	return p->route->dkim_required && p->item->origin.client != NULL;
+}
+
+static void
+tell_unsigned(const struct preparation *p)
+{
+	char id[ITEM_TEXT];
+
+	if (p->found == FOUND_ODD)
+		log_warning(&dispatch_log, "%s is sent without a DKIM "
+			    "signature: %s", item_id_text(p->item->id, id),
+			    p->err.text);
+}
+
+/* Whether it may go out, signed or as it is. */
+static bool
+prepare_end(struct preparation *p)
+{
+	if (p->found == FOUND_UNREAD)
+		return false;
+	if (p->found == FOUND_SIGNED) {
+		if (seal_put(p->item, &p->fields, p->number))
+			return true;
+		p->found = FOUND_ODD;
+		error_set(&p->err, ERROR_LIMIT, "there is no room for it in "
+			  "front of the message");
+	}
+	if (must_be_signed(p))
+		return false;
+	tell_unsigned(p);
+	buf_clear(&p->fields);
+	must(seal_put(p->item, &p->fields, p->number));
+	return true;
+}
+
 static void
 prepare_done(struct task *t)
 {
 	struct preparation *p = container_of(t, struct preparation, task);
 	struct attempt *a = p->attempt;
+	bool ok = prepare_end(p);
 
-	if (p->ok && !seal_put(p->item, &p->fields, p->number))
-		p->ok = error_set(&p->err, ERROR_LIMIT, "its signatures do "
-				  "not fit in front of it");
 	a->preparing = false;
-	a->resealed = p->ok;
-	attempt_prepared(a, p->ok ? NULL : &p->err);
+	a->resealed = ok;
+	attempt_prepared(a, ok ? NULL : &p->err);
 	body_source_free(&p->source);
 	buf_fini(&p->fields);
 	snapshot_unref(&p->snap);

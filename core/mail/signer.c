@@ -103,8 +103,7 @@ value_check(struct signing *s, const struct header_field *f)
 		/* line ends have been looked at: they are whole */
 		if (c < 32 && c != '\t' && c != '\r' && c != '\n')
 			return error_set(&s->err, ERROR_PROTOCOL, "the field "
-					 "%.*s holds a control character, so "
-					 "it cannot be signed",
+					 "%.*s holds a control character",
 					 SPAN_ARG(f->name));
 	}
 	return true;
@@ -138,20 +137,20 @@ header_end(struct signing *s)
 {
 	struct span rest = buf_span(&s->header);
 	struct header_field f;
-	bool from = false;
+	unsigned from = 0;
 
 	s->in_body = true;
 	while (header_next(&rest, &f)) {
-		from = from || span_eq_nocase(f.name, SPAN("From"));
+		from += span_eq_nocase(f.name, SPAN("From"));
 		if (is_signed(f.name) && !field_sign(s, &f))
 			return false;
 	}
 	if (rest.n > 0 && !span_eq(rest, SPAN("\r\n")))
 		return error_set(&s->err, ERROR_PROTOCOL, "a line of the "
 				 "header section is no field");
-	if (!from)
-		return error_set(&s->err, ERROR_PROTOCOL, "there is no From "
-				 "field, which must be signed");
+	if (from != 1)
+		return error_set(&s->err, ERROR_PROTOCOL, "there is %s From "
+				 "field", from == 0 ? "no" : "more than one");
 	for (size_t i = 0; i < s->n; i++)
 		if (!s->v[i].kind->header_end(s->v[i].g, &s->err))
 			return false;
@@ -199,8 +198,8 @@ body_take(struct signing *s, struct span bytes)
 static bool
 line_bare(struct signing *s)
 {
-	return error_set(&s->err, ERROR_PROTOCOL, "the message has a CR or LF "
-			 "that stands alone, so it cannot be signed");
+	return error_set(&s->err, ERROR_PROTOCOL, "it has a CR or LF that "
+			 "stands alone");
 }
 
 /* Every CR has its LF, and every LF its CR, across pieces too. */

@@ -57,15 +57,17 @@ struct signing *signing_new(const struct signer_key *const *keys, size_t n,
 			    int64_t wall_s);
 /* Fails, then and ever after, at what cannot be signed so that all verifiers
  * agree: a CR or LF that stands alone, a line of the header that is no field,
- * no From, a control character in a signed field or one of more than 60 KiB,
- * a header section of more than LIMIT_HEADER. */
+ * no From or two of them, a control character in a signed field or one of more
+ * than 60 KiB, a header section of more than LIMIT_HEADER. */
 bool signing_feed(struct signing *s, struct span bytes, struct error *err);
 /* One DKIM-Signature field for each key, with CRLF, folded, appended. */
 bool signing_finish(struct signing *s, struct buf *out, struct error *err);
 void signing_free(struct signing **s);
 
 /* The domain of the first address in From (RFC 6376 section 5.4 signs for
- * it), lower case, from the header section; false when there is none. */
-bool signer_from_domain(struct span header, struct buf *out);
+ * it), lower case and as A-labels, from the header section; fails when there
+ * is none, or more than one From field. */
+bool signer_from_domain(struct span header, struct buf *out,
+			struct error *err);
 
 #endif

@@ -14,6 +14,7 @@ struct route_block {
 	char *route, *backend;
 	const struct node *match, *filters, *own;
 	struct blocks dkim;
+	bool dkim_required;
 	int64_t connections, messages_per_minute;
 };
 
@@ -53,6 +54,10 @@ const struct schema_key route_keys[] = {
 	  .keys = dkim_keys, .block_size = sizeof(struct dkim_entry),
 	  .help = "the keys that sign its mail, a list of {domain, selector, "
 		  "key}; of each algorithm one signs" },
+	{ .name = "dkim_required", .type = T_BOOL, .fallback = "no",
+	  .offset = offsetof(struct route_block, dkim_required),
+	  .help = "what cannot be signed waits, and is returned when its time "
+		  "is over, instead of going out without a signature" },
 	{ .name = "limits", .type = T_BLOCK, .keys = limits_keys,
 	  .help = "how much the next hop is asked to bear" },
 	{ 0 },
@@ -105,6 +110,17 @@ name_check(const struct routes *routes, const struct node *root,
 			 other->path);
 }
 
+static bool
+dkim_check(const struct route_block *b, const struct node *root,
+	   struct diags *d)
+{
+	if (!b->dkim_required || b->dkim.n > 0)
+		return dkim_entries_check(&b->dkim, d);
+	diag_error(d, schema_mark(root, "dkim_required"),
+		   "`dkim_required' needs keys under `dkim', and there is none");
+	return diag_hint(d, "without a key no mail would ever leave");
+}
+
 static struct route *
 routes_grow(struct routes *routes, struct arena *arena)
 {
@@ -144,7 +160,7 @@ route_bind(struct routes *routes, const struct tree *tree,
 	if (b.route == NULL || b.backend == NULL)
 		return false;
 	ok = name_check(routes, root, b.route, d) && ok;
-	if (!dkim_entries_check(&b.dkim, d)) {
+	if (!dkim_check(&b, root, d)) {
 		b.dkim.n = 0;
 		ok = false;
 	}
@@ -154,6 +170,7 @@ route_bind(struct routes *routes, const struct tree *tree,
 		.name = b.route, .path = tree_path(tree),
 		.backend = b.backend, .node = root, .backend_node = b.own,
 		.filters = b.filters, .dkim = b.dkim,
+		.dkim_required = b.dkim_required,
 		.connections = b.connections,
 		.messages_per_minute = b.messages_per_minute,
 		.index = (unsigned)routes->n - 1,

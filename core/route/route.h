@@ -35,6 +35,7 @@ struct route {
 	/* what signs its mail; read and filled in by who loads the files */
 	const struct signer_key *const *signers;
 	size_t signer_count;
+	bool dkim_required;		/* mail that cannot be signed waits */
 	unsigned index;			/* its place in the order */
 };
 

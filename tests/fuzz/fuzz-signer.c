@@ -71,11 +71,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO(buf_fini) struct buf pieces = BUF_MAX(65536);
 	AUTO(buf_fini) struct buf domain = BUF_MAX(255);
 	struct span message = fuzz_span(data, size);
+	struct error err;
 
 	if (size == 0 || size > 65536)
 		return 0;
 	message = span_from(message, 1);
-	signer_from_domain(message, &domain);
+	signer_from_domain(message, &domain, &err);
 	if (sign(message, 0, &whole))
 		check_field(buf_span(&whole));
 	sign(message, 1 + data[0], &pieces);

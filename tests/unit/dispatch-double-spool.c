@@ -79,6 +79,18 @@ source_read(struct body_source *b, uint64_t offset, size_t max,
 	done(arg, s, NULL);
 }
 
+/* For a message whose bytes are not in the item: it has none, or they cannot
+ * be had. */
+static bool
+source_pread(struct body_source *b, uint64_t offset, char *to, size_t max,
+	     size_t *got, struct error *err)
+{
+	(void)b, (void)offset, (void)to, (void)max;
+	*got = 0;
+	return !world->reads_fail ||
+	       error_set(err, ERROR_SYSTEM, "the disk is gone");
+}
+
 static void
 source_free(struct body_source *b)
 {
@@ -89,7 +101,8 @@ struct body_source *
 spool_source(struct spool *s, const struct item *item, struct loop *loop)
 {
 	static const struct body_ops ops = {
-		.read = source_read, .free = source_free,
+		.read = source_read, .pread = source_pread,
+		.free = source_free,
 	};
 	struct source *src = NEW(struct source);
 

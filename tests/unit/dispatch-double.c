@@ -384,12 +384,17 @@ world_again(struct world *w, const char *route, const char *to)
 	return item;
 }
 
+struct route *
+world_route(struct world *w, const char *route)
+{
+	return (struct route *)(uintptr_t)routes_find(w->d->routes, route);
+}
+
 void
 world_sign(struct world *w, const char *route,
 	   const struct signer_key *const *keys, size_t n)
 {
-	struct route *r = (struct route *)(uintptr_t)routes_find(w->d->routes,
-								 route);
+	struct route *r = world_route(w, route);
 
 	r->signers = keys;
 	r->signer_count = n;

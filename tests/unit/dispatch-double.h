@@ -68,7 +68,7 @@ struct world {
 	/* the spool */
 	struct seen_settle *settles;
 	size_t settle_count;
-	bool settles_gone, drafts_fail, claims_fail;
+	bool settles_gone, drafts_fail, claims_fail, reads_fail;
 	struct item *due[SEEN_MAX];	/* unclaimed */
 	size_t due_count, claims;
 	int64_t next_due_ms;
@@ -106,6 +106,8 @@ void later(int64_t ms);
 /* Between nine and eleven tenths of ms from now. */
 bool due_in(const struct seen_settle *s, int64_t ms);
 
+/* The route, to be changed. */
+struct route *world_route(struct world *w, const char *route);
 /* The keys that sign a route's mail; n 0: none. */
 void world_sign(struct world *w, const char *route,
 		const struct signer_key *const *keys, size_t n);

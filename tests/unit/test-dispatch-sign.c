@@ -167,6 +167,113 @@ a_signature_is_kept(void **state)
 	signer_key_free(&two);
 }
 
+static struct item *
+message_of(struct world *w, const char *text)
+{
+	struct item *item = message(w, "");
+
+	buf_clear(&item->body->bytes);
+	buf_add_str(&item->body->bytes, text);
+	item->body->size = item->body->bytes.len;
+	return item;
+}
+
+static const char *const odd[] = {
+	"Subject: x\r\n\r\nbody\r\n",
+	"From: <a@here.test>\r\nFrom: <a@here.test>\r\n\r\nbody\r\n",
+	"From: <a@here.test>\r\nthis is no field\r\n\r\nbody\r\n",
+	"From: <a@here.test>\r\nSubject: \x01\r\n\r\nbody\r\n",
+	"From: <a@here.test>\r\n\r\na bare\nline end\r\n",
+	"From: scanner\r\n\r\nbody\r\n",
+};
+
+/* What cannot be signed does not wait for better days. */
+static void
+what_is_odd_goes_unsigned(void **state)
+{
+	struct world *w = world_new(ONE_ROUTE);
+	struct signer_key *ours = key("here.test", "s1");
+	const struct signer_key *keys[] = { ours };
+
+	(void)state;
+	world_sign(w, "out", keys, 1);
+	w->held = true;
+	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+		world_commit(w, message_of(w, odd[i]));
+		wait_for(w, i + 1);
+		CHECK_ROW(i, !prefix_has(item_in_hand(w, i), "DKIM"));
+	}
+	world_free(&world);
+	signer_key_free(&ours);
+}
+
+/* For a settlement without a delivery. */
+static void
+wait_settled(struct world *w, size_t n)
+{
+	for (int i = 0; i < 5000 && w->settle_count < n; i++) {
+		world_turn(w);
+		usleep(1000);
+	}
+	assert_int_equal(w->settle_count, n);
+}
+
+static void
+a_route_may_demand_signatures(void **state)
+{
+	static const char foreign[] = "From: a@elsewhere.test\r\n\r\nx\r\n";
+	struct world *w = world_new(ONE_ROUTE);
+	struct signer_key *ours = key("here.test", "s1");
+	const struct signer_key *keys[] = { ours };
+	struct item *report;
+
+	(void)state;
+	world_sign(w, "out", keys, 1);
+	world_route(w, "out")->dkim_required = true;
+	for (size_t i = 0; i <= ARRAY_SIZE(odd); i++) {
+		world_commit(w, message_of(w, i < ARRAY_SIZE(odd) ? odd[i]
+							: foreign));
+		wait_settled(w, i + 1);
+		CHECK_ROW(i, world_last(w)->fate == FATE_RELEASE);
+		CHECK_ROW(i, strstr(world_last(w)->last, "cannot be signed: "));
+	}
+	assert_non_null(strstr(world_last(w)->last,
+			       "no key for elsewhere.test"));
+	assert_int_equal(w->job_count, 0);
+
+	world_commit(w, message(w, "a@here.test"));
+	wait_for(w, 1);
+	report = message_of(w, foreign);
+	mem_free(report->origin.client);
+	report->origin.client = NULL;
+	world_commit(w, report);
+	wait_for(w, 2);
+	world_free(&world);
+	signer_key_free(&ours);
+}
+
+/* That proves nothing about the message: it is neither sent nor given up. */
+static void
+what_cannot_be_read_waits(void **state)
+{
+	struct world *w = world_new(ONE_ROUTE);
+	struct signer_key *ours = key("here.test", "s1");
+	const struct signer_key *keys[] = { ours };
+	struct item *item = message(w, "a@here.test");
+
+	(void)state;
+	world_sign(w, "out", keys, 1);
+	w->reads_fail = true;
+	item->body->size = 100 * 1000;	/* they are elsewhere */
+	world_commit(w, item);
+	wait_settled(w, 1);
+	assert_int_equal(w->job_count, 0);
+	assert_int_equal(world_last(w)->fate, FATE_RELEASE);
+	assert_non_null(strstr(world_last(w)->last, "the disk is gone"));
+	world_free(&world);
+	signer_key_free(&ours);
+}
+
 /* Stopping waits for the worker, and lets the item go unharmed. */
 static void
 a_stop_meets_one_that_is_being_signed(void **state)
@@ -195,6 +302,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		PLAY(a_message_is_signed_for_its_from),
 		PLAY(a_signature_is_kept),
+		PLAY(what_is_odd_goes_unsigned),
+		PLAY(a_route_may_demand_signatures),
+		PLAY(what_cannot_be_read_waits),
 		PLAY(a_stop_meets_one_that_is_being_signed),
 	};
 

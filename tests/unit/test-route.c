@@ -310,6 +310,8 @@ mistakes_are_pointed_at(void **state)
 		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selectr: s, key: k}]\n",
 		  "did you mean `selector'" },
 		{ "route: a\nbackend: null\ndkim: p2026\n", "a list of blocks" },
+		{ "route: a\nbackend: null\ndkim_required: yes\n",
+		  "dkim_required: yes\n      |                ^~~" },
 	};
 
 	(void)state;
@@ -338,7 +340,8 @@ keys_are_taken_as_written(void **state)
 			      "  - {domain: a.b, selector: s, key: /k.pem}\n"
 			      "  - {domain: c.d, selector: t, key: k.pem}\n"));
 	assert_true(world_add(&w, "route: b\nbackend: null\n"
-			      "dkim: {domain: a.b, selector: s, key: k}\n"));
+			      "dkim: {domain: a.b, selector: s, key: k}\n"
+			      "dkim_required: yes\n"));
 	assert_int_equal(w.routes.v[0].dkim.n, 2);
 	e = w.routes.v[0].dkim.v;
 	assert_string_equal(e[0].domain, "a.b");
@@ -346,6 +349,8 @@ keys_are_taken_as_written(void **state)
 	assert_string_equal(e[1].key, "k.pem");
 	assert_int_equal(w.routes.v[0].signer_count, 0);
 	assert_int_equal(w.routes.v[1].dkim.n, 1);
+	assert_false(w.routes.v[0].dkim_required);
+	assert_true(w.routes.v[1].dkim_required);
 	world_fini(&w);
 }
 

@@ -216,6 +216,7 @@ test_errors(void **state)
 		{ SPAN("\r\n"), "no From" },
 		{ SPAN("\r\nFrom: a@b\r\n"), "no From" },
 		{ SPAN("Subject: x\r\n\r\nFrom: a@b\r\n"), "no From" },
+		{ SPAN("From: a@b\r\nfrom: a@b\r\n\r\n"), "more than one From" },
 		{ SPAN("From: a@b\r\nhello\r\n\r\n"), "is no field" },
 		{ SPAN("From a@b Mon\r\nFrom: a@b\r\n\r\n"), "is no field" },
 		{ SPAN("From: a@b\n\nx\n"), "stands alone" },
@@ -361,14 +362,25 @@ test_from(void **state)
 		{ SPAN("From: a@example.org,b@no.test\r\n"), "example.org" },
 		{ SPAN("From: Group: a@example.org;\r\n"), "example.org" },
 		{ SPAN("From: a@example.org(x)\r\n"), "example.org" },
-		{ SPAN("From: a@b\xc3\xbc" "cher.example\r\n"), "b\xc3\xbc" "cher.example" },
-		{ SPAN("Subject: x\r\nFrom: a@example.org\r\nFrom: b@no.test\r\n"), "example.org" },
+		{ SPAN("From: a@B\xc3\x9c" "cher.Example\r\n"), "xn--bcher-kva.example" },
+		{ SPAN("From: a@xn--bcher-kva.example\r\n"), "xn--bcher-kva.example" },
+		{ SPAN("From: a@r3--x.example\r\n"), "r3--x.example" },
+		{ SPAN("From: scan@copier <a@example.org>\r\n"), "example.org" },
+		{ SPAN("From: x@no.test<a@example.org>, <b@no.test>\r\n"), "example.org" },
+		{ SPAN("From: scan, copier <a@example.org>\r\n"), "example.org" },
+		{ SPAN("From: <\"x@no.test\"@example.org>\r\n"), "example.org" },
+		{ SPAN("Subject: x\r\nFrom: a@example.org\r\n\r\nFrom: b@no.test\r\n"), "example.org" },
 		{ SPAN("From: a@localhost\r\n"), "localhost" },
 		{ SPAN("From: <a@example.org\r\n"), "example.org" },
 		{ SPAN("Subject: a@no.test\r\n"), NULL },
 		{ SPAN("\r\nFrom: a@no.test\r\n"), NULL },
 		{ SPAN("From: scanner\r\n"), NULL },
 		{ SPAN("From: <>\r\n"), NULL },
+		{ SPAN("From: x@no.test <>\r\n"), NULL },
+		{ SPAN("From: a@b@no.test\r\n"), NULL },
+		{ SPAN("From: a@\xff\xfe.test\r\n"), NULL },
+		{ SPAN("From: a@\xe2\x98\x83.test\r\n"), NULL },
+		{ SPAN("From: a@example.org\r\nSubject: x\r\nFROM: a@example.org\r\n"), NULL },
 		{ SPAN("From: a@[192.0.2.1]\r\n"), NULL },
 		{ SPAN("From: a@\r\n"), NULL },
 		{ SPAN("From: (a@no.test\r\n"), NULL },
@@ -381,11 +393,13 @@ test_from(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		AUTO(buf_fini) struct buf b = BUF_MAX(255), small = BUF_MAX(3);
-		bool ok = signer_from_domain(rows[i].header, &b);
+		struct error err = { .text = "" };
+		bool ok = signer_from_domain(rows[i].header, &b, &err);
 
 		CHECK_ROW(i, ok == (rows[i].domain != NULL));
 		CHECK_ROW(i, span_eq(buf_span(&b), span_of(rows[i].domain)));
-		CHECK_ROW(i, !signer_from_domain(rows[i].header, &small));
+		CHECK_ROW(i, ok == (err.text[0] == '\0'));
+		CHECK_ROW(i, !signer_from_domain(rows[i].header, &small, &err));
 		CHECK_ROW(i, small.len == 0);
 	}
 }
