@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "smtpc/away.h"
 #include "smtpc/errand.h"
 #include "smtpc/engine.h"
 
@@ -78,6 +79,14 @@ login_refused(enum state was, const struct outcome *o)
 	       (was == ST_AUTH || was == ST_AUTH_STEP);
 }
 
+/* Nobody is there, or nobody who speaks. */
+static bool
+was_silent(enum state was, const struct outcome *o)
+{
+	return o->kind == OUTCOME_NETWORK &&
+	       (was == ST_CONNECT || was == ST_GREETING);
+}
+
 void
 client_fail(struct client *c, struct outcome *o, enum state next)
 {
@@ -89,6 +98,8 @@ client_fail(struct client *c, struct outcome *o, enum state next)
 		client_go(c, next);
 		return;
 	}
+	if (was_silent(was, o))
+		away_note(c->engine->away, c->to);
 	client_facts(c, o);
 	c->errand = NULL;
 	a->client = NULL;
@@ -296,12 +307,12 @@ client_adopt(struct client *c, struct errand *a)
 
 /* "mx1.example.org[192.0.2.1]:25" */
 static void
-client_name(struct client *c, struct endpoint to)
+client_name(struct client *c)
 {
 	char ip[IP_TEXT];
 
 	snprintf(c->where, sizeof(c->where), "%.190s[%s]:%u", c->kin.host,
-		 ip_text(to.ip, ip), (unsigned)to.port);
+		 ip_text(c->to.ip, ip), (unsigned)c->to.port);
 }
 
 struct client *
@@ -322,7 +333,8 @@ client_connect(struct errand *a, struct endpoint to, const char *host,
 
 	kinship_init(&c->kin, a->plan, host);
 	c->plainly = plainly;
-	client_name(c, to);
+	c->to = to;
+	client_name(c);
 	reply_parser_init(&c->parser);
 	client_adopt(c, a);
 	c->state = ST_CONNECT;

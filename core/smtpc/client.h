@@ -77,6 +77,7 @@ struct client {
 
 	struct kinship kin;
 
+	struct endpoint to;
 	char where[256];		/* "mx1.example.org[192.0.2.1]:25" */
 	struct offers offers;
 	int64_t patience_ms[PATIENCES];

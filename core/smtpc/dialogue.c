@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "smtpc/away.h"
+#include "smtpc/engine.h"
 #include "smtpc/errand.h"
 
 #include <stdio.h>
@@ -63,6 +65,7 @@ heard_refusal(struct client *c, const struct smtp_reply *r)
 static enum state
 on_greeting(struct client *c, const struct smtp_reply *r)
 {
+	away_forget(c->engine->away, c->to);
 	if (reply_class(r, 2)) {
 		c->errand->greeted_ms = clock_now_ms();
 		c->greeted = true;

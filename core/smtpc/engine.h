@@ -6,8 +6,9 @@
 #include "base/ticket.h"
 #include "smtpc/smtpc.h"
 
-struct errand;
+struct away;
 struct client;
+struct errand;
 
 enum {
 	POOL_MAX = 200,			/* idle connections, of all hosts */
@@ -19,6 +20,7 @@ struct smtpc {
 	struct dns *dns;
 	struct tickets *tickets;
 	struct tls_sessions *sessions;
+	struct away *away;
 	struct errand *attempts;
 	struct client *clients;
 	struct client *newest_idle, *oldest_idle;

@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "io/dns.h"
+#include "smtpc/away.h"
 #include "smtpc/client.h"
 #include "smtpc/engine.h"
 
@@ -117,24 +118,59 @@ on_addresses(void *arg, const struct dns_addresses *answer)
 }
 
 static struct endpoint
-errand_port(const struct errand *a)
+errand_endpoint(const struct errand *a, struct ip ip)
 {
-	return (struct endpoint){ .port = a->plan->port ? a->plan->port : 25 };
+	return (struct endpoint){ ip, a->plan->port ? a->plan->port : 25 };
+}
+
+static void
+errand_call(struct errand *a, struct place p, bool plainly)
+{
+	a->called = p;
+	client_connect(a, errand_endpoint(a, p.ip), a->plan->hosts[p.host],
+		       plainly);
+}
+
+/* It was away a moment ago, and others may be there. */
+static bool
+errand_puts_off(struct errand *a, struct place p)
+{
+	if (a->put_off_count == PUT_OFF_MAX ||
+	    !away_is(a->engine->away, errand_endpoint(a, p.ip)))
+		return false;
+	a->put_off[a->put_off_count++] = p;
+	return true;
+}
+
+/* One that is known: of this host, or after all hosts one that was put
+ * off. */
+static bool
+errand_call_known(struct errand *a)
+{
+	while (a->ip_next < a->ip_count) {
+		struct place p = { a->host - 1, a->ips[a->ip_next++] };
+
+		if (errand_puts_off(a, p))
+			continue;
+		errand_call(a, p, false);
+		return true;
+	}
+	if (a->host < a->plan->host_count ||
+	    a->put_off_next == a->put_off_count)
+		return false;
+	errand_call(a, a->put_off[a->put_off_next++], false);
+	return true;
 }
 
 /* The next address of this host, or of the next that has some. */
 static void
 errand_next(struct errand *a)
 {
-	struct endpoint to = errand_port(a);
 	const char *host;
 	uint64_t ticket;
 
-	if (a->ip_next < a->ip_count) {
-		to.ip = a->ips[a->ip_next++];
-		client_connect(a, to, a->plan->hosts[a->host - 1], false);
+	if (errand_call_known(a))
 		return;
-	}
 	if (a->host == a->plan->host_count) {
 		errand_fail(a, &a->last);
 		return;
@@ -156,6 +192,7 @@ errand_begin(struct errand *a)
 	a->greeted_ms = a->data_ms = 0;
 	if (c == NULL) {
 		a->host = a->ip_count = a->ip_next = 0;
+		a->put_off_count = a->put_off_next = 0;
 		errand_next(a);
 		return;
 	}
@@ -178,10 +215,7 @@ errand_elsewhere(struct errand *a, const struct outcome *o)
 void
 errand_plainly(struct errand *a)
 {
-	struct endpoint to = errand_port(a);
-
-	to.ip = a->ips[a->ip_next - 1];
-	client_connect(a, to, a->plan->hosts[a->host - 1], true);
+	errand_call(a, a->called, true);
 }
 
 void

@@ -15,7 +15,12 @@
 
 struct client;
 
-enum { ADDRESSES_PER_HOST = 16 };
+enum { ADDRESSES_PER_HOST = 16, PUT_OFF_MAX = 16 };
+
+struct place {
+	size_t host;			/* of the plan */
+	struct ip ip;
+};
 
 /* What has become of one recipient. */
 enum rcpt_state {
@@ -43,6 +48,10 @@ struct errand {
 	uint64_t lookup;		/* under way, or 0 */
 	struct ip ips[ADDRESSES_PER_HOST];	/* of host - 1 */
 	size_t ip_count, ip_next;
+	struct place called;		/* last */
+	struct place put_off[PUT_OFF_MAX];	/* were away: when all others
+						 * have been tried */
+	size_t put_off_count, put_off_next;
 	struct outcome last;		/* why the latest server would not do */
 	int64_t began_ms, greeted_ms, data_ms;	/* 0: not yet */
 

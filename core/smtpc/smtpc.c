@@ -3,6 +3,7 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
+#include "smtpc/away.h"
 #include "smtpc/errand.h"
 #include "smtpc/client.h"
 #include "smtpc/engine.h"
@@ -17,6 +18,7 @@ smtpc_new(struct loop *loop, struct dns *dns)
 	e->loop = loop;
 	e->dns = dns;
 	e->tickets = tickets_new();
+	e->away = away_new();
 	return e;
 }
 
@@ -33,6 +35,7 @@ smtpc_free(struct smtpc **ptr)
 		client_cut(e->clients);
 	tickets_free(&e->tickets);
 	tls_sessions_free(&e->sessions);
+	away_free(&e->away);
 	mem_free(e);
 	*ptr = NULL;
 }

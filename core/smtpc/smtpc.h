@@ -5,6 +5,9 @@
  * its recipients, body), and tells what became of each recipient.  What an
  * outcome means is not decided here.
  *
+ * An address that could not be reached is tried after the others of its plan
+ * for a while (away.h).
+ *
  * Connections are kept for a while and used again for the next message with
  * the same host, port, name, source address, TLS and login.  What a server
  * offers is made use of: PIPELINING, SIZE, 8BITMIME, SMTPUTF8, DSN, LIMITS.
