@@ -179,11 +179,14 @@ class Peer(threading.Thread):
              ".": "250 2.0.0 taken", "QUIT": "221 2.0.0 bye",
              "RSET": "250 2.0.0 ok", "": "220 peer.test ESMTP"}
 
-    def __init__(self, answer=lambda verb, line: None):
+    def __init__(self, answer=lambda verb, line: None, host="127.0.0.1",
+                 port=0):
         super().__init__(daemon=True)
         self.answer = answer
         self.messages, self.lines, self.connections = [], [], 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.listener = socket.create_server((host, port), family=family,
+                                             backlog=100)
         self.port = self.listener.getsockname()[1]
         self.start()
 
@@ -229,17 +232,17 @@ class Peer(threading.Thread):
                     return
 
     def take(self, c, f):
-        body = b""
+        lines = []
         for raw in f:
             if raw == b".\r\n":
                 break
-            body += raw[1:] if raw.startswith(b".") else raw
+            lines.append(raw[1:] if raw.startswith(b".") else raw)
         else:
             return False        # cut off: no message
         # taken before it is acknowledged, as a server should
         said = self.answer(".", "") or self.usual["."]
         if said.startswith("2"):
-            self.messages.append(body)
+            self.messages.append(b"".join(lines))
         if said != "close":
             c.sendall(said.encode() + b"\r\n")
         return said != "close"

@@ -389,10 +389,10 @@ class Sink(Peer):
                      "250-DSN", "250-DSN\r\n250-XCLIENT ADDR PORT PROTO HELO "
                      "LOGIN SESSION TTL"))
 
-    def __init__(self, answer=lambda verb, line: None):
+    def __init__(self, answer=lambda verb, line: None, **where):
         self.here = threading.local()
         self.deliveries = []
-        super().__init__(answer)
+        super().__init__(answer, **where)
 
     def reply(self, c, verb, line):
         if verb == "":
