@@ -112,14 +112,15 @@ client_fail(struct client *c, struct outcome *o, enum state next)
 		errand_fail(a, o);
 }
 
-/* TLS that was only worth a try has failed.  In TLS 1.3 a server that does
- * not like our certificate, or its absence, says so when the handshake is
- * done on our side: instead of the first answer. */
+/* TLS that was only worth a try has failed.  Some cut the connection as soon
+ * as they read STARTTLS; and in TLS 1.3 a server that does not like our
+ * certificate, or its absence, says so when the handshake is done on our side:
+ * instead of the first answer. */
 static bool
 tls_tried_in_vain(const struct client *c)
 {
 	return c->kin.tls == TLS_OPPORTUNISTIC && c->errand != NULL &&
-	       (c->state == ST_SHAKE ||
+	       (c->state == ST_STARTTLS || c->state == ST_SHAKE ||
 		(c->state == ST_EHLO && c->secured && !c->heard));
 }
 
