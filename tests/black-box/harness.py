@@ -197,6 +197,7 @@ class Peer(threading.Thread):
             except OSError:
                 return
             self.connections += 1
+            c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self.session, args=(c,),
                              daemon=True).start()
 
@@ -212,17 +213,21 @@ class Peer(threading.Thread):
         with contextlib.suppress(OSError, ValueError), c, c.makefile("rb") as f:
             if self.reply(c, "", "") is None:
                 return
-            rcpts = 0
+            rcpts, mail = 0, False
             for raw in f:
                 line = raw.decode("utf-8", "replace").rstrip("\r\n")
                 self.lines.append(line)
                 verb = line.split(" ")[0].split(":")[0].upper()
+                if verb == "RCPT" and not mail:
+                    c.sendall(b"503 5.5.1 no sender\r\n")
+                    continue
                 if verb == "DATA" and rcpts == 0:
                     c.sendall(b"554 5.5.1 no valid recipients\r\n")
                     continue
                 said = self.reply(c, verb, line)
                 if verb in ("MAIL", "RSET", "EHLO"):
                     rcpts = 0
+                    mail = verb == "MAIL" and bool(said) and said[0] == "2"
                 elif verb == "RCPT" and said and said.startswith("2"):
                     rcpts += 1
                 if said is None or verb == "QUIT":
