@@ -12,6 +12,8 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include "base/limits.h"
+
 #include <stdbool.h>
 
 enum error_kind {
@@ -24,7 +26,7 @@ enum error_kind {
 struct error {
 	enum error_kind kind;
 	char text[400];		/* "DKIM key: /etc/k.pem: permission denied" */
-	char hint[240];		/* "make it readable by group postern", or "" */
+	char hint[LIMIT_HINT];	/* "make it readable by group postern", or "" */
 };
 
 /* All of these return false, so that a failing function ends in one line.

@@ -38,6 +38,7 @@ enum {
 	LIMIT_STATE = 64 * 1024,	/* what a module keeps under one key */
 	LIMIT_PAGE = 1000,		/* rows in one answer of the API */
 	LIMIT_OUTCOME_TEXT = 400,	/* what is kept of a remote's words */
+	LIMIT_HINT = 240,		/* one or two sentences of ours */
 	LIMIT_WINDOW = 2000,		/* items in dispatch's memory */
 	LIMIT_WINDOW_INTAKE = 1500,	/* of them straight from intake: retries
 					 * are never shut out */

@@ -86,6 +86,14 @@ outcome_set(struct outcome *o, enum outcome_kind kind, enum phase p,
 	outcome_say(o, span_of(text));
 }
 
+void
+outcome_error(struct outcome *o, enum outcome_kind kind, enum phase p,
+	      const struct error *err)
+{
+	outcome_set(o, kind, p, "%s", err->text);
+	snprintf(o->hint, sizeof(o->hint), "%s", err->hint);
+}
+
 const char *
 outcome_text(const struct outcome *o, char *buf, size_t size)
 {

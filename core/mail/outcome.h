@@ -7,8 +7,9 @@
 #ifndef MAIL_OUTCOME_H
 #define MAIL_OUTCOME_H
 
-#include "mail/reply.h"
+#include "base/error.h"
 #include "base/limits.h"
+#include "mail/reply.h"
 
 /* Where an attempt was when it ended.  Rows in outcome.c give the words:
  * "while sending RCPT TO". */
@@ -36,6 +37,18 @@ enum outcome_kind {
 	OUTCOME_LOCAL,		/* our own side: module, body, deadline */
 	OUTCOME_UNSUPPORTED,	/* the next hop lacks what the message needs
 				 * (SMTPUTF8, SIZE): permanent, enhanced says */
+	OUTCOME_SECURITY,	/* what the connection must have is not to be
+				 * had: TLS, their certificate or ours, a
+				 * login.  Somebody has to mend that */
+};
+
+/* What the next hop, by TLS, has learnt of who we are. */
+enum shown {
+	SHOWN_NOTHING,		/* it did not ask, and there is nothing */
+	SHOWN_NOT_ASKED,	/* there is a certificate, but it did not ask */
+	SHOWN_MISSING,		/* it did, and there is none */
+	SHOWN_CERTIFICATE,
+	SHOWN_EXPIRED,		/* one that has expired */
 };
 
 struct outcome {
@@ -44,8 +57,10 @@ struct outcome {
 	int code;			/* 0: there was no reply */
 	struct enhanced enhanced;	/* zero when none was given */
 	char text[LIMIT_OUTCOME_TEXT];	/* one line, printable */
+	char hint[LIMIT_HINT];		/* what can be done, "" : not known */
 	char host[256];			/* "mx1.example.org[192.0.2.1]:25" */
 	char tls[96];			/* "TLS1.3 AES-256-GCM", "" : plain */
+	enum shown shown;
 	bool dsn_passed_on;		/* the next hop took over RFC 3461 */
 	/* milliseconds spent, for the log line: connecting and greeting,
 	 * handshake and commands up to DATA, body and final answer */
@@ -61,6 +76,9 @@ void outcome_reply(struct outcome *o, enum phase p, const struct smtp_reply *r);
 /* and for anything without a reply.  Text is made one printable line. */
 void outcome_set(struct outcome *o, enum outcome_kind kind, enum phase p,
 		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* The same, from an error: its words and its hint. */
+void outcome_error(struct outcome *o, enum outcome_kind kind, enum phase p,
+		   const struct error *err);
 
 /* "550 5.1.1 no such user (while sending RCPT TO)" into buf; returns buf. */
 const char *outcome_text(const struct outcome *o, char *buf, size_t size);
