@@ -5,8 +5,11 @@
  */
 #include "io/tls_inside.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/macros.h"
+
+#include <string.h>
 
 /* --- alerts: RFC 8446 section 6, RFC 5246 section 7.2 ----------------- */
 
@@ -52,6 +55,25 @@ static const struct {
 	{ GNUTLS_A_UNSUPPORTED_EXTENSION, "unsupported extension", ABOUT_TLS },
 };
 
+/* Our certificate was refused: as far as can be seen from here, why. */
+static void
+words_refused(const struct tls_layer *t, struct error *err)
+{
+	int64_t end_ms = tls_identity_expires_ms(t->identity);
+	char text[sizeof(err->text)], end[32];
+
+	if (end_ms >= clock_wall_ms()) {
+		error_hint(err, "does its file hold its issuers, too, and does "
+			   "%s know the last of them?", t->side->peer);
+		return;
+	}
+	memcpy(text, err->text, sizeof(text));
+	error_set(err, err->kind, "%s; it expired at %s", text,
+		  clock_iso(end_ms, end, sizeof(end)));
+	error_hint(err, "renew our certificate; under the same name it is "
+		   "taken up by itself");
+}
+
 static void
 words_alert(const struct tls_layer *t, struct error *err)
 {
@@ -80,6 +102,10 @@ words_alert(const struct tls_layer *t, struct error *err)
 		words = "refused the TLS handshake";
 	error_set(err, ERROR_PROTOCOL, "%s %s (alert: %s)", t->side->peer,
 		  words, name ? name : "unknown");
+	if (about == ABOUT_CERTIFICATE && t->showed)
+		words_refused(t, err);
+	else if (missing)
+		error_hint(err, "name one with `certificate' and `key'");
 }
 
 /* --- what GnuTLS found ----------------------------------------------- */
@@ -88,8 +114,6 @@ static const struct {
 	int code;
 	const char *words;		/* behind "the server" */
 } failures[] = {
-	{ GNUTLS_E_PREMATURE_TERMINATION,
-	  "closed the connection during the TLS handshake" },
 	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET,
 	  "speaks neither TLS 1.2 nor TLS 1.3" },
 	{ GNUTLS_E_NO_CIPHER_SUITES, "has no cipher in common with us" },
@@ -129,6 +153,12 @@ tls_words(const struct tls_layer *t, int code, struct error *err)
 	if (!t->shaken && is_no_tls(t)) {
 		error_set(err, ERROR_PROTOCOL, "%s does not speak TLS here",
 			  t->side->peer);
+		return;
+	}
+	/* who just hangs up breaks no rule, and may do better next time */
+	if (code == GNUTLS_E_PREMATURE_TERMINATION) {
+		error_set(err, ERROR_SYSTEM, "%s closed the connection during "
+			  "the TLS handshake", t->side->peer);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
