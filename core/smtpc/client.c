@@ -64,7 +64,7 @@ client_facts(const struct client *c, struct outcome *o)
 	int64_t data_ms = a->data_ms ? a->data_ms : now_ms;
 
 	snprintf(o->host, sizeof(o->host), "%s", c->where);
-	secure_facts(c, o->tls, sizeof(o->tls));
+	secure_facts(c, o);
 	o->dsn_passed_on = c->offers.dsn;
 	o->connect_ms = greeted_ms - a->began_ms;
 	o->setup_ms = MAX(data_ms - greeted_ms, 0);
@@ -124,36 +124,51 @@ tls_tried_in_vain(const struct client *c)
 		(c->state == ST_EHLO && c->secured && !c->heard));
 }
 
-/* Once more, in the clear. */
+/* So once more, in the clear. */
 static void
-client_plainly(struct client *c)
+client_plainly(struct client *c, const struct error *why)
 {
 	struct errand *a = c->errand;
 
+	log_info(&smtpc_log, "%s: without TLS, which failed: %s", c->where,
+		 why->text);
 	c->errand = NULL;
 	a->client = NULL;
 	client_go(c, ST_CLOSED);
 	errand_plainly(a);
 }
 
+/* A peer that breaks a rule below SMTP does so in TLS; before the first
+ * message that is a matter of trust, of which an administrator must know. */
+static void
+client_lost(struct client *c, const struct error *why)
+{
+	enum phase at = client_rows[c->state].phase;
+	bool distrust = why->kind == ERROR_PROTOCOL && at <= PHASE_AUTH;
+	struct outcome o = { .code = 0 };
+
+	log_debug(&smtpc_log, "%s: %s", c->where, why->text);
+	if (tls_tried_in_vain(c)) {
+		client_plainly(c, why);
+		return;
+	}
+	outcome_error(&o, distrust ? OUTCOME_SECURITY : OUTCOME_NETWORK, at,
+		      why);
+	client_fail(c, &o, ST_CLOSED);
+}
+
 void
 client_broken(struct client *c, const char *fmt, ...)
 {
-	struct outcome o = { .code = 0 };
-	char text[LIMIT_OUTCOME_TEXT];
+	struct error why;
+	char text[sizeof(why.text)];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_debug(&smtpc_log, "%s: %s", c->where, text);
-	if (tls_tried_in_vain(c)) {
-		client_plainly(c);
-		return;
-	}
-	outcome_set(&o, OUTCOME_NETWORK, client_rows[c->state].phase, "%s",
-		    text);
-	client_fail(c, &o, ST_CLOSED);
+	error_set(&why, ERROR_SYSTEM, "%s", text);
+	client_lost(c, &why);
 }
 
 /* --- what comes from the stream -------------------------------------- */
@@ -282,9 +297,10 @@ on_closed(void *arg, const struct error *err)
 	/* what it had said last was no whole reply */
 	if (c->state == ST_QUIT || c->errand == NULL)
 		client_go(c, ST_CLOSED);
+	else if (err != NULL)
+		client_lost(c, err);
 	else
-		client_broken(c, "%s", err ? err->text : "the server closed "
-			      "the connection");
+		client_broken(c, "the server closed the connection");
 }
 
 static const struct stream_events client_events = {

@@ -183,7 +183,7 @@ bool kinship_holds(const struct kinship *k, const struct smtpc_plan *p,
 enum state secure_next(struct client *c);
 void secure_shaken(struct client *c);	/* the handshake is done */
 /* "TLS1.3 AES-256-GCM, verified, our certificate sent"; "" in the clear. */
-void secure_facts(const struct client *c, char *buf, size_t size);
+void secure_facts(const struct client *c, struct outcome *o);
 
 /* For their rows in the table. */
 void enter_starttls(struct client *c);

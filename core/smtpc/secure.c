@@ -8,6 +8,7 @@
 #include "smtpc/client.h"
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -15,27 +16,18 @@
 #include "smtpc/engine.h"
 #include "smtpc/errand.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { AUTH_STEPS_MAX = 4, CHALLENGE_SHOWN = 300 };
 
 /* The server talks to us, but has not what the plan asks for. */
-static enum state lacks(struct client *c, enum phase phase, const char *fmt,
-			...) __attribute__((format(printf, 3, 4)));
-
 static enum state
-lacks(struct client *c, enum phase phase, const char *fmt, ...)
+lacks(struct client *c, enum phase phase, const struct error *what)
 {
 	struct outcome o = { .code = 0 };
-	char text[LIMIT_OUTCOME_TEXT];
-	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	outcome_set(&o, OUTCOME_NETWORK, phase, "%s", text);
+	outcome_error(&o, OUTCOME_SECURITY, phase, what);
 	client_fail(c, &o, ST_QUIT);
 	return c->state;
 }
@@ -45,21 +37,37 @@ login_begin(struct client *c)
 {
 	unsigned allowed = c->errand->plan->auth.mechanisms;
 	char ours[60], theirs[60];
+	struct error err;
 
-	if (!c->secured)
-		return lacks(c, PHASE_AUTH, "the login is not sent without "
-			     "TLS, %s", c->kin.tls == TLS_NONE
-			     ? "which is off for this route"
-			     : "and there is none with this server");
+	if (!c->secured) {
+		error_set(&err, ERROR_CONFIG, "the login is not sent without "
+			  "TLS, %s", c->kin.tls == TLS_NONE
+			  ? "which is off for this route"
+			  : "and there is none with this server");
+		return lacks(c, PHASE_AUTH, &err);
+	}
 	c->mechanism = auth_choose(allowed, c->offers.auth);
-	if (c->mechanism == 0)
-		return lacks(c, PHASE_AUTH, "the server does not offer the "
-			     "login %s; of those known here it offers: %s",
-			     auth_names(allowed, ours, sizeof(ours)),
-			     auth_names(c->offers.auth, theirs,
-					sizeof(theirs)));
+	if (c->mechanism == 0) {
+		error_set(&err, ERROR_CONFIG, "the server does not offer the "
+			  "login %s; of those known here it offers: %s",
+			  auth_names(allowed, ours, sizeof(ours)),
+			  auth_names(c->offers.auth, theirs, sizeof(theirs)));
+		return lacks(c, PHASE_AUTH, &err);
+	}
 	c->auth_step = 0;
 	return ST_AUTH;
+}
+
+static enum state
+lacks_starttls(struct client *c)
+{
+	struct error err;
+
+	error_set(&err, ERROR_CONFIG, "the server does not offer STARTTLS, "
+		  "which this route requires");
+	error_hint(&err, "whoever runs the server must switch it on; a "
+		   "firewall in between may hide it");
+	return lacks(c, PHASE_STARTTLS, &err);
 }
 
 enum state
@@ -71,9 +79,7 @@ secure_next(struct client *c)
 		if (c->offers.starttls)
 			return ST_STARTTLS;
 		if (p->tls != TLS_OPPORTUNISTIC)
-			return lacks(c, PHASE_STARTTLS, "the server does not "
-				     "offer STARTTLS, which this route "
-				     "requires");
+			return lacks_starttls(c);
 	}
 	if (p->auth.mechanisms != 0)
 		return login_begin(c);
@@ -129,25 +135,39 @@ secure_shaken(struct client *c)
 	client_go(c, c->greeted ? ST_EHLO : ST_GREETING);
 }
 
-void
-secure_facts(const struct client *c, char *buf, size_t size)
+static enum shown
+secure_shown(const struct client *c, enum tls_asked asked)
 {
-	static const char *const certificate[2][3] = {
-		/* nothing to show, and what there is to show */
-		{ [TLS_ASKED_NOT_SENT] = ", a certificate of ours was asked for" },
-		{ [TLS_NOT_ASKED] = ", our certificate was not asked for",
-		  [TLS_SENT] = ", our certificate sent" },
+	const struct tls_identity *i = c->kin.identity;
+
+	if (asked == TLS_ASKED_NOT_SENT)
+		return SHOWN_MISSING;
+	if (asked == TLS_NOT_ASKED)
+		return i == NULL ? SHOWN_NOTHING : SHOWN_NOT_ASKED;
+	return i != NULL && tls_identity_expires_ms(i) < clock_wall_ms()
+		? SHOWN_EXPIRED : SHOWN_CERTIFICATE;
+}
+
+void
+secure_facts(const struct client *c, struct outcome *o)
+{
+	static const char *const words[] = {
+		[SHOWN_NOTHING]     = "",
+		[SHOWN_NOT_ASKED]   = ", our certificate was not asked for",
+		[SHOWN_MISSING]     = ", a certificate of ours was asked for",
+		[SHOWN_CERTIFICATE] = ", our certificate sent",
+		[SHOWN_EXPIRED]     = ", our certificate sent, which has expired",
 	};
 	const struct tls_facts *f = stream_tls(c->stream);
-	const char *words;
 
 	if (f == NULL) {
-		buf[0] = '\0';
+		snprintf(o->tls, sizeof(o->tls), "%s",
+			 c->plainly ? "none, it failed" : "");
 		return;
 	}
-	words = certificate[c->kin.identity != NULL][f->asked];
-	snprintf(buf, size, "%s%s%s", f->text, f->verified ? ", verified" : "",
-		 words ? words : "");
+	o->shown = secure_shown(c, f->asked);
+	snprintf(o->tls, sizeof(o->tls), "%.48s%s%s", f->text,
+		 f->verified ? ", verified" : "", words[o->shown]);
 }
 
 /* --- the login ------------------------------------------------------- */
