@@ -25,6 +25,7 @@ struct look {
 	char *names[2];
 	bool authorities;
 	bool always;			/* read also what has not changed */
+	bool too_early;			/* there were doubts after it began */
 	struct stamp stamps[2];
 	/* what came of it */
 	bool unchanged;
@@ -97,6 +98,14 @@ tls_file_is_good(const struct tls_file *f)
 	return f->identity != NULL || f->trust != NULL;
 }
 
+void
+tls_file_doubt(struct tls_file *f)
+{
+	f->doubted = true;
+	if (f->look != NULL)
+		f->look->too_early = true;
+}
+
 static void
 tell_failure(struct tls_file *f)
 {
@@ -143,6 +152,7 @@ look_done(struct task *t)
 	}
 	f->look = NULL;
 	f->looked_ms = clock_now_ms();
+	f->doubted = f->doubted && l->too_early;
 	if (!l->unchanged)
 		file_take(f, l);
 	l->looked(l->arg, f);

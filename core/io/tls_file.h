@@ -33,6 +33,8 @@ struct tls_file {
 	struct error err;		/* of the last attempt, */
 	bool failed;			/* when it failed */
 	bool told;			/* the failure is in the log */
+	bool doubted;			/* not to be given out before a look
+					 * that has yet to begin */
 	struct look *look;		/* under way, or NULL */
 	int64_t looked_ms, used_ms;
 };
@@ -43,6 +45,8 @@ void tls_file_free(struct tls_file **f);
 bool tls_file_is(const struct tls_file *f, bool authorities, const char *a,
 		 const char *b);
 bool tls_file_is_good(const struct tls_file *f);
+/* What was read has not served. */
+void tls_file_doubt(struct tls_file *f);
 
 /* Has a worker look, unless one does already; looked is called at home, with
  * whatever came of it in f. */

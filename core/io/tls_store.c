@@ -7,7 +7,7 @@
 #include "io/tls_file.h"
 
 enum {
-	LOOK_AFTER_MS = 30 * 1000,	/* what was not looked at for so long */
+	LOOK_AFTER_MS = 10 * 1000,	/* what was not looked at for so long */
 	FORGET_AFTER_MS = 60 * 60 * 1000, /* what nobody asked for */
 };
 
@@ -65,14 +65,23 @@ store_sweep(struct tls_store *s, int64_t now_ms)
 }
 
 static struct tls_file *
-store_file(struct tls_store *s, bool authorities, const char *a,
+store_find(const struct tls_store *s, bool authorities, const char *a,
 	   const char *b)
 {
-	int64_t now_ms = clock_now_ms();
 	struct tls_file *f = s->files;
 
 	while (f != NULL && !tls_file_is(f, authorities, a, b))
 		f = f->next;
+	return f;
+}
+
+static struct tls_file *
+store_file(struct tls_store *s, bool authorities, const char *a,
+	   const char *b)
+{
+	int64_t now_ms = clock_now_ms();
+	struct tls_file *f = store_find(s, authorities, a, b);
+
 	if (f == NULL) {
 		store_sweep(s, now_ms);
 		f = tls_file_new(authorities, a, b);
@@ -80,18 +89,20 @@ store_file(struct tls_store *s, bool authorities, const char *a,
 		s->files = f;
 	}
 	f->used_ms = now_ms;
-	if (!tls_file_is_good(f) || now_ms - f->looked_ms > LOOK_AFTER_MS)
+	if (!tls_file_is_good(f) || f->doubted ||
+	    now_ms - f->looked_ms > LOOK_AFTER_MS)
 		store_look(s, f);
 	return f;
 }
 
 /* --- requests -------------------------------------------------------- */
 
-/* One that is bad is waited for while a worker reads it. */
+/* One that is bad or doubted is waited for while a worker reads it. */
 static bool
 file_is_settled(const struct tls_file *f)
 {
-	return f == NULL || tls_file_is_good(f) || f->look == NULL;
+	return f == NULL || f->look == NULL ||
+	       (tls_file_is_good(f) && !f->doubted);
 }
 
 static bool
@@ -144,19 +155,23 @@ answer_one(struct tls_store *s)
 	return false;
 }
 
+static const char *
+store_trust_file(const struct tls_store *s, const struct tls_files *files)
+{
+	return files->trust_file ? files->trust_file : s->trust_file;
+}
+
 uint64_t
 tls_store_get(struct tls_store *s, const struct tls_files *files,
 	      tls_store_fn *done, void *arg)
 {
-	const char *trust_file = files->trust_file ? files->trust_file
-						   : s->trust_file;
 	struct request r = { .done = done, .arg = arg }, *kept;
 
 	if (files->certificate != NULL)
 		r.identity = store_file(s, false, files->certificate,
 					files->key);
 	if (files->trust)
-		r.trust = store_file(s, true, trust_file, NULL);
+		r.trust = store_file(s, true, store_trust_file(s, files), NULL);
 	if (is_settled(&r)) {
 		request_answer(&r);
 		return 0;
@@ -182,6 +197,21 @@ tls_store_forget(struct tls_store *s, uint64_t ticket)
 		mem_free(r);
 		return;
 	}
+}
+
+void
+tls_store_doubt(struct tls_store *s, const struct tls_files *files)
+{
+	struct tls_file *identity = NULL, *trust = NULL;
+
+	if (files->certificate != NULL)
+		identity = store_find(s, false, files->certificate, files->key);
+	if (files->trust)
+		trust = store_find(s, true, store_trust_file(s, files), NULL);
+	if (identity != NULL)
+		tls_file_doubt(identity);
+	if (trust != NULL)
+		tls_file_doubt(trust);
 }
 
 /* --- watching -------------------------------------------------------- */
@@ -231,6 +261,8 @@ on_looked(void *arg, struct tls_file *f)
 
 	if (f == s->watch.file)
 		watch_tell(s);
+	if (f->doubted)
+		store_look(s, f);
 	while (answer_one(s))
 		;
 }

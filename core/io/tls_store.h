@@ -44,6 +44,9 @@ typedef void tls_store_fn(void *arg, const struct tls_made *made,
 uint64_t tls_store_get(struct tls_store *s, const struct tls_files *files,
 		       tls_store_fn *done, void *arg);
 void tls_store_forget(struct tls_store *s, uint64_t ticket);
+/* What these gave has not served: before they are given out again they are
+ * looked at, so that whoever mends them need not wait. */
+void tls_store_doubt(struct tls_store *s, const struct tls_files *files);
 
 /* Looks again every `every_ms' and calls changed (borrowed, take a
  * reference) when a new identity has been read, beginning with the first.

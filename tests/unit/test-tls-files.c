@@ -385,6 +385,46 @@ new_files_are_noticed_and_broken_ones_change_nothing(void **state)
 	shop_close(&s);
 }
 
+/* The clock stands still: nothing is looked at for its age. */
+static void
+what_has_not_served_is_looked_at_first(void **state)
+{
+	struct tls_files files = both();
+	uint64_t first, second;
+	struct shop s;
+
+	(void)state;
+	shop_open(&s);
+	clock_fake(clock_now_ms(), clock_wall_ms());
+	tls_store_doubt(s.store, &files);	/* never heard of */
+	tls_store_get(s.store, &files, on_made, &s);
+	shop_run(&s, 1);
+	first = s.identity;
+	/* the same files, the same identity; but not before they were seen */
+	tls_store_doubt(s.store, &files);
+	assert_true(tls_store_get(s.store, &files, on_made, &s) != 0);
+	shop_run(&s, 1);
+	assert_true(s.identity == first);
+	/* and no longer than that */
+	assert_true(tls_store_get(s.store, &files, on_made, &s) == 0);
+	/* new ones; a look that began before the doubt is not enough */
+	tls_store_doubt(s.store, &files);
+	tls_store_get(s.store, &files, on_made, &s);
+	save_certs(WHO_STRANGER, WHO_COUNT, WHO_STRANGER);
+	tls_store_doubt(s.store, &files);
+	shop_run(&s, 1);
+	second = s.identity;
+	assert_true(second != first);
+	/* a broken one changes nothing, and is waited for all the same */
+	save(cert_path, "not a certificate\n");
+	tls_store_doubt(s.store, &files);
+	assert_true(tls_store_get(s.store, &files, on_made, &s) != 0);
+	shop_run(&s, 1);
+	assert_true(s.identity == second);
+	clock_fake(-1, -1);
+	shop_close(&s);
+}
+
 static void
 a_watch_tells_the_first_and_every_new_one(void **state)
 {
@@ -473,6 +513,7 @@ main(void)
 		cmocka_unit_test(what_was_read_is_given_out_again),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_tried_again),
 		cmocka_unit_test(new_files_are_noticed_and_broken_ones_change_nothing),
+		cmocka_unit_test(what_has_not_served_is_looked_at_first),
 		cmocka_unit_test(a_watch_tells_the_first_and_every_new_one),
 		cmocka_unit_test(a_watch_waits_for_files_that_come_later),
 	};
