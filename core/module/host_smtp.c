@@ -103,6 +103,25 @@ on_settled(void *arg, size_t i, const struct outcome *o)
 	j->outer->outcomes[j->smtp->places[i]] = *o;
 }
 
+/* Somebody may be mending a file of ours, or theirs that we trust. */
+static bool
+may_be_for_our_files(const struct outcome *o)
+{
+	return o->kind == OUTCOME_SECURITY ||
+	       (o->kind == OUTCOME_REPLY && o->code >= 400 &&
+		o->shown != SHOWN_NOTHING && o->phase <= PHASE_RCPT);
+}
+
+static void
+doubt_files(const struct postern_job *j)
+{
+	const struct smtp_attempt *s = j->smtp;
+
+	if (j->backend->host->tls != NULL &&
+	    may_be_for_our_files(&j->outer->outcomes[s->places[0]]))
+		tls_store_doubt(j->backend->host->tls, &s->wanted);
+}
+
 /* At once, not later: the next message that is given from here takes the
  * connection that has just become free. */
 static void
@@ -111,6 +130,7 @@ on_done(void *arg)
 	struct postern_job *j = arg;
 
 	attempt_release(j->smtp);
+	doubt_files(j);
 	if (module_takes_back(j))
 		return;
 	j->state = JOB_SETTLED;
@@ -121,14 +141,12 @@ static const struct smtpc_events events = { on_settled, on_done };
 
 /* It ends before the client was asked. */
 static void
-ends_here(struct postern_job *j, enum phase phase, const char *words)
+ends_here(struct postern_job *j, const struct outcome *o)
 {
 	struct smtp_attempt *s = j->smtp;
-	struct outcome o = { .code = 0 };
 
-	outcome_set(&o, OUTCOME_LOCAL, phase, "%s", words);
 	for (size_t i = 0; i < s->message.rcpt_count; i++)
-		j->outer->outcomes[s->places[i]] = o;
+		j->outer->outcomes[s->places[i]] = *o;
 	attempt_release(s);
 	if (module_takes_back(j))
 		return;
@@ -152,10 +170,12 @@ on_files(void *arg, const struct tls_made *made, const struct error *err)
 {
 	struct postern_job *j = arg;
 	struct smtp_attempt *s = j->smtp;
+	struct outcome o = { .code = 0 };
 
 	s->files = 0;
 	if (err != NULL) {
-		ends_here(j, PHASE_STARTTLS, err->text);
+		outcome_error(&o, OUTCOME_SECURITY, PHASE_STARTTLS, err);
+		ends_here(j, &o);
 		return;
 	}
 	if (made->identity != NULL)
@@ -169,6 +189,7 @@ static void
 begin(struct postern_job *j)
 {
 	struct smtp_attempt *s = j->smtp;
+	struct outcome o = { .code = 0 };
 	uint64_t ticket;
 
 	if (s->wanted.certificate == NULL && !s->wanted.trust) {
@@ -176,7 +197,9 @@ begin(struct postern_job *j)
 		return;
 	}
 	if (j->backend->host->tls == NULL) {
-		ends_here(j, PHASE_STARTTLS, "there is no TLS here");
+		outcome_set(&o, OUTCOME_LOCAL, PHASE_STARTTLS, "there is no "
+			    "TLS here");
+		ends_here(j, &o);
 		return;
 	}
 	ticket = tls_store_get(j->backend->host->tls, &s->wanted, on_files, j);
@@ -367,12 +390,14 @@ void
 job_smtp_cancel(struct postern_job *j)
 {
 	struct smtp_attempt *s = j->smtp;
+	struct outcome o = { .code = 0 };
 
 	s->cancelled = true;
 	if (s->files != 0) {
 		tls_store_forget(j->backend->host->tls, s->files);
 		s->files = 0;
-		ends_here(j, PHASE_NONE, "broken off by us");
+		outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "broken off by us");
+		ends_here(j, &o);
 		return;
 	}
 	smtpc_cancel(j->backend->host->smtpc, s->ticket);

@@ -43,7 +43,7 @@ struct http {
 
 struct tls_store {
 	struct asked asked[ASKED];
-	size_t n;
+	size_t n, doubts;
 	bool at_once;			/* with `made', or err when it is set */
 	struct tls_made made;
 	struct error err;

@@ -362,6 +362,40 @@ files_that_come_later(void **state)
 }
 
 static void
+files_are_doubted_by_what_came_of_them(void **state)
+{
+	static const struct {
+		enum outcome_kind kind;
+		enum phase phase;
+		int code;
+		enum shown shown;
+		bool doubted;
+	} rows[] = {
+		{ OUTCOME_SECURITY, PHASE_STARTTLS, 0, SHOWN_NOTHING, true },
+		{ OUTCOME_REPLY, PHASE_RCPT, 550, SHOWN_EXPIRED, true },
+		{ OUTCOME_REPLY, PHASE_MAIL, 450, SHOWN_CERTIFICATE, true },
+		{ OUTCOME_REPLY, PHASE_MAIL, 550, SHOWN_NOTHING, false },
+		{ OUTCOME_REPLY, PHASE_DOT, 554, SHOWN_CERTIFICATE, false },
+		{ OUTCOME_REPLY, PHASE_DOT, 250, SHOWN_CERTIFICATE, false },
+		{ OUTCOME_NETWORK, PHASE_CONNECT, 0, SHOWN_NOTHING, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct outcome o = outcome_of(rows[i].kind, rows[i].phase,
+					      rows[i].code);
+		struct service_world w;
+
+		o.shown = rows[i].shown;
+		begin(&w, STAND);
+		service_deliver(&w);
+		smtpc_answer(&w.smtpc, &o);
+		CHECK_ROW(i, w.tls.doubts == rows[i].doubted);
+		finish(&w);
+	}
+}
+
+static void
 files_that_cannot_be_read(void **state)
 {
 	static const struct {
@@ -469,6 +503,7 @@ main(void)
 		cmocka_unit_test(what_is_cancelled_does_not_come_back),
 		cmocka_unit_test(files_are_fetched_first),
 		cmocka_unit_test(files_that_come_later),
+		cmocka_unit_test(files_are_doubted_by_what_came_of_them),
 		cmocka_unit_test(files_that_cannot_be_read),
 		cmocka_unit_test(cancelled_while_files_are_read),
 		cmocka_unit_test(a_house_without_tls),
