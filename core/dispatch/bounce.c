@@ -31,6 +31,7 @@ struct report {
 	struct dispatch *dispatch;
 	struct snapshot *snap;		/* what it began with; keeps route */
 	const struct dispatch_config *config;
+	enum backend_manner manner;	/* of the route that they took */
 	struct told_rcpt *told;
 	size_t n, room;
 	unsigned audience;		/* not yet written to, of enum told */
@@ -80,7 +81,7 @@ report_audience(const struct item *item, size_t rcpt, enum dsn_action action,
 /* --- collecting ------------------------------------------------------ */
 
 struct report *
-report_new(struct attempt *a)
+report_new(struct attempt *a, enum backend_manner m)
 {
 	struct report *r = NEW(struct report);
 
@@ -88,6 +89,7 @@ report_new(struct attempt *a)
 	r->dispatch = a->dispatch;
 	r->snap = snapshot_ref(a->dispatch->snap);
 	r->config = a->dispatch->config;
+	r->manner = m;
 	r->original = BUF_MAX(LIMIT_DSN_ORIGINAL);
 	r->text = BUF_MAX(REPORT_MAX);
 	a->reports++;
@@ -301,7 +303,7 @@ report_write(struct report *r)
 				.address = rcpt->address.text,
 				.orcpt = rcpt->orcpt, .action = t->action,
 				.outcome = &t->outcome,
-				.remedy = remedy_of(&t->outcome),
+				.remedy = remedy_of(&t->outcome, r->manner),
 			};
 	}
 	buf_clear(&r->text);

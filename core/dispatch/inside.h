@@ -244,7 +244,7 @@ enum told { TOLD_NOBODY = 0, TOLD_SENDER = 1, TOLD_OPERATOR = 2 };
 unsigned report_audience(const struct item *item, size_t rcpt,
 			 enum dsn_action action,
 			 const struct dispatch_config *c);
-struct report *report_new(struct attempt *a);
+struct report *report_new(struct attempt *a, enum backend_manner m);
 void report_add(struct report *r, size_t rcpt, enum dsn_action action,
 		unsigned audience, const struct outcome *o);
 /* Written and settled; r is handed over. */

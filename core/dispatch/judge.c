@@ -75,7 +75,7 @@ tell(struct judging *g, size_t rcpt, enum dsn_action action,
 	if (audience == TOLD_NOBODY && action != DSN_FAILED)
 		return;
 	if (g->report == NULL)
-		g->report = report_new(a);
+		g->report = report_new(a, g->facts.manner);
 	report_add(g->report, rcpt, action, audience, o);
 }
 
@@ -172,16 +172,18 @@ outcome_alike(const struct outcome *a, const struct outcome *b)
 		strcmp(a->host, b->host) == 0);
 }
 
-/* The route is paused by what its next hop said. */
+/* The route is paused by what its next hop said.  More words may follow. */
 static void
 pause_for(struct judging *g, const struct outcome *o)
 {
-	const char *remedy = remedy_of(o);
+	struct span remedy = span_of(remedy_of(o, g->facts.manner));
 	char words[WORDS], why[WORDS + 400];
 
 	outcome_text(o, words, sizeof(words));
-	snprintf(why, sizeof(why), "%s%s%s", words, remedy ? ". " : "",
-		 remedy ? remedy : "");
+	if (span_ends_nocase(remedy, SPAN(".")))
+		remedy.n--;
+	snprintf(why, sizeof(why), "%s%s%.*s", words, remedy.n > 0
+		 ? "; remedy: " : "", SPAN_ARG(remedy));
 	outlet_pause(g->delivery->destination->outlet, why);
 }
 

@@ -57,9 +57,12 @@ add_recipients(struct fields *f, const struct logline *l, struct buf *to)
 }
 
 static void
-add_reply(struct fields *f, const struct outcome *o, char *enhanced,
+add_reply(struct fields *f, const struct logline *l, char *enhanced,
 	  size_t size)
 {
+	const struct destination *t = l->delivery->destination;
+	const struct outcome *o = l->outcome;
+
 	if (o->code != 0)
 		add_number(f, "code", o->code);
 	if (o->enhanced.class != 0)
@@ -68,7 +71,9 @@ add_reply(struct fields *f, const struct outcome *o, char *enhanced,
 	add_text(f, "reply", span_of(o->text));
 	if (o->phase != PHASE_NONE && !outcome_delivered(o))
 		add_text(f, "phase", span_of(phase_words(o->phase)));
-	add_text(f, "remedy", span_of(remedy_of(o)));
+	add_text(f, "remedy", span_of(remedy_of(o, t != NULL
+						? t->outlet->manner
+						: BACKEND_NEUTRAL)));
 }
 
 static void
@@ -121,7 +126,7 @@ logline_write(const struct logline *l)
 	add_text(&f, "host", span_of(l->outcome->host));
 	add_text(&f, "tls", span_of(l->outcome->tls));
 	add_text(&f, "status", span_of(verdict_word(l->verdict)));
-	add_reply(&f, l->outcome, enhanced, sizeof(enhanced));
+	add_reply(&f, l, enhanced, sizeof(enhanced));
 	add_number(&f, "attempt", l->attempt);
 	add_number(&f, "size", (int64_t)item_size(item));
 	add_delays(&f, l);

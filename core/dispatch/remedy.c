@@ -12,11 +12,11 @@ static const char send_as[] =
 	"Add-RecipientPermission ADDRESS -Trustee MAILBOX -AccessRights "
 	"SendAs), or let the device send as the mailbox.";
 
-static const struct {
+static const struct reply_row {
 	int class, subject, detail;	/* of the enhanced code; 0: any */
 	const char *words;		/* that the reply has; NULL: any */
 	const char *remedy;
-} rows[] = {
+} reply_rows[] = {
 	{ 5, 2, 252, NULL, send_as },
 	{ 5, 7, 60,  NULL, send_as },
 	{ 0, 0, 0,   "SendAsDenied", send_as },
@@ -44,6 +44,22 @@ static const struct {
 	  "it takes mail." },
 };
 
+/* What a server that relays for those whose certificate it knows may mean. */
+static const char *const certificate_remedies[] = {
+	[SHOWN_NOT_ASKED] =
+	  "The server did not ask for our certificate: whoever runs it must "
+	  "make it ask, or know us in another way.",
+	[SHOWN_MISSING] =
+	  "The server asked for a certificate of ours, and there is none to "
+	  "show: name one with `certificate' and `key'.",
+	[SHOWN_CERTIFICATE] =
+	  "The server has seen our certificate: is it the one that it knows, "
+	  "and does its file hold its issuers, too?",
+	[SHOWN_EXPIRED] =
+	  "Our certificate has expired: renew it; under the same name it is "
+	  "taken up by itself.",
+};
+
 static bool
 has(const char *text, const char *words)
 {
@@ -61,16 +77,36 @@ fits(int want, int is)
 	return want == 0 || want == is;
 }
 
-const char *
-remedy_of(const struct outcome *o)
+static bool
+reply_fits(const struct reply_row *r, const struct outcome *o)
 {
+	return fits(r->class, o->enhanced.class) &&
+	       fits(r->subject, o->enhanced.subject) &&
+	       fits(r->detail, o->enhanced.detail) &&
+	       (r->words == NULL || has(o->text, r->words));
+}
+
+/* Not every refusal that has to do with policy: only before the message, by
+ * a server that decides whom it relays for. */
+static const char *
+certificate_remedy(const struct outcome *o, enum backend_manner m)
+{
+	bool policy = o->enhanced.subject == 7 || has(o->text, "certificate");
+
+	if (m != BACKEND_RELAY || !policy || o->phase > PHASE_RCPT)
+		return NULL;
+	return certificate_remedies[o->shown];
+}
+
+const char *
+remedy_of(const struct outcome *o, enum backend_manner m)
+{
+	if (o->hint[0] != '\0')
+		return o->hint;
 	if (o->kind != OUTCOME_REPLY || o->code < 400)
 		return NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (fits(rows[i].class, o->enhanced.class) &&
-		    fits(rows[i].subject, o->enhanced.subject) &&
-		    fits(rows[i].detail, o->enhanced.detail) &&
-		    (rows[i].words == NULL || has(o->text, rows[i].words)))
-			return rows[i].remedy;
-	return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(reply_rows); i++)
+		if (reply_fits(&reply_rows[i], o))
+			return reply_rows[i].remedy;
+	return certificate_remedy(o, m);
 }

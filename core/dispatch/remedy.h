@@ -7,8 +7,9 @@
 #define DISPATCH_REMEDY_H
 
 #include "mail/outcome.h"
+#include "module/backend.h"
 
-/* One or two sentences, or NULL. */
-const char *remedy_of(const struct outcome *o);
+/* One or two sentences, or NULL; borrowed from the outcome, perhaps. */
+const char *remedy_of(const struct outcome *o, enum backend_manner m);
 
 #endif

@@ -63,8 +63,11 @@ static const struct rule {
 	/* what we found out ourselves, and called final */
 	{ ALL, K(OUTCOME_UNSUPPORTED), EVERY_PHASE, 0, 999, 5, ANY, ANY, false, VERDICT_BOUNCE },
 
-	/* the one next hop does not want us */
+	/* the one next hop does not want us, or we may not trust it */
 	{ RELAY, K(OUTCOME_REPLY), US, 500, 599, ANY, ANY, ANY, false, VERDICT_PAUSE },
+	{ RELAY, K(OUTCOME_SECURITY), EVERY_PHASE, 0, 0, ANY, ANY, ANY, false, VERDICT_PAUSE },
+	/* a certificate that Postfix does not trust: 421, for EHLO by TLS */
+	{ RELAY, K(OUTCOME_REPLY), P(PHASE_EHLO), 400, 499, 4, 7, ANY, false, VERDICT_PAUSE },
 };
 
 static bool
@@ -112,17 +115,20 @@ verdict_of(const struct outcome *o, const struct verdict_facts *f)
 bool
 verdict_blames_host(const struct outcome *o, enum backend_manner m)
 {
+	const struct verdict_facts f = { .manner = m };
+
 	/* our own trouble and the message's own needs say nothing of it */
-	if (o->kind == OUTCOME_LOCAL || o->kind == OUTCOME_UNSUPPORTED)
+	if (o->kind == OUTCOME_LOCAL || o->kind == OUTCOME_UNSUPPORTED ||
+	    (o->kind == OUTCOME_SECURITY && o->host[0] == '\0'))
+		return false;
+	/* that pauses the route, and need not rest, too */
+	if (verdict_from_rules(o, &f) == VERDICT_PAUSE)
 		return false;
 	/* RFC 5321 section 3.8: the service goes away, whatever was asked */
 	if (o->kind == OUTCOME_REPLY && o->code == 421)
 		return true;
 	if (o->kind == OUTCOME_REPLY &&
 	    (o->code < 400 || o->phase == PHASE_RESOLVE))
-		return false;
-	/* that pauses the route, and need not rest, too */
-	if (o->kind == OUTCOME_REPLY && o->code >= 500 && m == BACKEND_RELAY)
 		return false;
 	/* a connection that is cut later may be the message's fault */
 	if (o->kind == OUTCOME_REPLY)

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include "dispatch-double.h"
 
-#include "dispatch/remedy.h"
-#include "dispatch/remedy.h"
 #include "dispatch/retry.h"
 
 enum { DAY = 24 * HOUR };
@@ -138,6 +136,7 @@ static const struct verdict_row {
 	{ OUTCOME_NETWORK, PHASE_DOT, 0, "5.1.1", false, VERDICT_RETRY },
 	{ OUTCOME_DNS, PHASE_RESOLVE, 0, NULL, false, VERDICT_RETRY },
 	{ OUTCOME_LOCAL, PHASE_NONE, 0, NULL, false, VERDICT_RETRY },
+	{ OUTCOME_SECURITY, PHASE_STARTTLS, 0, NULL, false, VERDICT_RETRY },
 
 	/* too many recipients: at once, but only if that makes progress */
 	{ OUTCOME_REPLY, PHASE_RCPT, 452, "4.5.3", true, VERDICT_RETRY_NOW },
@@ -196,6 +195,16 @@ verdicts_by_manner(void **state)
 		{ RELAY, { OUTCOME_REPLY, PHASE_AUTH, 535, "5.7.3", 0, VERDICT_PAUSE } },
 		{ RELAY, { OUTCOME_REPLY, PHASE_AUTH, 535, NULL, 0, VERDICT_PAUSE } },
 		{ RELAY, { OUTCOME_REPLY, PHASE_MAIL, 530, "5.7.57", 0, VERDICT_PAUSE } },
+		/* it is not what it must be, or we are not, or our files */
+		{ RELAY, { OUTCOME_SECURITY, PHASE_STARTTLS, 0, NULL, 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_SECURITY, PHASE_EHLO, 0, NULL, 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_SECURITY, PHASE_AUTH, 0, NULL, 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_SECURITY, PHASE_NONE, 0, NULL, 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_EHLO, 421, "4.7.1", 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_EHLO, 421, "4.3.2", 0, VERDICT_RETRY } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_GREETING, 421, "4.7.0", 0, VERDICT_RETRY } },
+		{ RELAY, { OUTCOME_REPLY, PHASE_STARTTLS, 454, "4.7.0", 0, VERDICT_RETRY } },
+		{ RELAY, { OUTCOME_NETWORK, PHASE_STARTTLS, 0, NULL, 0, VERDICT_RETRY } },
 		{ RELAY, { OUTCOME_REPLY, PHASE_AUTH, 454, "4.7.0", 0, VERDICT_RETRY } },
 		{ RELAY, { OUTCOME_NETWORK, PHASE_AUTH, 0, NULL, 0, VERDICT_RETRY } },
 		/* but not for one message's sake */
@@ -218,6 +227,8 @@ verdicts_by_manner(void **state)
 		{ RECEIVER, { OUTCOME_REPLY, PHASE_MAIL, 550, "5.7.1", 0, VERDICT_RETRY } },
 		{ RECEIVER, { OUTCOME_DNS, PHASE_RESOLVE, 0, NULL, 0, VERDICT_RETRY } },
 		{ RECEIVER, { OUTCOME_NETWORK, PHASE_CONNECT, 0, NULL, 0, VERDICT_RETRY } },
+		{ RECEIVER, { OUTCOME_SECURITY, PHASE_STARTTLS, 0, NULL, 0, VERDICT_RETRY } },
+		{ RECEIVER, { OUTCOME_REPLY, PHASE_EHLO, 421, "4.7.1", 0, VERDICT_RETRY } },
 		/* and nothing of that where nothing is known */
 		{ NEUTRAL, { OUTCOME_REPLY, PHASE_AUTH, 535, "5.7.3", 0, VERDICT_RETRY } },
 		{ NEUTRAL, { OUTCOME_REPLY, PHASE_RCPT, 550, "5.7.1", 0, VERDICT_RETRY } },
@@ -243,39 +254,6 @@ verdicts_by_manner(void **state)
 			CHECK_ROW(i, verdict_of(&o, &f) ==
 				  (o.phase <= PHASE_AUTH ? VERDICT_PAUSE
 							 : VERDICT_BOUNCE));
-	}
-}
-
-static void
-remedies(void **state)
-{
-	static const struct {
-		const char *enhanced, *text, *has;
-		int code;
-	} rows[] = {
-		{ "5.2.252", "SendAsDenied; a not allowed to send as b",
-		  "Send As", 554 },
-		{ "5.7.60", "SMTP; Client does not have permissions", "Send As", 550 },
-		{ "5.2.0", "STOREDRV; sendasdeniedexception", "Send As", 554 },
-		{ "5.7.3", "Authentication unsuccessful [x]", "New-ServicePrincipal", 535 },
-		{ "5.7.3", "something else", NULL, 535 },
-		{ "5.7.64", "TenantAttribution; Relay Access Denied", "connector", 550 },
-		{ "5.1.1", "no such user", NULL, 550 },
-		{ NULL, "no", NULL, 550 },
-		{ "2.0.0", "ok", NULL, 250 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct outcome o = outcome_of(&(struct verdict_row){
-			OUTCOME_REPLY, PHASE_DOT, rows[i].code,
-			rows[i].enhanced, 0, 0 });
-		const char *remedy;
-
-		snprintf(o.text, sizeof(o.text), "%s", rows[i].text);
-		remedy = remedy_of(&o);
-		CHECK_ROW(i, (remedy != NULL) == (rows[i].has != NULL));
-		CHECK_ROW(i, remedy == NULL || strstr(remedy, rows[i].has));
 	}
 }
 
@@ -361,6 +339,13 @@ blame(void **state)
 		{ { OUTCOME_LOCAL, PHASE_NONE, 0, NULL, 0, 0 }, false },
 		{ { OUTCOME_LOCAL, PHASE_CONNECT, 0, NULL, 0, 0 }, false },
 		{ { OUTCOME_UNSUPPORTED, PHASE_EHLO, 0, "5.6.7", 0, 0 }, false },
+		/* a file of our own: there was no host in it */
+		{ { OUTCOME_SECURITY, PHASE_STARTTLS, 0, NULL, 0, 0 }, false },
+	};
+	static const struct verdict_row pauses[] = {
+		{ OUTCOME_SECURITY, PHASE_STARTTLS, 0, NULL, 0, 0 },
+		{ OUTCOME_REPLY, PHASE_EHLO, 421, "4.7.1", 0, 0 },
+		{ OUTCOME_REPLY, PHASE_GREETING, 554, NULL, 0, 0 },
 	};
 
 	(void)state;
@@ -368,6 +353,14 @@ blame(void **state)
 		struct outcome o = outcome_of(&rows[i].o);
 
 		CHECK_ROW(i, verdict_blames_host(&o, BACKEND_NEUTRAL) == rows[i].want);
+	}
+	/* what pauses a route need not let its one host rest, too */
+	for (size_t i = 0; i < ARRAY_SIZE(pauses); i++) {
+		struct outcome o = outcome_of(&pauses[i]);
+
+		snprintf(o.host, sizeof(o.host), "mx.example.org");
+		CHECK_ROW(i, verdict_blames_host(&o, BACKEND_RECEIVERS));
+		CHECK_ROW(i, !verdict_blames_host(&o, BACKEND_RELAY));
 	}
 }
 
@@ -531,7 +524,6 @@ main(void)
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(verdicts_of_old_age),
 		cmocka_unit_test(verdicts_by_manner),
-		cmocka_unit_test(remedies),
 		cmocka_unit_test(paces),
 		cmocka_unit_test(blame),
 		cmocka_unit_test(audiences),
