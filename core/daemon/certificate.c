@@ -1,4 +1,4 @@
-/* certificate.c - what the listeners prove themselves with */
+/* certificate.c - what listeners and routes prove themselves with */
 #include "daemon/certificate.h"
 
 #include "base/clock.h"
@@ -7,6 +7,7 @@
 #include "daemon/app.h"
 #include "daemon/privileges.h"
 #include "io/tls_store.h"
+#include "module/module.h"
 #include "smtpd/config.h"
 
 #include <string.h>
@@ -50,29 +51,39 @@ warn_of_its_end(const struct tls_identity *i, const struct mark *mark,
 }
 
 bool
-certificate_check(const struct smtpd_config *c, const struct node *root,
-		  const struct identity *who, struct diags *d)
+certificate_can_show(const struct identity *who,
+		     const struct module_certificate *c, struct diags *d)
 {
 	AUTO(tls_identity_unref) struct tls_identity *i = NULL;
-	const struct node *block = node_get(root, "tls");
-	const struct mark *mark = schema_mark(block, "certificate");
-	const struct mark *key_mark = schema_mark(block, "key");
 	struct error err;
 
-	if (c->certificate == NULL)
-		return true;
-	if (!identity_can_read(who, c->certificate, &err))
-		return told(d, mark, &err);
+	if (!identity_can_read(who, c->file, &err))
+		return told(d, c->mark, &err);
 	if (c->key != NULL && !identity_can_read(who, c->key, &err))
-		return told(d, key_mark, &err);
-	if (certificate_read(c, &i, &err)) {
-		warn_of_its_end(i, mark, d);
+		return told(d, c->key_mark, &err);
+	i = tls_identity_read(c->file, c->key, &err);
+	if (i != NULL) {
+		warn_of_its_end(i, c->mark, d);
 		return true;
 	}
 	/* the file that is to blame is named first */
-	return told(d, c->key != NULL && strcmp(c->key, c->certificate) != 0 &&
+	return told(d, c->key != NULL && strcmp(c->key, c->file) != 0 &&
 		       span_starts_nocase(span_of(err.text), span_of(c->key))
-		       ? key_mark : mark, &err);
+		       ? c->key_mark : c->mark, &err);
+}
+
+bool
+certificate_check(const struct smtpd_config *c, const struct node *root,
+		  const struct identity *who, struct diags *d)
+{
+	const struct node *block = node_get(root, "tls");
+	const struct module_certificate files = {
+		.file = c->certificate, .key = c->key,
+		.mark = schema_mark(block, "certificate"),
+		.key_mark = schema_mark(block, "key"),
+	};
+
+	return files.file == NULL || certificate_can_show(who, &files, d);
 }
 
 /* --- use ------------------------------------------------------------- */

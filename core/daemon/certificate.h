@@ -1,6 +1,7 @@
-/* certificate.h - the listeners' certificate: checked, given out, followed
+/* certificate.h - certificates are checked; the listeners' one is given out
+ * and followed
  *
- * It is read once before any port is opened, and after that whenever its
+ * That one is read once before any port is opened, and after that whenever its
  * files change, without a reload.  Sessions that have begun keep theirs.
  */
 #ifndef DAEMON_CERTIFICATE_H
@@ -11,11 +12,17 @@
 
 struct app;
 struct identity;
+struct module_certificate;
 struct smtpd_config;
 struct tls_identity;
 
-/* Whether it can be read (by whom the gateway becomes), fits its key, and is
- * good for some time; messages point into root, which is postern.yaml's. */
+/* Whether one can be read (by whom the gateway becomes), fits its key, and is
+ * good for some time. */
+bool certificate_can_show(const struct identity *who,
+			  const struct module_certificate *c,
+			  struct diags *d);
+/* The same of the listeners'; messages point into root, which is
+ * postern.yaml's. */
 bool certificate_check(const struct smtpd_config *c, const struct node *root,
 		       const struct identity *who, struct diags *d);
 

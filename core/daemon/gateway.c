@@ -214,11 +214,19 @@ can_read(void *arg, const char *path, struct error *err)
 }
 
 static bool
+can_show(void *arg, const struct module_certificate *c, struct diags *d)
+{
+	const struct load *l = arg;
+
+	return certificate_can_show(&l->who, c, d);
+}
+
+static bool
 route_modules_check(struct load *l, struct route *r)
 {
 	const char *what = arena_printf(l->arena, "%s of route `%s'",
 					r->backend, r->name);
-	const struct module_access files = { can_read, l };
+	const struct module_access files = { can_read, can_show, l };
 	struct error err;
 	struct module *m = module_find(r->backend, &err);
 	struct node nothing = { .kind = NODE_MAP };

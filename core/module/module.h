@@ -39,10 +39,20 @@ void module_each(void (*row)(void *arg, const struct module *m), void *arg);
 /* The options as a schema, for binding and for the manual. */
 const struct schema_key *module_schema(const struct module *m);
 
-/* Whether the gateway, as the user that it becomes, can read a file; words
- * when not. */
+/* A certificate that a configuration names, and where it does so. */
+struct module_certificate {
+	const char *file, *key;		/* key NULL: it is in the same file */
+	const struct mark *mark, *key_mark;
+};
+
 struct module_access {
+	/* Whether the gateway, as the user that it becomes, can read a file;
+	 * words when not. */
 	bool (*can_read)(void *arg, const char *path, struct error *err);
+	/* And whether it can prove itself by these; what is wrong with them,
+	 * or soon will be, goes to d. */
+	bool (*can_show)(void *arg, const struct module_certificate *c,
+			 struct diags *d);
 	void *arg;
 };
 

@@ -97,6 +97,21 @@ readable(struct walk *w, const struct node *block, const char *key,
 	wrong_at(w, block, key, &err);
 }
 
+static void
+showable(struct walk *w, const struct node *block,
+	 const struct smtp_options *o)
+{
+	const struct module_certificate c = {
+		.file = o->certificate, .key = o->key,
+		.mark = schema_mark(block, "certificate"),
+		.key_mark = schema_mark(block, "key"),
+	};
+
+	if (w->access == NULL || c.file == NULL)
+		return;
+	w->ok = w->access->can_show(w->access->arg, &c, w->d) && w->ok;
+}
+
 /* --- values ---------------------------------------------------------- */
 
 static void
@@ -111,8 +126,7 @@ smtp_fill(struct walk *w, const struct node *block,
 	w->slot += SMTP_SLOTS;
 	if (!smtp_options_check(from, &key, &err))
 		wrong_at(w, block, key, &err);
-	readable(w, block, "certificate", from->certificate);
-	readable(w, block, "key", from->key);
+	showable(w, block, from);
 	readable(w, block, "trust_file", from->trust_file);
 	print_text(w, from->server_name);
 	print_text(w, from->certificate);

@@ -402,6 +402,21 @@ can_read(void *arg, const char *path, struct error *err)
 	return error_hint(err, "ask nicely");
 }
 
+static bool
+can_show(void *arg, const struct module_certificate *c, struct diags *d)
+{
+	const char *key = c->key != NULL ? c->key : c->file;
+	struct asked *a = arg;
+	size_t n = strlen(a->paths);
+
+	snprintf(a->paths + n, sizeof(a->paths) - n, "%s+%s ", c->file, key);
+	if (a->refused != NULL && strcmp(c->file, a->refused) == 0)
+		return diag_error(d, c->mark, "%s is no proof", c->file);
+	if (a->refused != NULL && strcmp(key, a->refused) == 0)
+		return diag_error(d, c->key_mark, "%s is no proof", key);
+	return true;
+}
+
 static void
 readable_files_are_tried(void **state)
 {
@@ -420,22 +435,25 @@ readable_files_are_tried(void **state)
 		{ "{nested: {inner: /i}}", "/i", "/i ",
 		  "1:18: error: `inner': /i is not for you" },
 		{ "{certificate: /c, key: /k, tls: verify, trust_file: /t}",
-		  NULL, "/c /k /t ", NULL },
-		{ "{certificate: /c, key: /k}", "/c", "/c /k ",
-		  "1:15: error: `certificate': /c is not" },
-		{ "{certificate: /c, key: /k}", "/k", "/c /k ",
-		  "1:24: error: `key': /k is not" },
+		  NULL, "/c+/k /t ", NULL },
+		{ "{certificate: /c}", NULL, "/c+/c ", NULL },
+		{ "{certificate: /c, key: /k}", "/c", "/c+/k ",
+		  "1:15: error: /c is no proof" },
+		{ "{certificate: /c, key: /k}", "/k", "/c+/k ",
+		  "1:24: error: /k is no proof" },
 		{ "{tls: verify, trust_file: /t}", "/t", "/t ",
 		  "1:27: error: `trust_file': /t is not" },
 		/* all that is wrong is said together */
 		{ "{ca: /x, certificate: /x, nested: {inner: /x}}", "/x",
-		  "/x /x /x ", "`certificate': /x" },
+		  "/x /x /x+/x ", "/x is no proof" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct asked asked = { .refused = rows[i].refused };
-		const struct module_access access = { can_read, &asked };
+		const struct module_access access = {
+			can_read, can_show, &asked,
+		};
 		struct module *m = relay_module();
 		struct yaml y = yaml(rows[i].text);
 		struct relay self;
