@@ -7,7 +7,7 @@
 #include "io/tls_file.h"
 
 enum {
-	LOOK_AFTER_MS = 10 * 1000,	/* what was not looked at for so long */
+	LOOK_AFTER_MS = 5 * 1000,	/* what was not looked at for so long */
 	FORGET_AFTER_MS = 60 * 60 * 1000, /* what nobody asked for */
 };
 
@@ -89,8 +89,9 @@ store_file(struct tls_store *s, bool authorities, const char *a,
 		s->files = f;
 	}
 	f->used_ms = now_ms;
-	if (!tls_file_is_good(f) || f->doubted ||
-	    now_ms - f->looked_ms > LOOK_AFTER_MS)
+	if (now_ms - f->looked_ms > LOOK_AFTER_MS && f->look == NULL)
+		tls_file_doubt(f);
+	if (!tls_file_is_good(f) || f->doubted)
 		store_look(s, f);
 	return f;
 }

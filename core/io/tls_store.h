@@ -1,11 +1,11 @@
 /* tls_store.h - identities and trusts by the names of their files
  *
  * Lives on one loop (the delivery loop).  What is asked for is read by a
- * worker, kept, and given out again; when it has not been looked at for a
- * while a worker compares the files (their times, sizes and numbers) and
- * reads them again when they changed: until that has succeeded the old one
- * is given out, and a failure is logged once.  So a certificate that is
- * renewed is used within a minute, without a reload.
+ * worker, kept, and given out again; when it has not been looked at for some
+ * seconds a worker compares the files first (their times, sizes and numbers)
+ * and reads them again when they changed.  When that fails the old one is
+ * given out, and the failure is logged once.  So a certificate that is
+ * renewed is used from the next message on, without a reload.
  */
 #ifndef IO_TLS_STORE_H
 #define IO_TLS_STORE_H
