@@ -26,19 +26,27 @@ def needs(*programs):
 
 class TestCa:
     """An authority of its own; issue() gives (certificate, key), paths of PEM
-    files.  Names may be addresses; days may be negative: expired."""
+    files.  Names may be addresses; days may be negative: expired.
 
-    def __init__(self, folder, name="Test Authority"):
+    One under another signs with a certificate that the other issued; then
+    .chain is its PEM, and comes behind each certificate of issue()."""
+
+    def __init__(self, folder, name="Test Authority", under=None):
         needs("openssl")
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
-        self.count = 0
+        self.count, self.chain = 0, ""
         self.ca_file, self.key_file = self.path("ca.pem"), self.path("ca.key")
+        signer = ["-CA", under.ca_file, "-CAkey", under.key_file] if under \
+            else []
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-            "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+            "ec_paramgen_curve:P-256", "-nodes", "-days", "30", *signer,
             "-keyout", self.key_file, "-out", self.ca_file,
             "-subj", f"/CN={name}",
             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        if under:
+            with open(self.ca_file) as f:
+                self.chain = f.read() + under.chain
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -60,4 +68,6 @@ class TestCa:
             "-CA", self.ca_file, "-CAkey", self.key_file,
             "-set_serial", str(self.count), "-days", str(days),
             "-extfile", base + ".ext", "-out", base + ".pem")
+        with open(base + ".pem", "a") as f:
+            f.write(self.chain)
         return base + ".pem", base + ".key"

@@ -12,6 +12,7 @@ import shutil
 import signal
 import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -169,20 +170,24 @@ class Gateway:
 
 class Peer(threading.Thread):
     """A scripted SMTP server, for replies that no real one can be made to
-    give: `answer' gets a verb (or "." for the end of data) and the line, and
-    returns a reply, None for the usual one, or "close"."""
+    give: `answer' gets a verb ("." for the end of data, "334" for what comes
+    after AUTH) and the line, and returns a reply, None for the usual one, or
+    "close".  With tls, an SSLContext, it offers STARTTLS, and AUTH after it."""
 
     usual = {"EHLO": "250-peer.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
                      "250-SIZE 50000000\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES",
              "HELO": "250 peer.test", "MAIL": "250 2.1.0 ok",
              "RCPT": "250 2.1.5 ok", "DATA": "354 go ahead",
              ".": "250 2.0.0 taken", "QUIT": "221 2.0.0 bye",
-             "RSET": "250 2.0.0 ok", "": "220 peer.test ESMTP"}
+             "RSET": "250 2.0.0 ok", "": "220 peer.test ESMTP",
+             "AUTH": "334 ", "334": "235 2.7.0 ok"}
 
     def __init__(self, answer=lambda verb, line: None, host="127.0.0.1",
-                 port=0):
+                 port=0, tls=None):
         super().__init__(daemon=True)
-        self.answer = answer
+        self.answer, self.tls = answer, tls
+        if tls:
+            self.usual = {**self.usual, "STARTTLS": "220 2.0.0 go"}
         self.messages, self.lines, self.connections = [], [], 0
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.create_server((host, port), family=family,
@@ -203,6 +208,9 @@ class Peer(threading.Thread):
 
     def reply(self, c, verb, line):
         said = self.answer(verb, line) or self.usual.get(verb, "500 what")
+        if verb == "EHLO" and said == self.usual["EHLO"] and self.tls:
+            offer = "AUTH PLAIN" if isinstance(c, ssl.SSLSocket) else "STARTTLS"
+            said = said.replace("250 ENH", f"250-{offer}\r\n250 ENH")
         if said == "close":
             c.close()
             return None
@@ -213,28 +221,36 @@ class Peer(threading.Thread):
         with contextlib.suppress(OSError, ValueError), c, c.makefile("rb") as f:
             if self.reply(c, "", "") is None:
                 return
-            rcpts, mail = 0, False
-            for raw in f:
-                line = raw.decode("utf-8", "replace").rstrip("\r\n")
-                self.lines.append(line)
-                verb = line.split(" ")[0].split(":")[0].upper()
-                if verb == "RCPT" and not mail:
-                    c.sendall(b"503 5.5.1 no sender\r\n")
-                    continue
-                if verb == "DATA" and rcpts == 0:
-                    c.sendall(b"554 5.5.1 no valid recipients\r\n")
-                    continue
-                said = self.reply(c, verb, line)
-                if verb in ("MAIL", "RSET", "EHLO"):
-                    rcpts = 0
-                    mail = verb == "MAIL" and bool(said) and said[0] == "2"
-                elif verb == "RCPT" and said and said.startswith("2"):
-                    rcpts += 1
-                if said is None or verb == "QUIT":
-                    return
-                if verb == "DATA" and said.startswith("354") and \
-                        not self.take(c, f):
-                    return
+            if not self.dialogue(c, f):
+                return
+            with self.tls.wrap_socket(c, server_side=True) as s, \
+                    s.makefile("rb") as f:
+                self.dialogue(s, f)
+
+    def dialogue(self, c, f):
+        """True: TLS is to begin."""
+        mail, rcpts, verb, said = False, 0, "", ""
+        for raw in f:
+            line = raw.decode("utf-8", "replace").rstrip("\r\n")
+            self.lines.append(line)
+            verb = "334" if verb == "AUTH" and said.startswith("334") else \
+                line.split(" ")[0].split(":")[0].upper()
+            if (verb == "RCPT" and not mail) or (verb == "DATA" and rcpts == 0):
+                c.sendall(b"503 5.5.1 not now\r\n")
+                continue
+            said = self.reply(c, verb, line)
+            if verb in ("MAIL", "RSET", "EHLO"):
+                mail, rcpts = verb == "MAIL" and str(said).startswith("2"), 0
+            elif verb == "RCPT" and said and said.startswith("2"):
+                rcpts += 1
+            if said is None or verb == "QUIT":
+                return False
+            if verb == "STARTTLS" and self.tls and said.startswith("220"):
+                return True
+            if verb == "DATA" and said.startswith("354") and \
+                    not self.take(c, f):
+                return False
+        return False
 
     def take(self, c, f):
         lines = []
@@ -288,14 +304,14 @@ class Case(unittest.TestCase):
                    list(getattr(result, "failures", [])) +
                    list(getattr(result, "errors", [])))
 
-    def peer(self, answer=lambda verb, line: None):
-        p = Peer(answer)
+    def peer(self, answer=lambda verb, line: None, tls=None):
+        p = Peer(answer, tls)
         self.addCleanup(p.close)
         return p
 
-    def connector(self, port, name="out", more=""):
+    def connector(self, port, name="out", more="", host="127.0.0.1"):
         return (f"route: {name}\nbackend: connector\nconnector:\n"
-                f"  host: 127.0.0.1\n  port: {port}\n{textwrap.dedent(more)}")
+                f"  host: {host}\n  port: {port}\n{textwrap.dedent(more)}")
 
 
 def requires(*programs):

@@ -35,11 +35,11 @@ class Process:
         with open(self.log_path, errors="replace") as f:
             return f.read()
 
-    def run(self, command, ready):
+    def run(self, command, ready, **more):
         """Starts it and waits for a text that it writes."""
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+                                            stdout=log, stderr=log, **more)
         wait_until(lambda: ready(self.log()) or self.process.poll() is not None,
                    what=f"the start of {self.name}")
         if self.process.poll() is not None:

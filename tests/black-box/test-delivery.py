@@ -1,4 +1,5 @@
 """test-delivery.py - the connector, retrying, reports"""
+import os
 import re
 import subprocess
 import threading
@@ -6,7 +7,7 @@ import time
 
 import harness
 from harness import Case, free_port, wait_until
-from peers_mx import Postfix
+from peers_mail import Postfix
 
 harness.requires("smtp-sink", "smtp-source", "postfix")
 
@@ -197,16 +198,15 @@ class Trouble(Case):
 
 class RealPostfix(Case):
     def test_postfix_takes_what_we_relay(self):
-        port = free_port()
-        postfix = Postfix(self.folder, "127.0.0.1", port, ["dst.test"])
+        postfix = Postfix(os.path.join(self.folder, "postfix"), {"open": {}})
         self.addCleanup(postfix.stop)
         postfix.start()
-        gw = self.gateway({"10-out": self.connector(port)}, extra=QUICK)
+        gw = self.gateway({"10-out": self.connector(
+            postfix.ports["open"], host=postfix.address)}, extra=QUICK)
         gw.send("Subject: to postfix\r\n\r\nhello\r\n.\u00e4\r\n".encode(),
                 to=["u1@dst.test", "u2@dst.test"])
         gw.wait_empty(30)
-        for message in postfix.wait(2):
-            self.assertIn(b"Subject: to postfix", message)
+        postfix.wait_mail("Subject: to postfix", 2)
 
 
 if __name__ == "__main__":
