@@ -172,19 +172,24 @@ outcome_alike(const struct outcome *a, const struct outcome *b)
 		strcmp(a->host, b->host) == 0);
 }
 
-/* The route is paused by what its next hop said.  More words may follow. */
+/* The route is paused by what its next hop said.  One that is paused already
+ * keeps its words: those of the first to fail, or the backend's, which knows
+ * better than this outcome what to do.  More words may follow. */
 static void
 pause_for(struct judging *g, const struct outcome *o)
 {
+	struct outlet *out = g->delivery->destination->outlet;
 	struct span remedy = span_of(remedy_of(o, g->facts.manner));
 	char words[WORDS], why[WORDS + 400];
 
+	if (outlet_is_paused(out) && !out->pause.probing)
+		return;
 	outcome_text(o, words, sizeof(words));
 	if (span_ends_nocase(remedy, SPAN(".")))
 		remedy.n--;
 	snprintf(why, sizeof(why), "%s%s%.*s", words, remedy.n > 0
 		 ? "; remedy: " : "", SPAN_ARG(remedy));
-	outlet_pause(g->delivery->destination->outlet, why);
+	outlet_pause(out, why);
 }
 
 static int64_t

@@ -138,6 +138,9 @@ a_job_that_fails_for_it_does_not_age(void **state)
 	w->events->paused(w->events_arg, "the provider refuses a token");
 	world_finish(w, 0);
 	world_turn(w);
+	/* the backend's words are better than what became of the job */
+	assert_string_equal(w->d->outlets->pause.why,
+			    "the provider refuses a token");
 	assert_int_equal(world_last(w)->fate, FATE_RELEASE);
 	assert_int_equal(world_last(w)->attempts, 0);
 	assert_true(world_last(w)->paused_ms > 0);
@@ -263,6 +266,30 @@ the_operator_ends_it(void **state)
 	assert_int_equal(world_last(w)->fate, FATE_DONE);
 }
 
+/* Nobody could be reached, and then it was found out why. */
+static void
+its_end_ends_the_hosts_rest(void **state)
+{
+	struct world *w = relay_world(QUICK);
+
+	(void)state;
+	w->answer = unreachable;
+	for (int i = 0; i < 4; i++) {
+		world_commit(w, world_item(w, "out", "b@x.test"));
+		later(10 * SEC);
+	}
+	world_commit(w, world_item(w, "out", "b@x.test"));
+	assert_int_equal(w->job_count, 5);
+	w->answer = NULL;
+	world_commit(w, world_item(w, "out", "b@x.test"));
+	assert_int_equal(w->job_count, 5);	/* it rests */
+	w->events->paused(w->events_arg, "nobody has signed in yet");
+	w->events->ready(w->events_arg);
+	world_turn(w);
+	comes_again(w);
+	assert_int_equal(w->job_count, 6);
+}
+
 static void
 a_reload_ends_it(void **state)
 {
@@ -346,3 +373,4 @@ main(void)
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
+		PLAY(its_end_ends_the_hosts_rest),
