@@ -99,15 +99,12 @@ destination_new(struct outlet *o, const char *name, uint64_t hash)
 	return t;
 }
 
-/* The route's own limits go before what the backend knows. */
-static struct destination *
-destination_suit(struct destination *t, const struct backend_destination *what)
+void
+destination_suit(struct destination *t)
 {
 	unsigned per_minute = t->outlet->per_minute;
 
-	t->connections = what->connections;
-	pace_set(&t->pace, per_minute > 0 ? per_minute : what->per_minute);
-	return t;
+	pace_set(&t->pace, per_minute > 0 ? per_minute : t->per_minute);
 }
 
 struct destination *
@@ -120,8 +117,12 @@ destination_get(struct outlet *o, const struct backend_destination *what)
 	while (t != NULL && !(t->hash == hash && t->outlet == o &&
 			      span_eq_nocase(span_of(t->name), s)))
 		t = t->next;
-	return destination_suit(t != NULL ? t : destination_new(o, what->name,
-								hash), what);
+	if (t == NULL)
+		t = destination_new(o, what->name, hash);
+	t->connections = what->connections;
+	t->per_minute = what->per_minute;
+	destination_suit(t);
+	return t;
 }
 
 void

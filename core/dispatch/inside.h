@@ -107,7 +107,7 @@ struct destination {
 	int64_t rest_until_ms;			/* monotonic; 0: none */
 	int64_t rested_ms, succeeded_ms;	/* when, monotonic */
 	int64_t pace_ms;			/* what a job takes, smoothed */
-	unsigned connections;		/* as the backend says; 0: not */
+	unsigned connections, per_minute; /* as the backend says; 0: not */
 	struct pace pace;			/* messages a minute */
 	struct outcome *why;		/* the latest of them, or NULL */
 	struct timer timer;		/* end of rest, end of idleness */
@@ -122,6 +122,9 @@ struct destination *destination_get(struct outlet *o,
 				    const struct backend_destination *what);
 /* Sends whatever waits in the line away, for as long as the route pauses. */
 void destination_turn_away_paused(struct destination *t);
+/* The route's own limits, which may have changed, go before what the backend
+ * knows. */
+void destination_suit(struct destination *t);
 /* Puts a delivery in the line, and starts what may start; it is turned away
  * at once while the destination rests. */
 void destination_add(struct destination *t, struct delivery *y);

@@ -346,6 +346,7 @@ static void
 run_one(void *arg, struct destination *t)
 {
 	(void)arg;
+	destination_suit(t);
 	destination_run(t);
 }
 

@@ -214,8 +214,9 @@ add_route(struct routes *routes, const struct node *n, struct arena *a)
 	struct route *r = &routes->v[routes->n];
 	const struct node *domain = node_get(n, "domain");
 	const struct node *most = node_get(n, "connections");
+	const struct node *pace = node_get(n, "per_minute");
 	const struct node *backend = node_get(n, "backend");
-	uint64_t number = 20;
+	uint64_t number = 20, per_minute = 0;
 
 	r->name = arena_span(a, n->key).p;
 	r->backend = backend ? arena_span(a, backend->scalar).p : "null";
@@ -225,7 +226,10 @@ add_route(struct routes *routes, const struct node *n, struct arena *a)
 		r->match->domain = arena_span(a, domain->scalar).p;
 	if (most != NULL)
 		span_u64(most->scalar, 1000, &number);
+	if (pace != NULL)
+		span_u64(pace->scalar, 1000, &per_minute);
 	r->connections = (int64_t)number;
+	r->messages_per_minute = (int64_t)per_minute;
 	r->index = (unsigned)routes->n++;
 }
 

@@ -337,6 +337,21 @@ the_pace_is_kept(void **state)
 }
 
 static void
+a_reload_changes_the_pace_of_those_in_line(void **state)
+{
+	struct world *w = relay_world("out: {}\n");
+
+	(void)state;
+	w->per_minute = 3;
+	for (int i = 0; i < 5; i++)
+		world_commit(w, world_item(w, "out", "b@x.test"));
+	assert_int_equal(w->job_count, 3);
+	assert_true(world_configure(w, "out: {per_minute: 10}\n"));
+	world_turn(w);
+	assert_int_equal(w->job_count, 5);
+}
+
+static void
 connections_are_as_the_backend_says(void **state)
 {
 	struct world *w = relay_world("out: {}\n");
@@ -366,11 +381,12 @@ main(void)
 		PLAY(a_probe_that_fails_makes_the_pause_grow),
 		PLAY(nothing_is_returned_for_a_pause),
 		PLAY(the_operator_ends_it),
+		PLAY(its_end_ends_the_hosts_rest),
 		PLAY(a_reload_ends_it),
 		PLAY(the_pace_is_kept),
+		PLAY(a_reload_changes_the_pace_of_those_in_line),
 		PLAY(connections_are_as_the_backend_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
-		PLAY(its_end_ends_the_hosts_rest),
