@@ -47,12 +47,13 @@ on_row(void *arg, const struct dispatch_row *r)
 	struct status_ask *s = arg;
 
 	json_array_append_new(s->destinations, json_pack(
-		"{s:s, s:s, s:o, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, "
-		"s:o, s:I, s:I}",
+		"{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, "
+		"s:o, s:o, s:I, s:I}",
 		"route", r->route, "backend", r->backend,
 		"destination", api_text_or_null(r->destination),
 		"waiting", (int)r->waiting, "active", (int)r->active,
-		"limit", (int)r->limit, "rest_ms", (json_int_t)r->rest_ms,
+		"limit", (int)r->limit, "per_minute", (int)r->per_minute,
+		"rest_ms", (json_int_t)r->rest_ms,
 		"delivered", (json_int_t)r->delivered,
 		"deferred", (json_int_t)r->deferred,
 		"bounced", (json_int_t)r->bounced, "last",

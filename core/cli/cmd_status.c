@@ -80,6 +80,10 @@ print_destination(json_t *d)
 	       (long long)number(d, "delivered"),
 	       (long long)number(d, "deferred"),
 	       (long long)number(d, "bounced"));
+	if (number(d, "per_minute") > 0)
+		printf("      at most %lld at once, %lld a minute\n",
+		       (long long)number(d, "limit"),
+		       (long long)number(d, "per_minute"));
 	if (number(d, "rest_ms") > 0)
 		printf("      rests for %s: %s\n", words_duration(
 			number(d, "rest_ms"), rest), string(d, "last"));

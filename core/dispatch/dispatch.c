@@ -170,7 +170,8 @@ row_of_destination(void *arg, struct destination *t)
 		.route = t->outlet->name, .backend = t->outlet->module,
 		.destination = t->name, .waiting = t->waiting,
 		.active = t->active, .rest_ms = destination_rest_ms(t),
-		.limit = destination_limit(t), .delivered = t->delivered,
+		.limit = destination_limit(t), .per_minute = t->pace.most,
+		.delivered = t->delivered,
 		.deferred = t->deferred, .bounced = t->bounced,
 		.last = t->words,
 	};
@@ -198,6 +199,7 @@ dispatch_rows(struct dispatch *d,
 			.sum = {
 				.route = o->name, .backend = o->module,
 				.limit = o->connections,
+				.per_minute = o->per_minute,
 				.paused = o->pause.why,
 				.paused_since_ms = o->pause.since_ms,
 				.probe_ms = outlet_pause_ms(o),

@@ -81,6 +81,7 @@ struct dispatch_row {
 	const char *route, *backend;
 	const char *destination;	/* NULL: the route itself */
 	unsigned waiting, active, limit;
+	unsigned per_minute;		/* messages at most; 0: no limit */
 	int64_t rest_ms;		/* not for so long from now; 0: free */
 	uint64_t delivered, deferred, bounced;
 	const char *last;		/* words of the last failure, or NULL */
