@@ -39,6 +39,10 @@ static const struct reply_row {
 	  "let its domains take a route with a connector or with OAuth." },
 	{ 5, 7, 30,  NULL,
 	  "Basic authentication is gone: use backend oauth for this route." },
+	{ 5, 7, 8,   NULL,
+	  "The server does not take the login: look at the user and the "
+	  "password or, with OAuth, sign in as the mailbox of the route "
+	  "(postern login ROUTE)." },
 	{ 5, 7, 57,  NULL,
 	  "The server wants a login, or a certificate that it knows, before "
 	  "it takes mail." },

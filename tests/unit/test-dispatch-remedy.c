@@ -43,6 +43,7 @@ refusals_that_are_known(void **state)
 		{ { PHASE_DOT, 554, "5.2.0", "STOREDRV; sendasdeniedexception" }, "Send As" },
 		{ { PHASE_AUTH, 535, "5.7.3", "Authentication unsuccessful [x]" }, "New-ServicePrincipal" },
 		{ { PHASE_AUTH, 535, "5.7.3", "something else" }, NULL },
+		{ { PHASE_AUTH, 535, "5.7.8", "Authentication failed." }, "postern login" },
 		{ { PHASE_RCPT, 550, "5.7.64", "TenantAttribution; Relay Access Denied" }, "connector" },
 		{ { PHASE_RCPT, 550, "5.1.1", "no such user" }, NULL },
 		{ { PHASE_DOT, 550, NULL, "no" }, NULL },
