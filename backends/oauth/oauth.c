@@ -48,6 +48,9 @@ static const struct postern_option oauth_options[] = {
 	OPTION(endpoint_trust_file, POSTERN_PATH, .flags = POSTERN_READABLE,
 	       .help = "The authorities that may vouch for the endpoints "
 	       "(PEM), instead of the gateway's."),
+	OPTION(endpoint_timeout, POSTERN_DURATION, .fallback = "30s",
+	       .min = 1000, .max = 600 * 1000,
+	       .help = "How long an endpoint may take to answer."),
 	OPTION(proxy, POSTERN_STRING,
 	       .help = "An HTTP proxy for the endpoints, "
 	       "http://proxy.example.org:3128."),
@@ -84,6 +87,7 @@ oauth_post(struct oauth *o, const char *url, struct form *form,
 	const struct postern_http_request rq = {
 		.url = url, .headers = headers, .header_count = 2,
 		.body = form->text, .body_size = form->n,
+		.timeout_ms = o->endpoint_timeout,
 		.trust_file = o->endpoint_trust_file, .proxy = o->proxy,
 	};
 	uint64_t question = postern_http(o->me, &rq, done, o);

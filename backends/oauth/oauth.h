@@ -72,7 +72,7 @@ struct oauth {
 	const char *user, *host, *token_endpoint, *device_endpoint;
 	const char *endpoint_trust_file, *proxy;
 	struct postern_strings scope;
-	int64_t margin;
+	int64_t endpoint_timeout, margin;
 	struct postern_smtp_plan smtp;
 
 	postern_instance *me;
