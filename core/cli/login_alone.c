@@ -5,6 +5,7 @@
  */
 #include "cli/login.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/mem.h"
@@ -20,7 +21,7 @@
 
 #include <stdio.h>
 
-enum { LOOK_MS = 200 };
+enum { LOOK_MS = 200, NOT_THERE = 65 };
 
 struct alone {
 	const struct cli *cli;
@@ -122,10 +123,12 @@ sign_in(struct alone *a, const struct route *r)
 	if (a->backend != NULL) {
 		run = action_begin(a->backend, "login", &action_events, a,
 				   &err);
-		if (run == NULL && !a->over)
-			rc = failed(&err);
-		else if (!a->over)
+		if (run == NULL && !a->over) {
+			failed(&err);
+			rc = NOT_THERE;
+		} else if (!a->over) {
 			loop_run(a->loop);
+		}
 	}
 	timer_stop(&a->look);
 	backend_close(&a->backend);	/* ends what is under way */
@@ -173,7 +176,10 @@ take_place(const struct gateway_config *g, int *lock, struct error *err)
 	}
 	return identity_find(g->user, &id, err) &&
 	       identity_folder(&id, g->state, err) &&
-	       identity_take(&id, err) && lock_take(g->state, lock, err);
+	       identity_take(&id, err) &&
+	       /* before the first start, where nobody else is become */
+	       file_make_folder(g->state, 0750, err) &&
+	       lock_take(g->state, lock, err);
 }
 
 int
@@ -186,8 +192,10 @@ login_alone(const struct cli *cli, const char *route)
 	struct alone a = { .cli = cli };
 	const struct route *r;
 	struct error err;
-	bool ok = gateway_load(cli->config, d, &snap);
+	bool ok;
 
+	process_limits();
+	ok = gateway_load(cli->config, d, &snap);
 	diags_show(d, &text);
 	print_lines(stderr, buf_str(&text));
 	diags_free(&d);
@@ -196,7 +204,7 @@ login_alone(const struct cli *cli, const char *route)
 	a.snap = snap;
 	r = find_route(&a, route);
 	if (r == NULL)
-		return 65;
+		return NOT_THERE;
 	if (!take_place(snapshot_get(snap, SLOT_GATEWAY), &lock, &err))
 		return failed(&err);
 	log_configure(LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
