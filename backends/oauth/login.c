@@ -64,11 +64,22 @@ login_tried(struct oauth *o, int ok, const char *why)
 {
 	if (o->login.run == NULL || !o->login.trying)
 		return;
-	if (ok)
-		login_end(o, 1, "the provider gave an access token for %s",
-			  o->user);
-	else
+	if (!ok) {
 		login_end(o, 0, "no access token: %s", why);
+		return;
+	}
+	login_end(o, 1, "the provider gave an access token for %s", o->user);
+	/* the server may have paused the route, for what is mended now */
+	postern_ready(o->me);
+}
+
+void
+login_unkept(struct oauth *o, const char *why)
+{
+	if (o->login.run == NULL || !o->login.trying)
+		return;
+	login_end(o, 0, "signed in, but that cannot be kept: %s", why);
+	postern_ready(o->me);
 }
 
 static void

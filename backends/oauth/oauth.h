@@ -130,5 +130,7 @@ void login_begin(void *self, postern_action_run *run);
 void login_cancel(void *self, postern_action_run *run);
 /* A token was fetched, or was not. */
 void login_tried(struct oauth *o, int ok, const char *why);
+/* The sign-in is good, but will be over when the program ends. */
+void login_unkept(struct oauth *o, const char *why);
 
 #endif

@@ -125,40 +125,52 @@ token_ends(struct oauth *o, int ok)
 	waiters_each(o, ok || token_will_do(t) ? send_one : fail_one);
 }
 
-static void token_fails(struct oauth *o, const char *fmt, ...)
+/* Why there is none, as it is told to everybody from now on. */
+static void token_says(struct oauth *o, const char *fmt, ...)
 	POSTERN_PRINTF(2, 3);
 
 static void
-token_fails(struct oauth *o, const char *fmt, ...)
+token_says(struct oauth *o, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(o->token.why, sizeof(o->token.why), fmt, ap);
 	va_end(ap);
-	token_ends(o, 0);
 }
 
-/* Nobody has signed in, and only that will help. */
+/* Nobody has signed in, and only that will help: said again whenever a job
+ * is let through, for somebody may have ended the pause. */
 static void
 token_is_missing(struct oauth *o)
 {
+	o->token.refused = 1;
+	postern_pause(o->me, "%s", o->token.why);
 	login_tried(o, 0, o->token.why);
 	waiters_each(o, fail_one);
 }
 
 /* --- fetching -------------------------------------------------------- */
 
-static const char *
-how_to_mend(const struct oauth *o)
+/* The remedy first: providers say much, and what is long is cut. */
+static void
+say_refused(struct oauth *o, const struct token_reply *r)
 {
 	switch (o->grant) {
 	case GRANT_DEVICE_CODE:
-		return "sign in again";
+		token_says(o, "the provider refuses a token, sign in again by "
+			   "`postern login %s': %s", postern_route(o->me),
+			   r->why);
+		break;
 	case GRANT_REFRESH_TOKEN:
-		return "obtain a new refresh token, and reload";
+		token_says(o, "the provider refuses a token; obtain a new "
+			   "refresh token, write it into the configuration, "
+			   "and reload: %s", r->why);
+		break;
 	default:
-		return "look at tenant, client_id and client_secret, and reload";
+		token_says(o, "the provider refuses a token; look at tenant, "
+			   "client_id and client_secret, and reload: %s",
+			   r->why);
 	}
 }
 
@@ -166,16 +178,12 @@ static void
 token_refused(struct oauth *o, const struct token_reply *r)
 {
 	struct token *t = &o->token;
-	char login[120] = "";
 
 	secret_free(&t->access);
 	t->refused = 1;
-	if (o->grant == GRANT_DEVICE_CODE)
-		snprintf(login, sizeof(login), ": postern login %s",
-			 postern_route(o->me));
-	postern_pause(o->me, "the provider refuses a token: %s; %s%s", r->why,
-		      how_to_mend(o), login);
-	token_fails(o, "the provider refuses it: %s", r->why);
+	say_refused(o, r);
+	postern_pause(o->me, "%s", t->why);
+	token_ends(o, 0);
 }
 
 static void
@@ -189,7 +197,8 @@ token_waits(struct oauth *o, const struct token_reply *r)
 		o->token.not_before_ms = oauth_now_ms() + rest_ms;
 	postern_log(o->me, POSTERN_WARNING, "no access token for now: %s",
 		    r->why);
-	token_fails(o, "%s", r->why);
+	token_says(o, "%s", r->why);
+	token_ends(o, 0);
 }
 
 static void
@@ -339,6 +348,7 @@ token_kept(struct oauth *o, int ok, const char *why)
 			    "kept: %s; until it can, do not stop the gateway",
 			    why);
 		postern_timer(o->me, KEEP_AGAIN_MS, on_keep_again, o);
+		login_unkept(o, why);
 	}
 	if (o->token.state == TOKEN_KEEPING)
 		token_ends(o, 1);
@@ -387,10 +397,7 @@ token_loaded(struct oauth *o, char *refresh, const char *why)
 		return;
 	}
 	t->state = TOKEN_MISSING;
-	t->refused = 1;
-	snprintf(t->why, sizeof(t->why), "%s", why);
-	postern_pause(o->me, "%s: postern login %s", why,
-		      postern_route(o->me));
+	token_says(o, "%s: postern login %s", why, postern_route(o->me));
 	token_is_missing(o);
 }
 
