@@ -119,6 +119,7 @@ on_answer(void *arg, const struct postern_http_answer *a)
 
 	o->login.question = 0;
 	token_reply_parse(a, &r);
+	oauth_hide(o, r.why);
 	switch (r.kind) {
 	case REPLY_TOKEN:
 		signed_in(o, &r);
@@ -162,6 +163,7 @@ on_device(void *arg, const struct postern_http_answer *a)
 
 	l->question = 0;
 	device_reply_parse(a, &l->device);
+	oauth_hide(o, l->device.why);
 	if (l->device.device_code == NULL) {
 		login_end(o, 0, "the provider gives no code: %s",
 			  l->device.why);

@@ -96,6 +96,16 @@ oauth_post(struct oauth *o, const char *url, struct form *form,
 	return question;
 }
 
+void
+oauth_hide(const struct oauth *o, char *words)
+{
+	words_hide(words, o->client_secret);
+	words_hide(words, o->refresh_token);
+	words_hide(words, o->token.refresh);
+	words_hide(words, o->token.access);
+	words_hide(words, o->login.device.device_code);
+}
+
 /* --- checking -------------------------------------------------------- */
 
 static int

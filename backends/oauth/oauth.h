@@ -95,6 +95,9 @@ uint64_t oauth_post(struct oauth *o, const char *url, struct form *form,
 		    void (*done)(void *arg,
 				 const struct postern_http_answer *answer));
 
+/* What a provider said is shown; some repeat in it what they were asked. */
+void oauth_hide(const struct oauth *o, char *words);
+
 /* --- oauth.c --------------------------------------------------------- */
 
 void job_send(struct waiter *w);	/* with the token that there is */

@@ -209,6 +209,7 @@ on_token(void *arg, const struct postern_http_answer *a)
 
 	o->token.question = 0;
 	token_reply_parse(a, &r);
+	oauth_hide(o, r.why);
 	if (r.kind == REPLY_TOKEN)
 		token_take(o, &r);
 	else if (r.kind == REPLY_REFUSED)

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPIRES_UNSAID_S = 3600, EXPIRES_MOST_S = 7 * 24 * 3600,
+enum { PIECE = 12,		/* of a secret; a shorter one may be chance */
+       EXPIRES_UNSAID_S = 3600, EXPIRES_MOST_S = 7 * 24 * 3600,
        INTERVAL_UNSAID_S = 5, DEVICE_UNSAID_S = 900 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -101,6 +102,34 @@ form_free(struct form *f)
 		explicit_bzero(f->text, f->room);
 	free(f->text);
 	*f = (struct form){ NULL, 0, 0 };
+}
+
+/* How much of what stands at s is in the secret, too; 0 if it is little. */
+static size_t
+piece_at(const char *s, size_t n, const char *secret, size_t secret_n)
+{
+	size_t k = secret_n < PIECE ? secret_n : PIECE;
+
+	if (k == 0 || n < k || memmem(secret, secret_n, s, k) == NULL)
+		return 0;
+	while (k < n && memmem(secret, secret_n, s, k + 1) != NULL)
+		k++;
+	return k;
+}
+
+void
+words_hide(char *words, const char *secret)
+{
+	size_t n = strlen(words), secret_n = secret ? strlen(secret) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t k = piece_at(words + i, n - i, secret, secret_n);
+
+		if (k == 0)
+			continue;
+		memset(words + i, '*', k);
+		i += k - 1;
+	}
 }
 
 /* --- JSON ------------------------------------------------------------ */

@@ -19,6 +19,9 @@ void form_free(struct form *f);
 void secret_free(char **s);
 char *secret_copy(const char *s);		/* NULL gives NULL */
 
+/* Writes stars over pieces of a secret (or NULL) that stand in words. */
+void words_hide(char *words, const char *secret);
+
 /* What a token endpoint said (RFC 6749 sections 5.1 and 5.2). */
 enum reply_kind {
 	REPLY_TOKEN,		/* an access token */
