@@ -10,8 +10,6 @@ import contextlib
 import fcntl
 import grp
 import hashlib
-import html.parser
-import http.cookiejar
 import json
 import os
 import pwd
@@ -25,6 +23,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from browser import UserAgent
 from certificates import TestCa, needs, run
 from harness import SLOW, Peer, free_port, wait_until
 
@@ -79,56 +78,6 @@ def npm_ci(cache, folder):
         shutil.rmtree(fresh, ignore_errors=True)
         raise unittest.SkipTest(f"npm cannot install oidc-provider: {e}")
     os.rename(fresh, folder)
-
-
-class Form(html.parser.HTMLParser):
-    """The first form of a page: its action, and the fields that it has."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.action, self.fields = None, {}
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        if tag == "form" and self.action is None:
-            self.action = attrs["action"]
-        elif tag == "input" and "name" in attrs:
-            self.fields[attrs["name"]] = attrs.get("value", "")
-
-
-class UserAgent:
-    """A person with a browser, who signs in and agrees to everything."""
-
-    def __init__(self, user):
-        self.user = user
-        self.opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),
-            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
-
-    def visit(self, url, fields=None):
-        data = urllib.parse.urlencode(fields).encode() if fields else None
-        with self.opener.open(url, data, timeout=30 * SLOW) as answer:
-            self.url = answer.url
-            return answer.read().decode()
-
-    def submit(self, page, **fields):
-        form = Form(page)
-        if form.action is None:
-            raise AssertionError("there is no form on the page:\n" + page)
-        return self.visit(urllib.parse.urljoin(self.url, form.action),
-                          {**form.fields, **fields})
-
-    def sign_in(self, page):
-        """Goes through the pages until there is no form any more."""
-        for _ in range(5):
-            form = Form(page)
-            if form.action is None:
-                return page
-            known = {"login": self.user, "password": "any"}
-            page = self.submit(page, **{k: v for k, v in known.items()
-                                        if k in form.fields})
-        raise AssertionError("signing in does not end:\n" + page)
 
 
 class OidcProvider:
@@ -329,13 +278,40 @@ class OidcProvider:
         """Of the access tokens that are issued from now on."""
         self.tell("lifetime", seconds=seconds)
 
+    def codes(self, seconds=600, interval=0):
+        """How long device codes live, and how often a client may ask about
+        them; 0: nothing is said about that."""
+        self.tell("codeLifetime", seconds=seconds)
+        self.tell("interval", seconds=interval)
+
     def revoke_all(self):
         """Every grant and token that there is."""
         self.tell("revoke")
 
+    def expire(self):
+        """The access tokens that there are; sign-ins stay."""
+        self.tell("expire")
+
+    def issued(self, kind=None):
+        """What clients were given, oldest first: [{kind, value, at}], at in
+        milliseconds.  Kinds: AccessToken, ClientCredentials, RefreshToken,
+        DeviceCode."""
+        return [row for row in self.tell("issued")
+                if kind in (None, row["kind"])]
+
+    def secrets(self):
+        """Everything that nobody else may see."""
+        clients = (self.APP, self.DEVICE, self.WEB, self.INTROSPECTOR)
+        return [row["value"] for row in self.issued()] + \
+            [secret for _, secret in clients if secret]
+
+    def answers(self):
+        """Of the token endpoint: [{status, at}], at in milliseconds."""
+        return self.tell("requests")
+
     def requests(self):
         """The statuses that the token endpoint has answered with."""
-        return self.tell("requests")
+        return [row["status"] for row in self.answers()]
 
     def down(self):
         """Connections are refused; introspection works on."""
@@ -345,6 +321,13 @@ class OidcProvider:
         self.tell("up")
 
     # the token endpoint only, until well()
+    def hold(self):
+        """Requests wait until then."""
+        self.tell("fault", hold=True)
+
+    def held(self):
+        return self.tell("held")
+
     def slow(self, seconds):
         self.fault(0, "", seconds=seconds)
 
@@ -354,6 +337,7 @@ class OidcProvider:
 
     def error(self, code, status=400, description="said the test",
               headers=None):
+        """ASKED in the description stands for all that was asked."""
         self.fault(status, json.dumps({"error": code, "error_description":
                                        description}), headers=headers)
 
@@ -431,10 +415,11 @@ class DovecotSubmission:
     client's, so that it demands STARTTLS.
 
     provider: tokens by XOAUTH2 and OAUTHBEARER; passwords: {user: password},
-    by PLAIN and LOGIN."""
+    by the mechanisms, PLAIN and LOGIN."""
 
     def __init__(self, folder, ca, provider=None, passwords=None,
-                 host="127.0.0.20", name="smtp.example.test", **certificate):
+                 host="127.0.0.20", name="smtp.example.test",
+                 mechanisms="plain login", **certificate):
         needs("dovecot")
         if not os.path.exists("/usr/lib/dovecot/submission"):
             raise unittest.SkipTest("dovecot-submissiond is not installed")
@@ -442,6 +427,7 @@ class DovecotSubmission:
         os.makedirs(self.folder)
         self.host, self.name, self.port = host, name, free_port()
         self.provider, self.passwords = provider, passwords
+        self.mechanisms = mechanisms
         self.log_path = self.path("log")
         self.sink = Sink()
         self.process = None
@@ -515,7 +501,7 @@ submission_relay_trusted = yes
             self.write("passwd", "".join(
                 f"{user}:{{PLAIN}}{password}\n"
                 for user, password in self.passwords.items()), 0o644)
-            return ("auth_mechanisms = plain login\npassdb {\n"
+            return (f"auth_mechanisms = {self.mechanisms}\npassdb {{\n"
                     "  driver = passwd-file\n"
                     f"  args = {self.path('passwd')}\n}}\n")
         self.write("oauth2", f"""\

@@ -13,18 +13,29 @@ const { pathToFileURL } = require('node:url');
 
 const [folder, settings] = [process.argv[2], JSON.parse(process.argv[3])];
 const tenant = `/${settings.tenant}`;
-const state = { lifetime: 3600, fault: null, requests: [] };
+const state = {
+  lifetime: 3600, codeLifetime: 600, interval: 0, fault: null, held: [],
+  requests: [], issued: [],
+};
 
 // --- where tokens and grants are kept: in memory, and easy to empty --------
 
 const kept = new Map();
+// the models whose id is what the client is given
+const access = new Set(['AccessToken', 'ClientCredentials']);
+const secret = new Set([...access, 'RefreshToken', 'DeviceCode']);
 
 class Store {
   constructor(model) { this.model = model; }
 
   key(id) { return `${this.model}:${id}`; }
 
-  async upsert(id, payload) { kept.set(this.key(id), payload); }
+  async upsert(id, payload) {
+    if (secret.has(this.model) && !kept.has(this.key(id))) {
+      state.issued.push({ kind: this.model, value: id, at: Date.now() });
+    }
+    kept.set(this.key(id), payload);
+  }
 
   async find(id) { return kept.get(this.key(id)); }
 
@@ -63,13 +74,20 @@ function configuration() {
       code_verification: `${tenant}/device`,
       introspection: '/introspect',
     },
-    ttl: { AccessToken: lifetime, ClientCredentials: lifetime },
+    ttl: {
+      AccessToken: lifetime,
+      ClientCredentials: lifetime,
+      DeviceCode: () => state.codeLifetime,
+    },
     cookies: { keys: ['only for tests'] },
     pkce: { required: () => false },
     rotateRefreshToken: true,
     issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
     findAccount: (ctx, id) => (settings.users.includes(id)
-      ? { accountId: id, claims: async () => ({ sub: id }) } : undefined),
+      ? { accountId: id, claims: async () => ({ sub: id, preferred_username: id }) }
+      : undefined),
+    claims: { openid: ['sub', 'preferred_username'] },
+    conformIdTokenClaims: false,
     // whose mailbox it is, for the introspection
     extraTokenClaims: (ctx, token) => (
       { username: token.accountId || settings.mailboxes[token.clientId] }),
@@ -107,24 +125,39 @@ async function seed(provider, { client: clientId, user, scope }) {
 
 const isToken = (req) => req.url.split('?')[0] === `${tenant}/oauth2/v2.0/token`;
 
-function answerFault(fault, res) {
+// Says how often it may be asked, as some providers do and this one does not.
+async function sayInterval(ctx, next) {
+  await next();
+  if (ctx.path === `${tenant}/oauth2/v2.0/devicecode` && state.interval) {
+    ctx.body.interval = state.interval;
+  }
+}
+
+// ASKED in the body stands for what the request had in its fields.
+function answerFault(fault, res, asked = '') {
+  const said = [...new URLSearchParams(asked).values()].join(' ');
   res.writeHead(fault.status, { 'Content-Type': fault.type, ...fault.headers });
-  res.end(fault.body);
+  res.end(fault.body.replace('ASKED', said));
 }
 
 function guarded(app) {
   return (req, res) => {
     const { fault } = state;
     if (isToken(req)) {
-      res.on('finish', () => state.requests.push(res.statusCode));
+      res.on('finish', () => state.requests.push({ status: res.statusCode, at: Date.now() }));
     }
     if (!isToken(req) || !fault) {
       app(req, res);
+    } else if (fault.hold) {
+      state.held.push(() => app(req, res));
     } else if (fault.seconds) {
       setTimeout(() => (fault.status ? answerFault(fault, res) : app(req, res)),
         fault.seconds * 1000);
     } else {
-      req.resume().on('end', () => answerFault(fault, res));
+      let asked = '';
+      req.setEncoding('utf8');
+      req.on('data', (more) => { asked += more; });
+      req.on('end', () => answerFault(fault, res, asked));
     }
   };
 }
@@ -139,13 +172,23 @@ const listening = (server, port) => new Promise((done, failed) => {
 function actions(provider, server, port) {
   return {
     lifetime: async ({ seconds }) => { state.lifetime = seconds; },
-    fault: async (fault) => { state.fault = fault; },
+    codeLifetime: async ({ seconds }) => { state.codeLifetime = seconds; },
+    interval: async ({ seconds }) => { state.interval = seconds; },
+    fault: async (fault) => {
+      state.fault = fault;
+      state.held.splice(0).forEach((go) => go());
+    },
+    held: async () => state.held.length,
     down: () => new Promise((done) => {
       server.close(() => done());
       server.closeAllConnections();
     }),
     up: async () => { if (!server.listening) await listening(server, port); },
     revoke: async () => { kept.clear(); },
+    expire: async () => {
+      for (const key of [...kept.keys()]) if (access.has(key.split(':')[0])) kept.delete(key);
+    },
+    issued: async () => state.issued,
     refresh: (wanted) => seed(provider, wanted),
     requests: async () => state.requests,
   };
@@ -179,6 +222,7 @@ async function main() {
   const server = http.createServer(guarded((req, res) => app(req, res)));
   const port = await listening(server, 0);
   const provider = new Provider(`http://127.0.0.1:${port}`, configuration());
+  provider.use(sayInterval);
   app = provider.callback();
   const inside = await listening(
     http.createServer(door(app, actions(provider, server, port))), 0);
