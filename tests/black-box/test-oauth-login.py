@@ -1,0 +1,280 @@
+"""test-oauth-login.py - signing in with `postern login', by the running
+gateway and without one; and what happens when a sign-in is over
+"""
+import json
+import os
+import pwd
+import signal
+
+import oauth_stage
+import peers_oauth as peers
+from harness import free_port, wait_until
+from oauth_stage import PATIENT, Login, Stage
+
+# as Microsoft writes it
+LONG = ("AADSTS50173: The provided grant has expired due to it being revoked, "
+        "a fresh auth token is needed. The user might have changed or reset "
+        "their password. The grant was issued on '2026-10-01T08:00:00.0000000Z'"
+        " and the TokensValidFrom date (before which tokens are not valid) for "
+        "this user is '2026-11-01T08:00:00.0000000Z'. Trace ID: 11111111-2222-"
+        "3333-4444-555555555555 Correlation ID: 66666666-7777-8888-9999-"
+        "000000000000 Timestamp: 2026-11-01 08:00:01Z")
+
+
+class LoginStage(Stage):
+    def office(self, extra=PATIENT, start=True, name="gw", **more):
+        return self.gateway({"50-office": self.oauth("device_code", **more)},
+                            extra, start, name=name)
+
+    def login(self, gw, *more, **route):
+        login = Login(gw, *more, **route)
+        self.addCleanup(login.close)
+        return login
+
+    def sign_in(self, gw, user=peers.USER):
+        login = self.login(gw)
+        self.provider.approve(login.code(), user)
+        self.assertEqual(login.end(), 0, login.said + login.errors)
+        return login
+
+
+class ByTheGateway(LoginStage):
+    def test_the_mail_that_waited_leaves(self):
+        gw = self.office()
+        ids = self.send(gw, 3)
+        self.wait_paused(gw, "nobody has signed in yet: postern login office")
+        login = self.sign_in(gw)
+        self.assertEqual(login.url,
+                         f"{self.provider.issuer}/{peers.TENANT}/device")
+        self.assertIn(f"To sign in as {peers.USER}, open", login.said)
+        self.assertIn("the provider gave an access token for "
+                      f"{peers.USER}\n", login.said)
+        self.assertEqual(login.errors, "")
+        self.wait_arrived(ids)
+        gw.wait_empty()
+        self.assertIsNone(self.row(gw)["paused"])
+        self.assertTrue(self.newest_is_kept(gw))
+        # nor is anything asked after a restart
+        gw.stop()
+        gw.start()
+        self.passes(gw)
+        self.assertEqual(len(self.issued("DeviceCode")), 1)
+
+    def test_json(self):
+        gw = self.office()
+        login = self.login(gw, "office", "--json")
+        self.provider.approve(login.until(r'"line": ?" +([A-Z]+-[A-Z]+)"'))
+        self.assertEqual(login.end(), 0)
+        said = login.said
+        while said.strip():
+            one, end = json.JSONDecoder().raw_decode(said.lstrip())
+            self.assertEqual(list(one), ["line"])
+            said = said.lstrip()[end:]
+
+    def test_nothing_ages_until_somebody_does(self):
+        gw = self.office("retry: {first: 200ms, longest: 200ms, give_up: "
+                         "500ms, warn_after: 0s}\n")
+        ids = self.send(gw, 2)
+        for command in (["reload"], ["queue", "retry", "--all"]):
+            gw.command(*command, check=True)
+            before = gw.log().count("`office' is paused")
+            # much longer than give_up
+            wait_until(lambda: gw.log().count("`office' is paused")
+                       > before + 5, 60, "five probes")
+            self.wait_paused(gw, "postern login office")
+            self.assertEqual([q["attempts"] for q in gw.queue()], [0, 0])
+        self.sign_in(gw)
+        self.wait_arrived(ids)
+
+    def test_one_at_a_time(self):
+        gw = self.office()
+        first = self.login(gw)
+        code = first.code()
+        second = self.login(gw)
+        self.assertEqual(second.end(), 1)
+        self.assertIn("somebody is signing in on this route already",
+                      second.said)
+        self.provider.approve(code)
+        self.assertEqual(first.end(), 0)
+
+    def test_what_is_no_route_of_oauth(self):
+        gw = self.office()
+        gw.route("60-null", "route: nil\nbackend: 'null'\n")
+        gw.command("reload", check=True)
+        for name, words in (("offcie", "did you mean `office'?"),
+                            ("nil", "its backend `null' has no action")):
+            login = self.login(gw, name)
+            self.assertEqual(login.end(), 65, name)
+            self.assertIn(words, login.errors)
+
+
+class WithoutAGateway(LoginStage):
+    def test_kept_for_the_next_start(self):
+        gw = self.office(start=False)
+        owner = "root"
+        if os.geteuid() == 0:
+            owner = "nobody"
+            with open(gw.config) as f:
+                text = f.read()
+            gw.write("postern.yaml", text.replace("user: root",
+                                                  "user: nobody"))
+        login = self.login(gw)
+        code = login.code()
+        # which meanwhile has nothing to say
+        started = gw.command("run")
+        self.assertNotEqual(started.returncode, 0)
+        self.assertIn("spool", started.stderr)
+        self.provider.approve(code)
+        self.assertEqual(login.end(), 0, login.said + login.errors)
+        self.assertTrue(self.newest_is_kept(gw))
+        if os.geteuid() == 0:
+            s = os.stat(self.sign_in_file(gw))
+            self.assertEqual(pwd.getpwuid(s.st_uid).pw_name, owner)
+        gw.start()
+        self.passes(gw)
+        self.assertEqual(len(self.issued("DeviceCode")), 1)
+
+    def test_what_cannot_be_kept_is_no_success(self):
+        gw = self.office(start=False)
+        os.makedirs(gw.spool)
+        with open(os.path.join(gw.spool, "routes"), "w"):
+            pass
+        login = self.login(gw)
+        self.provider.approve(login.code())
+        self.assertEqual(login.end(), 1)
+        self.assertIn("signed in, but that cannot be kept: " + gw.spool,
+                      login.said)
+
+    def test_what_is_no_route_of_oauth(self):
+        gw = self.office(start=False)
+        gw.route("60-null", "route: nil\nbackend: 'null'\n")
+        for name, words in (("offcie", "did you mean `office'?"),
+                            ("nil", "its backend `null' has no action")):
+            login = self.login(gw, name)
+            self.assertEqual(login.end(), 65, name)
+            self.assertIn(words, login.errors)
+
+
+class HowItEnds(LoginStage):
+    """In both places alike: a sentence, and a status that is not 0."""
+
+    def both(self, **more):
+        gws = [self.office(name="running", **more),
+               self.office(name="alone", start=False, **more)]
+        self.gws = gws
+        return [self.login(gw) for gw in gws]
+
+    def all_end(self, logins, status, words):
+        for login in logins:
+            self.assertEqual(login.end(), status, login.said)
+            self.assertRegex(login.said + login.errors, words)
+            self.assertNotIn("gave an access token", login.said)
+        self.assertEqual(self.issued("RefreshToken"), [])
+
+    def test_denied(self):
+        logins = self.both()
+        for login in logins:
+            self.provider.deny(login.code())
+        self.all_end(logins, 1, "the sign-in failed: access_denied")
+
+    def test_expired(self):
+        self.provider.codes(seconds=3, interval=1)
+        self.all_end(self.both(), 1, "expired")
+
+    def test_interrupted(self):
+        logins = self.both()
+        codes = [login.code() for login in logins]
+        for login in logins:
+            login.process.send_signal(signal.SIGINT)
+        self.all_end(logins, 130, "broken off")
+        for code in codes:
+            self.provider.approve(code)
+        # the next begins anew, and nobody has redeemed those
+        logins = [self.login(gw) for gw in self.gws]
+        for login in logins:
+            self.provider.approve(login.code())
+            self.assertEqual(login.end(), 0, login.said)
+        self.assertEqual(len(self.issued("RefreshToken")), 2)
+
+    def test_no_code(self):
+        port = free_port()
+        self.all_end(
+            self.both(device_endpoint=f"http://127.0.0.1:{port}/code"), 1,
+            f"the provider gives no code: http://127.0.0.1:{port}/code: "
+            "127.0.0.1: .*refused; does a server listen there on port "
+            f"{port}")
+
+    def test_an_application_that_is_not_known(self):
+        self.all_end(self.both(client_id="nobody"), 1,
+                     "the provider gives no code: invalid_client")
+
+    def test_no_person_is_needed(self):
+        self.assertEqual(self.statuses(), [])
+        for secret, status, words in (
+                (self.APP[1], 0, f"gave an access token for {peers.USER}"),
+                ("wrong", 1, "no access token: the provider refuses a token; "
+                 "look at tenant, client_id and client_secret, and reload: "
+                 "invalid_client")):
+            route = self.oauth("client_credentials", client_secret=secret)
+            gw = self.gateway({"50-office": route}, PATIENT, False,
+                              name=secret)
+            for start in (False, True):
+                if start:
+                    gw.start()
+                login = self.login(gw)
+                self.assertEqual(login.end(), status, login.said)
+                self.assertIn(words, login.said)
+
+
+class ItIsOver(LoginStage):
+    def test_revoked(self):
+        gw = self.office()
+        self.sign_in(gw)
+        self.passes(gw)
+        self.provider.revoke_all()
+        ids = self.send(gw, 3)
+        self.wait_paused(gw, "the provider refuses a token, sign in again by "
+                         "`postern login office': invalid_grant")
+        self.assertEqual(len(gw.queue()), 3)
+        for item in gw.queue():
+            self.assertIn("postern login office", item["last"])
+        self.sign_in(gw)
+        self.wait_arrived(ids)
+        self.passes(gw)
+
+    def test_a_provider_that_says_much(self):
+        gw = self.office()
+        self.sign_in(gw)
+        self.provider.error("invalid_grant", description=LONG)
+        self.provider.revoke_all()
+        ids = self.send(gw)
+        self.wait_paused(gw, "`postern login office'", "AADSTS50173")
+        self.provider.well()
+        self.sign_in(gw)
+        self.wait_arrived(ids)
+
+    def test_somebody_else(self):
+        gw = self.office()
+        login = self.sign_in(gw, peers.OTHER_USER)
+        self.assertIn(f"note: {peers.OTHER_USER} has signed in, and the route "
+                      f"submits as {peers.USER}", login.said)
+        ids = self.send(gw, 2)
+        self.wait_paused(gw, "535 5.7.8", "postern login ROUTE")
+        # the token is as good as it was: only this ends the pause
+        self.assertNotIn("note:", self.sign_in(gw).said)
+        self.wait_arrived(ids)
+
+    def test_another_mailbox_is_configured(self):
+        gw = self.office()
+        self.sign_in(gw)
+        gw.route("50-office", self.oauth("device_code", user=peers.OTHER_USER))
+        gw.command("reload", check=True)
+        self.wait_paused(gw, "the stored sign-in is for another user; sign in "
+                         "again: postern login office")
+        gw.route("50-office", self.oauth("device_code"))
+        gw.command("reload", check=True)
+        self.passes(gw)
+
+
+if __name__ == "__main__":
+    oauth_stage.main()
