@@ -90,6 +90,16 @@ class Stage(Case):
         self.asked = len(self.provider.requests())
         self.given = len(self.provider.issued())
 
+    def end(self, gw):
+        """Nor has it come to harm by all that."""
+        try:
+            if gw.process is not None and not self.failed():
+                self.assertEqual(gw.stop(), 0, "the gateway's own end")
+                self.assertIn("gateway: stopped; ", gw.log())
+                self.assertNotIn("Sanitizer", gw.log())
+        finally:
+            super().end(gw)
+
     # --- the configuration -----------------------------------------------
 
     def secret(self, name, text):

@@ -97,6 +97,23 @@ class ByTheGateway(LoginStage):
         self.provider.approve(code)
         self.assertEqual(first.end(), 0)
 
+    def test_the_gateway_goes_on_and_stops(self):
+        gw = self.office()
+        for more, status, words in (({}, 0, "gave an access token"),
+                                    ({"reuse": 7}, 1, "broken off")):
+            login = self.login(gw)
+            code = login.code()
+            gw.route("50-office", self.oauth("device_code", **more))
+            gw.command("reload", check=True)
+            self.provider.approve(code)
+            self.assertEqual(login.end(), status, login.said)
+            self.assertIn(words, login.said)
+        login = self.login(gw)
+        login.code()
+        self.assertEqual(gw.stop(), 0)
+        self.assertEqual(login.end(), 69)
+        self.assertIn("no gateway", login.errors)
+
     def test_what_is_no_route_of_oauth(self):
         gw = self.office()
         gw.route("60-null", "route: nil\nbackend: 'null'\n")
