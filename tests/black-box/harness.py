@@ -305,7 +305,7 @@ class Case(unittest.TestCase):
                    list(getattr(result, "errors", [])))
 
     def peer(self, answer=lambda verb, line: None, tls=None):
-        p = Peer(answer, tls)
+        p = Peer(answer, tls=tls)
         self.addCleanup(p.close)
         return p
 

@@ -28,16 +28,19 @@ DOMAIN = "dst.test"
 
 class MailServer(Process):
     """doors {"name": settings}; .ports has the port of each, at .address:
-    one of this process alone, so that nobody else takes so many ports."""
+    one of this process alone, so that nobody else takes so many ports.  Or
+    at (address, port)."""
 
     address = "127.{}.{}.{}".format(64 | os.getpid() >> 16 & 63,
                                     os.getpid() >> 8 & 255, os.getpid() & 255)
     numbers = itertools.count(10025)
 
-    def __init__(self, folder, name, doors):
+    def __init__(self, folder, name, doors, at=None):
         super().__init__(folder, name)
         os.chmod(folder, 0o755)
         self.doors = doors
+        if at:
+            self.address, self.numbers = at[0], itertools.count(at[1])
         self.ports = {door: next(self.numbers) for door in doors}
         self.mail_folder = os.path.join(folder, "mail")
 
@@ -83,11 +86,11 @@ class Postfix(MailServer):
     """The settings are those of main.cf, and a door's go before them.  A door
     signs its lines of the log as postfix/DOOR/smtpd."""
 
-    def __init__(self, folder, doors, **settings):
+    def __init__(self, folder, doors, at=None, **settings):
         needs("postfix", "postconf")
         if os.geteuid() != 0:
             raise unittest.SkipTest("postfix wants root")
-        super().__init__(folder, "postfix", doors)
+        super().__init__(folder, "postfix", doors, at)
         self.etc = os.path.join(folder, "etc")
         self.spool = os.path.join(folder, "queue")
         self.folders("etc", "queue", "queue/pid", "data", "mail",

@@ -8,15 +8,14 @@ import contextlib
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 import textwrap
 import threading
-import unittest
 
-from certificates import needs
-from harness import Case, wait_until
-from peers import Knot, Process
+from certificates import TestCa
+from harness import Case
+from peers import Knot
+from peers_mail import Postfix
 from peers_oauth import Sink
 
 QUICK = "retry: {first: 300ms, factor: 1, longest: 300ms, give_up: 1h}\n"
@@ -81,92 +80,6 @@ class Deaf:
             s.close()
 
 
-class Postfix(Process):
-    """Postfix, as the server of domains; what it takes is in .messages()."""
-
-    services = (("cleanup", "unix n - n - 0 cleanup"),
-                ("qmgr", "unix n - n 300 1 qmgr"),
-                ("rewrite", "unix - - n - - trivial-rewrite"),
-                ("bounce", "unix - - n - 0 bounce"),
-                ("defer", "unix - - n - 0 bounce"),
-                ("virtual", "unix - n n - - virtual"),
-                ("error", "unix - - n - - error"),
-                ("smtp", "unix - - n - - smtp"),
-                ("tlsmgr", "unix - - n 1000? 1 tlsmgr"),
-                ("proxymap", "unix - - n - - proxymap"),
-                ("anvil", "unix - - n - 1 anvil"),
-                ("postlog", "unix-dgram n - n - 1 postlogd"))
-
-    def __init__(self, folder, host, port, domains, more=""):
-        needs("postfix")
-        if os.geteuid() != 0:
-            raise unittest.SkipTest("postfix wants root")
-        super().__init__(os.path.join(folder, "postfix"), "postfix")
-        self.where = f"{host}:{port}"
-        for name in ("etc", "queue", "data", "mail"):
-            os.makedirs(os.path.join(self.folder, name))
-        shutil.chown(os.path.join(self.folder, "data"), "postfix")
-        shutil.chown(os.path.join(self.folder, "mail"), "nobody")
-        for name in ("postfix-files", "dynamicmaps.cf"):
-            if os.path.exists(f"/etc/postfix/{name}"):
-                shutil.copy(f"/etc/postfix/{name}", f"{self.folder}/etc/")
-        self.write("etc/main.cf", self.settings(domains)
-                   + textwrap.dedent(more))
-        self.write("etc/master.cf",
-                   f"{self.where} inet n - n - - smtpd\n" + "".join(
-                       f"{name} {kind}\n" for name, kind in self.services))
-        self.running = False
-
-    def settings(self, domains):
-        return (f"compatibility_level = 3.6\n"
-                f"queue_directory = {self.folder}/queue\n"
-                f"data_directory = {self.folder}/data\n"
-                f"myhostname = {domains[0]}\nmydestination =\n"
-                f"virtual_mailbox_domains = {' '.join(domains)}\n"
-                f"virtual_mailbox_base = {self.folder}/mail\n"
-                "virtual_mailbox_maps = static:all/\n"
-                "virtual_uid_maps = static:65534\n"
-                "virtual_gid_maps = static:65534\n"
-                "inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n"
-                "mynetworks =\nsmtpd_peername_lookup = no\n"
-                "smtpd_relay_restrictions = reject_unauth_destination\n"
-                f"maillog_file = {self.folder}/log\n"
-                f"maillog_file_prefixes = {self.folder}\n"
-                "import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ "
-                "LANG=C POSTLOG_SERVICE POSTLOG_HOSTNAME\n")
-
-    def control(self, verb):
-        return subprocess.run(["postfix", "-c", f"{self.folder}/etc", verb],
-                              stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, timeout=60)
-
-    def start(self):
-        if self.control("start").returncode != 0:
-            raise AssertionError("postfix does not start")
-        self.running = True
-        return self
-
-    def stop(self):
-        if self.running:
-            self.control("stop")
-        self.running = False
-
-    def messages(self):
-        """As they were in SMTP, but for its own fields in front."""
-        new = os.path.join(self.folder, "mail", "all", "new")
-        found = []
-        for name in sorted(os.listdir(new)) if os.path.isdir(new) else ():
-            with open(os.path.join(new, name), "rb") as f:
-                found.append(f.read().replace(b"\n", b"\r\n"))
-        return found
-
-    def wait(self, n=1, seconds=30):
-        wait_until(lambda: len(self.messages()) >= n, seconds,
-                   "delivery by postfix")
-        return self.messages()
-
-
 class World(Case):
     """zones, unsigned and tampered are Knot's; stubs {zone: server}."""
     zones, unsigned, tampered = {}, (), {}
@@ -191,6 +104,17 @@ class World(Case):
 
     def mx(self, host, answer=lambda verb, line: None):
         return self.peer_at(Mx(answer, host=host, port=self.port))
+
+    def postfix(self, host, domain, **settings):
+        """A real one, with TLS; its certificate is nobody's business."""
+        cert, key = TestCa(os.path.join(self.folder, "ca")).issue("other.test")
+        postfix = Postfix(
+            os.path.join(self.folder, "postfix"), {"mx": {}},
+            at=(host, self.port), virtual_mailbox_domains=domain,
+            smtpd_tls_security_level="may", smtpd_tls_cert_file=cert,
+            smtpd_tls_key_file=key, **settings)
+        self.addCleanup(postfix.stop)
+        return postfix.start()
 
     def silent(self, host):
         return self.peer_at(Silent(host=host, port=self.port))

@@ -1,6 +1,5 @@
 """test-delivery.py - the connector, retrying, reports"""
 import os
-import re
 import subprocess
 import threading
 import time

@@ -1,14 +1,11 @@
 """test-direct.py - direct delivery: servers from a signed zone, in turn"""
-import os
 import re
-import smtplib
 import socket
 
 import harness
-from certificates import TestCa
 from harness import SLOW, Peer, wait_until
 from peers import Knot, NameServer
-from peers_mx import QUICK, Deaf, Postfix, World
+from peers_mx import QUICK, Deaf, World
 
 ZONE = """\
     h1        A      127.0.1.1
@@ -323,19 +320,11 @@ class Transactions(Direct):
 
 class Tls(Direct):
     def test_it_is_used_where_it_is_offered(self):
-        cert, key = TestCa(os.path.join(self.folder, "ca")).issue("other.test")
-        postfix = Postfix(self.folder, "127.0.1.1", self.port,
-                          ["one.direct.test"], f"""\
-            smtpd_tls_security_level = may
-            smtpd_tls_cert_file = {cert}
-            smtpd_tls_key_file = {key}
-            smtpd_tls_received_header = yes
-            """)
-        self.addCleanup(postfix.stop)
-        postfix.start()
+        postfix = self.postfix("127.0.1.1", "one.direct.test",
+                               smtpd_tls_received_header="yes")
         gw = self.direct()
         gw.send("Subject: secret\r\n\r\nx\r\n", to=[at("one")])
-        self.assertIn(b"using TLSv1.3", postfix.wait()[0])
+        self.assertIn(b"using TLSv1.3", postfix.wait_mail("secret")[0])
         gw.wait_log('tls="TLS1.3')
         gw.wait_empty()
 
@@ -351,7 +340,7 @@ class Tls(Direct):
                 gw.wait_empty()
                 self.assertEqual(len(h1.messages), 1)
                 self.assertEqual(len(h1.said("STARTTLS")), 1)
-                self.assertNotIn("tls=", gw.log())
+                gw.wait_log('tls="none, it failed"')
                 h1.close()
 
     def test_not_at_all(self):
