@@ -24,12 +24,13 @@ static int
 run(const struct cli *cli, int argc, char **argv)
 {
 	AUTO(buf_fini) struct buf text = BUF_MAX(1024 * 1024);
-	struct diags *d = diags_new();
+	struct diags *d;
 	struct snapshot *snap;
 	bool ok;
 
 	if (argc > 0)
 		return cli_usage(&cmd_check, "`%s' is too much", argv[0]);
+	d = diags_new();
 	ok = gateway_load(cli->config, d, &snap);
 	if (cli->json) {
 		diags_json(d, &text);
