@@ -304,7 +304,8 @@ turn(struct spool *s)
 	batch_choose(s);
 	batch_run(s);
 	tell_due(s);
-	housekeep(s, false);
+	/* on a full disk the log must not grow: its room is used again */
+	housekeep(s, s->full);
 }
 
 /* How long nothing is to be done unless something comes. */

@@ -17,9 +17,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
+	CHECKPOINT_LEAVES = 256 * 1024,	/* of the disk's room, to settles */
 	WAL_LARGE = 32 * 1024 * 1024,	/* then a checkpoint is made at once */
 	WAL_STEP = 8 * 1024 * 1024,	/* after one that a reader held up */
 	SPARE_PAGES = 4096,		/* free ones that stay: 16 MiB */
@@ -338,13 +341,33 @@ sqlite_prove(struct store *st, const struct doubt *doubts, size_t n,
 
 /* --- checkpoints ----------------------------------------------------- */
 
+/* The file grows by what is new in the log.  Where the disk has no room for
+ * all of that, a part of it helps nobody, and takes what settles need. */
+static bool
+checkpoint_has_room(struct sqlite *q)
+{
+	const char *path = sqlite3_db_filename(q->c.db, "main");
+	int64_t pages = 0, growth;
+	struct error err;
+	struct statvfs v;
+	struct stat st;
+
+	if (stat(path, &st) < 0 || statvfs(path, &v) < 0 ||
+	    !pragma_number(q, "PRAGMA page_count", &pages, &err))
+		return true;
+	growth = pages * q->page_size - (int64_t)st.st_size;
+	return growth <= 0 || (uint64_t)growth + CHECKPOINT_LEAVES <=
+			      (uint64_t)v.f_bavail * v.f_frsize;
+}
+
 static enum store_result
 checkpoint(struct sqlite *q, int mode, struct error *err)
 {
-	int frames = 0, written = 0;
-	int rc = sqlite3_wal_checkpoint_v2(q->c.db, NULL, mode, &frames,
-					   &written);
+	int frames = 0, written = 0, rc;
 
+	if (!checkpoint_has_room(q))
+		return STORE_OK;
+	rc = sqlite3_wal_checkpoint_v2(q->c.db, NULL, mode, &frames, &written);
 	/* a reader stands in the way, or there is no room: later */
 	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED ||
 	    (rc & 0xff) == SQLITE_FULL)

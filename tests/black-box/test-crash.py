@@ -54,6 +54,11 @@ class Clients:
             t.join(30)
 
 
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
 class Crash(Case):
     def arrived(self, messages):
         return [int(i) for m in messages for i in IDS.findall(m)]
@@ -168,7 +173,7 @@ class Disk(Case):
         gw = self.gateway({"10-out": self.connector(peer.port)},
                           spool=os.path.join(disk, "spool"),
                           extra="limits: {free_space: 0}\n"
-                                "retry: {first: 300ms, factor: 1}\n")
+                                "retry: {first: 50ms, factor: 1}\n")
         for i in range(12):
             gw.send(f"X-Id: {i}\r\n\r\n" + ("x" * 70 + "\r\n") * 400)
         gw.stop(signal.SIGKILL)
@@ -184,6 +189,9 @@ class Disk(Case):
         wait_until(lambda: len(gw.queue()) == 12, what="the queue")
         wait_until(lambda: gw.command("queue", "remove", gw.queue()[0]["id"]
                                       ).returncode == 0, what="the removal")
+        # nor do attempts that fail take what the results will need
+        wait_until(lambda: gw.log().count("dispatch: deferred") > 1000, 60,
+                   "a thousand attempts")
         up.set()
         gw.command("queue", "retry", "--all")
         gw.wait_empty(60)
@@ -245,15 +253,15 @@ class Start(Case):
         gw = self.gateway()
         gw.stop()
         db = next(os.path.join(gw.spool, f) for f in os.listdir(gw.spool)
-                  if open(os.path.join(gw.spool, f), "rb").read(6) == b"SQLite")
+                  if read(os.path.join(gw.spool, f)).startswith(b"SQLite"))
         with sqlite3.connect(db) as c:
             c.execute("PRAGMA user_version = 999")
         c.close()
-        before = open(db, "rb").read()
+        before = read(db)
         r = gw.command("run")
         self.assertEqual(r.returncode, 78, r.stderr)
         self.assertIn("999", r.stderr)
-        self.assertEqual(open(db, "rb").read(), before)
+        self.assertEqual(read(db), before)
 
     def test_the_queue_is_taken_up_again(self):
         gw = self.gateway({"10-out": self.connector(harness.free_port())})
