@@ -48,6 +48,7 @@ struct token {
 	unsigned generation;		/* another for each access token */
 	char *refresh;			/* secret; the sign-in, or NULL */
 	int unkept;			/* it is newer than the stored one */
+	int keeps;			/* writes under way, in their order */
 	int used;			/* since it was fetched */
 	int refused;			/* the route is paused for that */
 	uint64_t question;		/* while FETCHING */

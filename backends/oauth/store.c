@@ -15,7 +15,7 @@
 
 /* Tells one from another; it is no secret's keeper. */
 static void
-number_of(const char *s, char *buf, size_t size)
+fingerprint(const char *s, char *buf, size_t size)
 {
 	uint64_t h = 0xcbf29ce484222325u;
 
@@ -48,7 +48,7 @@ stranger(const struct oauth *o, const json_t *j)
 	    || !is(j, "token_endpoint", o->token_url))
 		return "the stored sign-in is for another application; sign in "
 		       "again";
-	number_of(o->refresh_token, seed, sizeof(seed));
+	fingerprint(o->refresh_token, seed, sizeof(seed));
 	if (o->grant == GRANT_REFRESH_TOKEN && !is(j, "seed", seed))
 		return "there is a new refresh token in the configuration";
 	return NULL;
@@ -100,7 +100,7 @@ store_keep(struct oauth *o)
 	char seed[20], *text;
 	json_t *j;
 
-	number_of(o->refresh_token, seed, sizeof(seed));
+	fingerprint(o->refresh_token, seed, sizeof(seed));
 	j = json_pack("{s:s, s:s, s:s, s:s, s:s}",
 		      "refresh_token", o->token.refresh, "user", o->user,
 		      "client_id", o->client_id,

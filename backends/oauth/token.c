@@ -299,6 +299,14 @@ token_schedule(struct oauth *o, int64_t life_ms)
 	t->timer = postern_timer(o->me, life_ms - margin_ms, on_renewal, o);
 }
 
+static void
+token_keep(struct oauth *o)
+{
+	o->token.unkept = 1;
+	o->token.keeps++;
+	store_keep(o);
+}
+
 void
 token_take(struct oauth *o, struct token_reply *r)
 {
@@ -318,9 +326,8 @@ token_take(struct oauth *o, struct token_reply *r)
 		secret_free(&t->refresh);
 		t->refresh = r->refresh;
 		r->refresh = NULL;
-		t->unkept = 1;
 		t->state = TOKEN_KEEPING;
-		store_keep(o);
+		token_keep(o);
 		return;
 	}
 	token_ends(o, 1);
@@ -334,7 +341,7 @@ on_keep_again(void *arg)
 	if (!o->token.unkept)
 		return;
 	if (o->token.state == TOKEN_IDLE)
-		store_keep(o);
+		token_keep(o);
 	else
 		postern_timer(o->me, KEEP_AGAIN_MS, on_keep_again, o);
 }
@@ -342,6 +349,8 @@ on_keep_again(void *arg)
 void
 token_kept(struct oauth *o, int ok, const char *why)
 {
+	if (--o->token.keeps > 0)
+		return;		/* a newer one is being written, which counts */
 	if (ok) {
 		o->token.unkept = 0;
 	} else {

@@ -153,6 +153,14 @@ text_of(const json_t *j, const char *key)
 	return json_string_value(json_object_get(j, key));
 }
 
+static const char *
+error_of(const json_t *j)
+{
+	const char *error = text_of(j, "error");
+
+	return error != NULL && error[0] != '\0' ? error : NULL;
+}
+
 /* Some send numbers as strings. */
 static int64_t
 number_of(const json_t *j, const char *key, int64_t unsaid, int64_t most)
@@ -200,27 +208,39 @@ kind_of(const char *error)
 	return REPLY_REFUSED;
 }
 
-/* No JSON that we understand: whose page is it? */
-static void
-words_of_page(const struct postern_http_answer *a, char *why, size_t size)
-{
-	if (a->status == 0)
-		snprintf(why, size, "%s", a->why ? a->why : "no answer");
-	else
-		snprintf(why, size, "the token endpoint answered %d with %.60s "
-			 "instead of JSON", a->status,
-			 a->type && a->type[0] ? a->type : "something");
-}
-
 static void
 words_of_error(const json_t *j, const char *error, char *why, size_t size)
 {
 	const char *said = text_of(j, "error_description");
-	char shown[300] = "";
+	char name[60], shown[300] = "";
 
+	show(name, sizeof(name), error);
 	if (said != NULL)
 		show(shown, sizeof(shown), said);
-	snprintf(why, size, "%.60s%s%s", error, shown[0] ? ": " : "", shown);
+	snprintf(why, size, "%s%s%s", name, shown[0] ? ": " : "", shown);
+}
+
+/* Neither what was asked for nor an error that we understand: whose page is
+ * it?  j is NULL where it is no JSON. */
+static void
+words_of_answer(const struct postern_http_answer *a, const json_t *j,
+		char *why, size_t size)
+{
+	const char *error = error_of(j);
+	char type[60] = "something";
+
+	if (a->type != NULL && a->type[0] != '\0')
+		show(type, sizeof(type), a->type);
+	if (error != NULL)
+		words_of_error(j, error, why, size);
+	else if (a->status == 0)
+		snprintf(why, size, "%s", a->why ? a->why : "no answer");
+	else if (j != NULL)
+		snprintf(why, size, "the token endpoint answered %d with JSON "
+			 "that holds neither a token nor an error", a->status);
+	else
+		snprintf(why, size, "the token endpoint answered %d with %s "
+			 "instead of JSON", a->status, type);
 }
 
 /* --- whom a token is for --------------------------------------------- */
@@ -300,23 +320,20 @@ token_reply_parse(const struct postern_http_answer *a,
 		  struct token_reply *ret)
 {
 	json_t *j = a->status != 0 ? json_of(a) : NULL;
-	const char *error = text_of(j, "error");
+	const char *error = error_of(j);
 	const char *access = text_of(j, "access_token");
 
 	*ret = (struct token_reply){ .kind = REPLY_WAIT,
 				     .retry_after_ms = a->retry_after_ms };
 	if (a->status == 200 && access != NULL && access[0] != '\0') {
 		take_token(j, ret);
-	} else if (a->status >= 400 && a->status < 500 && a->status != 429
-		   && error != NULL) {
-		snprintf(ret->error, sizeof(ret->error), "%s", error);
-		ret->kind = kind_of(error);
-		words_of_error(j, error, ret->why, sizeof(ret->why));
-	} else if (error != NULL) {
-		words_of_error(j, error, ret->why, sizeof(ret->why));
-	} else {
-		words_of_page(a, ret->why, sizeof(ret->why));
+		json_decref(j);
+		return;
 	}
+	if (a->status >= 400 && a->status < 500 && a->status != 429
+	    && error != NULL)
+		ret->kind = kind_of(error);
+	words_of_answer(a, j, ret->why, sizeof(ret->why));
 	json_decref(j);
 }
 
@@ -335,7 +352,6 @@ device_reply_parse(const struct postern_http_answer *a,
 	const char *code = text_of(j, "device_code");
 	const char *user = text_of(j, "user_code");
 	const char *uri = text_of(j, "verification_uri");
-	const char *error = text_of(j, "error");
 
 	*ret = (struct device_reply){ .device_code = NULL };
 	if (uri == NULL)
@@ -348,10 +364,8 @@ device_reply_parse(const struct postern_http_answer *a,
 					   24 * 3600);
 		ret->interval_s = number_of(j, "interval", INTERVAL_UNSAID_S,
 					    300);
-	} else if (error != NULL) {
-		words_of_error(j, error, ret->why, sizeof(ret->why));
 	} else {
-		words_of_page(a, ret->why, sizeof(ret->why));
+		words_of_answer(a, j, ret->why, sizeof(ret->why));
 	}
 	json_decref(j);
 }

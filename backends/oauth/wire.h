@@ -36,7 +36,6 @@ struct token_reply {
 	char *access, *refresh;		/* secrets; refresh NULL: none came */
 	int64_t expires_s;		/* the access token's life */
 	char who[128];			/* whom it is for, when it tells */
-	char error[64];			/* "invalid_grant", or "" */
 	char why[400];			/* words, when there is no token */
 	int64_t retry_after_ms;		/* -1: not said */
 };
