@@ -382,8 +382,6 @@ static void
 a_stop_leaves_nothing_in_doubt(void **state)
 {
 	(void)state;
-	if (strcmp(scheme, "sqlite:") != 0)
-		skip();
 	rig_open("out: {connections: 2}\n");
 	rig.w->held = true;
 	for (int i = 0; i < 20; i++)
@@ -409,6 +407,8 @@ main(void)
 		STORE_PLAY(the_operator_has_his_way),
 		STORE_PLAY(a_hold_reaches_what_is_in_delivery),
 		STORE_PLAY(a_retry_is_made_at_once),
+	};
+	static const struct CMUnitTest durable[] = {
 		STORE_PLAY(a_stop_leaves_nothing_in_doubt),
 	};
 	int failed;
@@ -416,6 +416,7 @@ main(void)
 	scheme = "memory:";
 	failed = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 	scheme = "sqlite:";
-	return failed +
-	       cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
+	failed += cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
+	return failed + cmocka_run_group_tests_name("sqlite, over a restart",
+						    durable, NULL, NULL);
 }
