@@ -1,0 +1,137 @@
+/* smtp_plan.c - a module's plan becomes one of the SMTP client's */
+#include "module/smtp_attempt.h"
+
+#include "base/macros.h"
+#include "module/job.h"
+
+#include <string.h>
+
+#define SAME_TIMEOUT(t) \
+	_Static_assert((int)POSTERN_TIMEOUT_##t == (int)SMTPC_##t, #t)
+SAME_TIMEOUT(CONNECT);
+SAME_TIMEOUT(GREETING);
+SAME_TIMEOUT(EHLO);
+SAME_TIMEOUT(MAIL);
+SAME_TIMEOUT(RCPT);
+SAME_TIMEOUT(DATA);
+SAME_TIMEOUT(BLOCK);
+SAME_TIMEOUT(DOT);
+SAME_TIMEOUT(QUIT);
+SAME_TIMEOUT(TLS);
+SAME_TIMEOUT(AUTH);
+_Static_assert((int)SMTPC_TIMEOUTS <= (int)POSTERN_TIMEOUTS, "a place each");
+
+#define SAME_AUTH(a) \
+	_Static_assert((int)POSTERN_AUTH_##a == (int)AUTH_##a, #a)
+SAME_AUTH(XOAUTH2);
+SAME_AUTH(OAUTHBEARER);
+SAME_AUTH(PLAIN);
+SAME_AUTH(LOGIN);
+
+static const char *
+copy(struct arena *a, const char *s)
+{
+	return s ? arena_strdup(a, s) : NULL;
+}
+
+const char *
+plan_fault(const struct postern_smtp_plan *p)
+{
+	struct ip ip;
+
+	if (p->host_count == 0)
+		return "a plan without a host";
+	if (p->port > 65535)
+		return "a plan with a port above 65535";
+	if (p->source != NULL && !ip_parse(span_of(p->source), &ip))
+		return "a plan whose source is not an address";
+	if (p->tls < POSTERN_TLS_NONE || p->tls > POSTERN_TLS_IMPLICIT)
+		return "a plan with an unknown kind of TLS";
+	if (p->auth & ~(AUTH_XOAUTH2 | AUTH_OAUTHBEARER | AUTH_PLAIN |
+			AUTH_LOGIN))
+		return "a plan with an unknown login";
+	if (p->auth != 0 && (p->user == NULL || p->secret == NULL))
+		return "a plan with a login that lacks its user or its secret";
+	if (p->auth != 0 && (strlen(p->secret) > AUTH_TOKEN_MAX ||
+			     strlen(p->user) > LIMIT_PATH))
+		return "a plan whose user or secret is too long";
+	return NULL;
+}
+
+static void
+plan_source(struct postern_job *j, const char *source)
+{
+	struct smtp_attempt *s = j->smtp;
+
+	if (source == NULL)
+		source = j->backend->host->source;
+	if (source != NULL && ip_parse(span_of(source), &s->source))
+		s->plan.source = &s->source;
+}
+
+static void
+secret_forget(void *secret)
+{
+	explicit_bzero(secret, strlen(secret));
+}
+
+static void
+plan_login(struct postern_job *j, const struct postern_smtp_plan *from)
+{
+	struct auth_credentials *to = &j->smtp->plan.auth;
+	char *secret;
+
+	if (from->auth == 0)
+		return;
+	secret = arena_strdup(j->arena, from->secret);
+	arena_on_free(j->arena, secret_forget, secret);
+	*to = (struct auth_credentials){
+		.mechanisms = from->auth, .secret = secret,
+		.user = arena_strdup(j->arena, from->user),
+	};
+}
+
+static void
+plan_tls(struct postern_job *j, const struct postern_smtp_plan *from)
+{
+	struct smtp_attempt *s = j->smtp;
+	bool implicit = from->tls == POSTERN_TLS_IMPLICIT;
+
+	s->plan.tls = implicit ? TLS_VERIFY : (enum tls_policy)from->tls;
+	s->plan.implicit = implicit;
+	s->plan.server_name = copy(j->arena, from->server_name);
+	if (from->tls == POSTERN_TLS_NONE)
+		return;
+	s->wanted = (struct tls_files){
+		.certificate = copy(j->arena, from->certificate),
+		.key = copy(j->arena, from->key),
+		.trust = s->plan.tls == TLS_VERIFY,
+		.trust_file = copy(j->arena, from->trust_file),
+	};
+}
+
+void
+plan_copy(struct postern_job *j, const struct postern_smtp_plan *from)
+{
+	struct smtp_attempt *s = j->smtp;
+	const char **hosts;
+
+	hosts = arena_array(j->arena, from->host_count, sizeof(*hosts));
+	for (size_t i = 0; i < from->host_count; i++)
+		hosts[i] = arena_strdup(j->arena, from->hosts[i]);
+	s->plan = (struct smtpc_plan){
+		.hosts = hosts,
+		.host_count = from->host_count,
+		.port = (uint16_t)from->port,
+		.helo = from->helo ? copy(j->arena, from->helo)
+				   : j->backend->me->hostname,
+		.reuse = from->idle_ms < 0 ? 1 : from->reuse,
+		.idle_ms = MAX(from->idle_ms, 0),
+	};
+	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)
+		s->plan.timeouts_ms[i] = MAX(from->timeouts_ms[i], 0);
+	s->failed = from->failed;
+	plan_source(j, from->source);
+	plan_login(j, from);
+	plan_tls(j, from);
+}
