@@ -48,8 +48,9 @@ struct admin_deps {
 };
 
 struct admin *admin_start(const struct admin_deps *deps, struct error *err);
-/* Ends the thread; requests under way are answered with 503.  The loop must
- * still run, or have answered everything. */
+/* On the thread of the loop, which may have stopped.  Ends the admin thread;
+ * requests under way are answered with 503 at once, and nothing is begun for
+ * them. */
 void admin_stop(struct admin **a);
 
 #endif

@@ -6,9 +6,19 @@
 #include "spool/spool.h"
 
 #include <jansson.h>
+#include <pthread.h>
+
+/* Questions to the loop that are waited for.  At the end nobody may wait for
+ * a loop that has stopped, nor may it find a question when admin is gone. */
+struct asks {
+	pthread_mutex_t lock;
+	bool ending;
+	struct ask_wait *first;
+};
 
 struct admin {
 	struct admin_deps deps;
+	struct asks asks;
 	struct spool_reader *reader;	/* the admin thread's; NULL: not yet */
 	struct runs *runs;		/* the loop's */
 	struct MHD_Daemon *http;
@@ -62,10 +72,20 @@ struct ask {
 	void (*drop)(struct ask *a);	/* frees the object around it */
 	struct ask_wait *wait;		/* private */
 };
-/* False: the loop has not answered in time.  In both cases the asker calls
- * ask_release() when it has read the answer. */
+/* False: the loop has not answered in time, or the gateway is stopping; what
+ * to say then is ask_failed().  In any case the asker calls ask_release() when
+ * it has read the answer. */
 bool ask_and_wait(struct admin *admin, struct ask *a, int64_t patience_ms);
 void ask_answer(struct ask *a);		/* on the loop; a may be gone after */
 void ask_release(struct ask *a);
+/* 503, with the reason. */
+unsigned ask_failed(struct admin *admin, int64_t patience_ms, json_t **ret);
+
+void asks_init(struct asks *s);
+void asks_fini(struct asks *s);
+/* On the thread of the loop: from here on no question is taken, and those
+ * that have no answer yet get none. */
+void asks_end(struct asks *s, struct loop *loop);
+bool asks_ending(struct asks *s);
 
 #endif

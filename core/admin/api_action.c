@@ -74,8 +74,7 @@ action_wait(struct request *rq, struct action_ask *a, json_t **ret)
 {
 	if (ask_and_wait(rq->admin, &a->ask, PATIENCE_MS))
 		return 0;
-	return api_error(503, ret, "the delivery loop has not answered for %d "
-			 "seconds", PATIENCE_MS / 1000);
+	return ask_failed(rq->admin, PATIENCE_MS, ret);
 }
 
 unsigned

@@ -225,8 +225,7 @@ api_queue_act(struct request *rq, json_t **ret)
 		return status;
 	}
 	if (!ask_and_wait(rq->admin, &a->ask, PATIENCE_MS))
-		status = api_error(503, ret, "no answer for %d seconds",
-				   PATIENCE_MS / 1000);
+		status = ask_failed(rq->admin, PATIENCE_MS, ret);
 	else if (a->act.failed)
 		status = api_error(500, ret, "%s", a->act.err.text);
 	else

@@ -125,8 +125,7 @@ api_status(struct request *rq, json_t **ret)
 	answered = ask_and_wait(a, &s->ask, PATIENCE_MS);
 	if (!answered) {
 		ask_release(&s->ask);
-		return api_error(503, ret, "the delivery loop has not answered "
-				 "for %d seconds", PATIENCE_MS / 1000);
+		return ask_failed(a, PATIENCE_MS, ret);
 	}
 	*ret = json_pack("{s:s, s:o, s:I, s:I, s:o?, s:o, s:o, s:o}",
 		"version", a->deps.facts.version,
@@ -189,6 +188,8 @@ api_reload(struct request *rq, json_t **ret)
 	r->ask.drop = reload_drop;
 	if (!ask_and_wait(rq->admin, &r->ask, RELOAD_PATIENCE_MS)) {
 		ask_release(&r->ask);
+		if (asks_ending(&rq->admin->asks))
+			return ask_failed(rq->admin, RELOAD_PATIENCE_MS, ret);
 		return api_error(503, ret, "the reload has not ended after %d "
 				 "seconds; the log tells how it went",
 				 RELOAD_PATIENCE_MS / 1000);

@@ -270,6 +270,7 @@ admin_start(const struct admin_deps *deps, struct error *err)
 	a->deps = *deps;
 	a->socket = mem_strdup(deps->socket);
 	a->deps.socket = a->socket;
+	asks_init(&a->asks);
 	a->runs = runs_new(deps->loop, deps->dispatch);
 	fd = socket_bind(a->socket, err);
 	if (fd >= 0) {
@@ -302,12 +303,14 @@ admin_stop(struct admin **ptr)
 
 	if (a == NULL)
 		return;
+	asks_end(&a->asks, a->deps.loop);
 	if (a->http != NULL) {
 		MHD_stop_daemon(a->http);	/* closes the socket */
 		unlink(a->socket);
 	}
 	runs_free(&a->runs);
 	spool_reader_close(&a->reader);
+	asks_fini(&a->asks);
 	mem_free(a->socket);
 	mem_free(a);
 	*ptr = NULL;

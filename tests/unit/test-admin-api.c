@@ -2,6 +2,7 @@
  * a loop that may not answer */
 #include "admin-double.h"
 
+#include "admin/api.h"
 #include "base/mailbox.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -17,6 +18,7 @@ struct world {
 	struct admin *admin;
 	char folder[64], socket[80];
 	pthread_t thread;
+	bool ended;			/* the loop */
 };
 
 static struct world w;
@@ -58,12 +60,21 @@ begin(void **state)
 	return 0;
 }
 
+static void
+loop_end(void)
+{
+	if (w.ended)
+		return;
+	loop_stop(w.dispatch.loop);
+	pthread_join(w.thread, NULL);
+	w.ended = true;
+}
+
 static int
 finish(void **state)
 {
 	(void)state;
-	loop_stop(w.dispatch.loop);
-	pthread_join(w.thread, NULL);
+	loop_end();
 	admin_stop(&w.admin);
 	loop_free(&w.dispatch.loop);
 	assert_int_equal(rmdir(w.folder), 0);
@@ -271,6 +282,42 @@ patience_has_an_end(void **state)
 	sem_destroy(&let_go);
 }
 
+static void *
+ask_for_status(void *answer)
+{
+	snprintf(answer, 100, "%s", ask("GET", "/v1/status"));
+	return NULL;
+}
+
+static bool
+somebody_waits(void)
+{
+	bool waits;
+
+	pthread_mutex_lock(&w.admin->asks.lock);
+	waits = w.admin->asks.first != NULL;
+	pthread_mutex_unlock(&w.admin->asks.lock);
+	return waits;
+}
+
+/* Neither does a stop wait for it, nor is the question ever looked at. */
+static void
+nobody_waits_for_a_loop_that_stopped(void **state)
+{
+	char answer[100];
+	pthread_t asker;
+
+	(void)state;
+	loop_end();
+	asker = thread_start("asker", ask_for_status, answer);
+	while (!somebody_waits())
+		usleep(1000);
+	admin_stop(&w.admin);
+	pthread_join(asker, NULL);
+	assert_string_equal(answer, "503 {\"error\":\"the gateway is "
+			    "stopping\"}");
+}
+
 int
 main(void)
 {
@@ -285,6 +332,8 @@ main(void)
 						finish),
 		cmocka_unit_test_setup_teardown(patience_has_an_end, begin,
 						finish),
+		cmocka_unit_test_setup_teardown(
+			nobody_waits_for_a_loop_that_stopped, begin, finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
