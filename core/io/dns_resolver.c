@@ -30,12 +30,12 @@ enum purpose {
 	FALLBACK,			/* one that does not validate */
 };
 
-/* Away on a worker; resolver is NULL when nobody wants it any more, workers
- * when there may be none. */
+/* Away on a worker.  It is wanted as long as it is the resolver's `making';
+ * resolver is NULL when that is gone, and its workers may be, too. */
 struct dns_making {
 	struct task task;
 	struct dns_resolver *resolver;
-	struct workers *workers;
+	struct dns_making *next;	/* of the resolver's, wanted or not */
 	struct dns_plan *plan;
 	enum purpose purpose;
 	bool validating, unchanged, ok;
@@ -75,7 +75,8 @@ make(struct dns_resolver *r, enum purpose purpose)
 	m->task = (struct task){ .work = making_work, .done = making_back,
 				 .home = loop_mailbox(r->loop) };
 	m->resolver = r;
-	m->workers = r->workers;
+	m->next = r->away;
+	r->away = m;
 	m->plan = dns_plan_ref(r->plan);
 	m->purpose = purpose;
 	m->validating = purpose != FALLBACK && r->plan->s.dnssec != DNSSEC_OFF;
@@ -88,8 +89,6 @@ make(struct dns_resolver *r, enum purpose purpose)
 static void
 resolver_reset(struct dns_resolver *r)
 {
-	if (r->making != NULL)
-		r->making->resolver = NULL;
 	r->making = NULL;
 	timer_stop(&r->hurry);
 	dns_context_forget(&r->probe);
@@ -314,16 +313,28 @@ unwanted_done(struct task *t)
 }
 
 static void
+making_is_home(struct dns_resolver *r, struct dns_making *m)
+{
+	struct dns_making **at = &r->away;
+
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
+	if (r->making == m)
+		making_take(r, m);
+}
+
+static void
 making_back(struct task *t)
 {
 	struct dns_making *m = container_of(t, struct dns_making, task);
 
 	if (m->resolver != NULL)
-		making_take(m->resolver, m);
+		making_is_home(m->resolver, m);
 	dns_plan_unref(&m->plan);
 	m->task = (struct task){ .work = unwanted_work, .done = unwanted_done };
-	if (m->made.ub != NULL && m->workers != NULL) {
-		workers_submit(m->workers, &m->task);
+	if (m->made.ub != NULL && m->resolver != NULL) {
+		workers_submit(m->resolver->workers, &m->task);
 		return;
 	}
 	unwanted_work(&m->task);
@@ -373,8 +384,8 @@ dns_resolver_init(struct dns_resolver *r, struct loop *loop,
 void
 dns_resolver_fini(struct dns_resolver *r)
 {
-	if (r->making != NULL)
-		r->making->workers = NULL;
+	for (struct dns_making *m = r->away; m != NULL; m = m->next)
+		m->resolver = NULL;
 	resolver_reset(r);
 	dns_plan_unref(&r->plan);
 }

@@ -27,6 +27,7 @@ struct dns_resolver {
 	struct dns_plan *plan;
 	struct dns_context *current, *candidate;
 	struct dns_making *making;	/* under way; NULL: none */
+	struct dns_making *away;	/* all that workers have of us */
 	struct dns_asking probe;	/* at the candidate */
 	struct timer hurry;		/* questions wait for it */
 	int64_t look_at_ms, probe_at_ms;
