@@ -246,11 +246,17 @@ any_accepted(const struct delivery *y, const struct judgement *j)
 	return false;
 }
 
-/* The gateway ends, and so did the job: that is nobody's failure. */
+/* The gateway ends, and so did the job, for all of its recipients: that is
+ * nobody's failure. */
 static bool
-was_cancelled(const struct attempt *a, const struct judgement *j)
+was_cancelled(const struct delivery *y, const struct judgement *j)
 {
-	return a->dispatch->cancelled && j->tried && j->outcomes[0].code == 0;
+	if (!y->attempt->dispatch->cancelled || !j->tried)
+		return false;
+	for (size_t k = 0; k < y->job.rcpt_count; k++)
+		if (outcome_at(j, k)->kind != OUTCOME_LOCAL)
+			return false;
+	return true;
 }
 
 static void
@@ -263,7 +269,7 @@ judging_begin(struct judging *g)
 
 	/* past the end of patience a rest counts, or items would wait for
 	 * ever at a host that only ever gets one of them to try */
-	g->counts = (g->j->tried && !was_cancelled(a, g->j)) ||
+	g->counts = (g->j->tried && !was_cancelled(g->delivery, g->j)) ||
 		    (!g->j->tried && age_ms >= p->give_up);
 	g->facts = (struct verdict_facts){
 		.policy = p, .age_ms = age_ms,
@@ -271,6 +277,7 @@ judging_begin(struct judging *g)
 		.others_accepted = any_accepted(g->delivery, g->j),
 		.manner = t != NULL ? t->outlet->manner : BACKEND_NEUTRAL,
 		.paused = t != NULL && outlet_is_paused(t->outlet),
+		.stopping = a->dispatch->cancelled && g->j->tried,
 		.pauses_used_up = a->item->paused_ms >= p->paused_longest,
 	};
 	g->warn = p->warn_after > 0 && a->item->warned_ms == 0 &&
@@ -284,7 +291,7 @@ delivery_judge(struct delivery *y, const struct judgement *j)
 	struct judgement cancelled = *j;
 	struct attempt *a = y->attempt;
 
-	if (was_cancelled(a, j)) {
+	if (was_cancelled(y, j)) {
 		cancelled.due_ms = clock_wall_ms();
 		g.j = &cancelled;
 	}

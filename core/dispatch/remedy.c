@@ -12,6 +12,14 @@ static const char send_as[] =
 	"Add-RecipientPermission ADDRESS -Trustee MAILBOX -AccessRights "
 	"SendAs), or let the device send as the mailbox.";
 
+static const char enough[] =
+	"The mailbox has sent as much as its provider lets it in a day: wait, "
+	"spread the devices over several mailboxes, or use a connector.";
+static const char banned[] =
+	"The provider has blocked the account for what it sent: look for a "
+	"device or a password in foreign hands, then have it unblocked (at "
+	"Microsoft: Defender portal, restricted entities; or a support case).";
+
 static const struct reply_row {
 	int class, subject, detail;	/* of the enhanced code; 0: any */
 	const char *words;		/* that the reply has; NULL: any */
@@ -43,6 +51,24 @@ static const struct reply_row {
 	  "The server does not take the login: look at the user and the "
 	  "password or, with OAuth, sign in as the mailbox of the route "
 	  "(postern login ROUTE)." },
+	{ 5, 1, 90,  NULL, enough },
+	{ 5, 2, 0,   "submission quota", enough },
+	{ 5, 2, 0,   "SubmissionQuota", enough },
+	{ 5, 4, 5,   NULL, enough },
+	{ 5, 7, 232, NULL, enough },
+	{ 5, 7, 233, NULL, enough },
+	{ 5, 7, 236, NULL, enough },
+	{ 5, 2, 2,   "QuotaExceeded",
+	  "The mailbox that sends is full, mostly of its own Sent Items: empty "
+	  "them." },
+	{ 5, 1, 8,   "outbound sender", banned },
+	{ 5, 7, 501, NULL, banned },
+	{ 5, 7, 502, NULL, banned },
+	{ 5, 7, 503, NULL, banned },
+	{ 5, 7, 705, NULL, banned },
+	{ 5, 7, 750, NULL,
+	  "The sender's domain is not registered with the tenant: add it to "
+	  "its accepted domains." },
 	{ 5, 7, 57,  NULL,
 	  "The server wants a login, or a certificate that it knows, before "
 	  "it takes mail." },

@@ -4,70 +4,108 @@
 #include "base/macros.h"
 #include "dispatch/retry.h"
 
+#include <string.h>
+
 #define P(phase) (1u << (phase))
 #define K(kind) (1u << (kind))
 #define M(manner) (1u << (manner))
 
 enum {
 	ANY = -1,
-	EVERY_PHASE = (1 << PHASE_COUNT) - 1,
+	REPLY = K(OUTCOME_REPLY),
+	SECURITY = K(OUTCOME_SECURITY),
+	UNSUPPORTED = K(OUTCOME_UNSUPPORTED),
+	EVERY = (1 << PHASE_COUNT) - 1,
+	RESOLVE = P(PHASE_RESOLVE),
+	EHLO = P(PHASE_EHLO),
+	MAIL = P(PHASE_MAIL),
+	RCPT = P(PHASE_RCPT),
+	DOT = P(PHASE_DOT),
 	/* answers about a recipient, and about the message as a whole */
-	ITSELF = P(PHASE_RCPT) | P(PHASE_DOT),
+	ITSELF = RCPT | DOT,
 	/* answers about us, who want to send */
-	US = P(PHASE_GREETING) | P(PHASE_EHLO) | P(PHASE_STARTTLS) |
-	     P(PHASE_AUTH) | P(PHASE_MAIL),
+	US = P(PHASE_GREETING) | EHLO | P(PHASE_STARTTLS) | P(PHASE_AUTH) | MAIL,
 	/* and what the message is already known to be there */
-	ITS_SHAPE = P(PHASE_MAIL) | P(PHASE_DATA),
+	ITS_SHAPE = MAIL | P(PHASE_DATA),
+	/* in a transaction */
+	INSIDE = EVERY & ~(MAIL - 1),
 	RELAY = M(BACKEND_RELAY),
 	RECEIVERS = M(BACKEND_RECEIVERS),
 	ALL = RELAY | RECEIVERS | M(BACKEND_NEUTRAL),
 };
 
 /* class, subject and detail are those of the enhanced status code (RFC 3463);
- * ANY matches everything, also that there was none. */
+ * ANY matches everything, also that there was none.  Words are needed where a
+ * provider has one code for two things. */
 static const struct rule {
 	unsigned manners, kinds, phases;
 	int from, to;			/* reply codes */
 	int class, subject, detail;
 	bool others;			/* only when others were accepted */
+	const char *words;		/* in the text, in any case; NULL: any */
 	enum verdict verdict;
 } rules[] = {
-	{ ALL, K(OUTCOME_REPLY), EVERY_PHASE, 200, 299, ANY, ANY, ANY, false, VERDICT_DELIVERED },
+	{ ALL,       REPLY,       EVERY,     200, 299, ANY, ANY, ANY, false, NULL, VERDICT_DELIVERED },
 
 	/* too many recipients: those that were taken are through, so each
 	 * further transaction makes progress */
-	{ ALL, K(OUTCOME_REPLY), P(PHASE_RCPT), 400, 599, ANY, 5, 3, true, VERDICT_RETRY_NOW },
-	{ ALL, K(OUTCOME_REPLY), P(PHASE_RCPT), 452, 452, ANY, 0, 0, true, VERDICT_RETRY_NOW },
+	{ ALL,       REPLY,       RCPT,      400, 599, ANY, 5,   3,   true,  NULL, VERDICT_RETRY_NOW },
+	{ ALL,       REPLY,       RCPT,      452, 452, ANY, 0,   0,   true,  NULL, VERDICT_RETRY_NOW },
 
 	/* the mailbox may not send as this sender: the message's own matter */
-	{ RELAY, K(OUTCOME_REPLY), EVERY_PHASE, 500, 599, 5, 7, 60,  false, VERDICT_BOUNCE },
-	{ RELAY, K(OUTCOME_REPLY), EVERY_PHASE, 500, 599, 5, 2, 252, false, VERDICT_BOUNCE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   60,  false, NULL, VERDICT_BOUNCE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   2,   252, false, NULL, VERDICT_BOUNCE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   2,   ANY, false, "SendAsDenied", VERDICT_BOUNCE },
+
+	/* the account we send by has had enough for today, or is blocked: no
+	 * other message would fare better */
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   1,   90,  false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   1,   8,   false, "outbound sender", VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   2,   ANY, false, "submission quota", VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   2,   ANY, false, "SubmissionQuota", VERDICT_PAUSE },
+	{ RELAY,     REPLY,       DOT,       500, 599, 5,   2,   2,   false, "QuotaExceeded", VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   4,   5,   false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   232, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   233, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   236, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   501, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   502, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   503, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   705, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   708, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   750, false, NULL, VERDICT_PAUSE },
 
 	/* address, mailbox, message too big, conversion */
-	{ ALL, K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 1, ANY, false, VERDICT_BOUNCE },
-	{ ALL, K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 2, ANY, false, VERDICT_BOUNCE },
-	{ ALL, K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 3, 4, false, VERDICT_BOUNCE },
-	{ ALL, K(OUTCOME_REPLY), ITSELF, 500, 599, 5, 6, ANY, false, VERDICT_BOUNCE },
-	/* the same, said as soon as MAIL told of it; its sender's address is
-	 * this message's matter, too, and must not stop the others */
-	{ ALL,   K(OUTCOME_REPLY), ITS_SHAPE, 500, 599, 5, 3, 4, false, VERDICT_BOUNCE },
-	{ ALL,   K(OUTCOME_REPLY), ITS_SHAPE, 552, 552, 0, ANY, ANY, false, VERDICT_BOUNCE },
-	{ ALL,   K(OUTCOME_REPLY), ITS_SHAPE, 500, 599, 5, 6, 7, false, VERDICT_BOUNCE },
-	{ RELAY, K(OUTCOME_REPLY), P(PHASE_MAIL), 500, 599, 5, 1, ANY, false, VERDICT_RETRY },
+	{ ALL,       REPLY,       ITSELF,    500, 599, 5,   1,   ANY, false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY,       ITSELF,    500, 599, 5,   2,   ANY, false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY,       ITSELF,    500, 599, 5,   3,   4,   false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY,       ITSELF,    500, 599, 5,   6,   ANY, false, NULL, VERDICT_BOUNCE },
+	/* the same, said as soon as MAIL told of it */
+	{ ALL,       REPLY,       ITS_SHAPE, 500, 599, 5,   3,   4,   false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY,       ITS_SHAPE, 552, 552, 0,   ANY, ANY, false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY,       ITS_SHAPE, 500, 599, 5,   6,   7,   false, NULL, VERDICT_BOUNCE },
+	/* its sender's address is this message's matter, too, and must not
+	 * stop the others.  "Sender address rejected" alone does not tell:
+	 * so speaks Postfix, too, to whom it does not know */
+	{ RELAY,     REPLY,       MAIL,      500, 599, 5,   1,   ANY, false, NULL, VERDICT_RETRY },
+	{ RELAY,     REPLY,       MAIL,      501, 501, ANY, ANY, ANY, false, NULL, VERDICT_RETRY },
+	{ RELAY,     REPLY,       MAIL,      553, 553, ANY, ANY, ANY, false, NULL, VERDICT_RETRY },
+	{ RELAY,     REPLY,       MAIL,      555, 555, ANY, ANY, ANY, false, NULL, VERDICT_RETRY },
+	{ RELAY,     REPLY,       MAIL,      500, 599, ANY, ANY, ANY, false, "not owned by", VERDICT_RETRY },
 
 	/* a recipient's own server: its no is final */
-	{ RECEIVERS, K(OUTCOME_REPLY), ITSELF, 500, 599, ANY, ANY, ANY, false, VERDICT_BOUNCE },
+	{ RECEIVERS, REPLY,       ITSELF,    500, 599, ANY, ANY, ANY, false, NULL, VERDICT_BOUNCE },
 	/* an answer of the DNS: there is no such domain, or it takes no mail */
-	{ ALL, K(OUTCOME_REPLY), P(PHASE_RESOLVE), 500, 599, 5, ANY, ANY, false, VERDICT_BOUNCE },
+	{ ALL,       REPLY,       RESOLVE,   500, 599, 5,   ANY, ANY, false, NULL, VERDICT_BOUNCE },
 
 	/* what we found out ourselves, and called final */
-	{ ALL, K(OUTCOME_UNSUPPORTED), EVERY_PHASE, 0, 999, 5, ANY, ANY, false, VERDICT_BOUNCE },
+	{ ALL,       UNSUPPORTED, EVERY,     0,   999, 5,   ANY, ANY, false, NULL, VERDICT_BOUNCE },
 
 	/* the one next hop does not want us, or we may not trust it */
-	{ RELAY, K(OUTCOME_REPLY), US, 500, 599, ANY, ANY, ANY, false, VERDICT_PAUSE },
-	{ RELAY, K(OUTCOME_SECURITY), EVERY_PHASE, 0, 0, ANY, ANY, ANY, false, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       US,        500, 599, ANY, ANY, ANY, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     SECURITY,    EVERY,     0,   0,   ANY, ANY, ANY, false, NULL, VERDICT_PAUSE },
 	/* a certificate that Postfix does not trust: 421, for EHLO by TLS */
-	{ RELAY, K(OUTCOME_REPLY), P(PHASE_EHLO), 400, 499, 4, 7, ANY, false, VERDICT_PAUSE },
+	{ RELAY,     REPLY,       EHLO,      400, 499, 4,   7,   ANY, false, NULL, VERDICT_PAUSE },
 };
 
 static bool
@@ -86,7 +124,8 @@ rule_matches(const struct rule *r, const struct outcome *o,
 	       fits(r->class, o->enhanced.class) &&
 	       fits(r->subject, o->enhanced.subject) &&
 	       fits(r->detail, o->enhanced.detail) &&
-	       (!r->others || f->others_accepted);
+	       (!r->others || f->others_accepted) &&
+	       (r->words == NULL || strcasestr(o->text, r->words) != NULL);
 }
 
 static enum verdict
@@ -103,6 +142,9 @@ verdict_of(const struct outcome *o, const struct verdict_facts *f)
 {
 	enum verdict v = verdict_from_rules(o, f);
 
+	/* we broke it off ourselves: it may even have gone out */
+	if (f->stopping && o->kind == OUTCOME_LOCAL && v == VERDICT_RETRY)
+		return v;
 	if (v == VERDICT_RETRY && f->paused && o->phase <= PHASE_AUTH)
 		v = VERDICT_PAUSE;
 	if ((v == VERDICT_RETRY ||

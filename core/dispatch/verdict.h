@@ -32,6 +32,8 @@ struct verdict_facts {
 	bool paused;			/* the route is: what fails before a
 					 * recipient fails for that reason */
 	bool pauses_used_up;		/* it has waited so as long as it may */
+	bool stopping;			/* the gateway breaks off what is left:
+					 * no message pays for that */
 };
 
 enum verdict verdict_of(const struct outcome *o, const struct verdict_facts *f);

@@ -207,14 +207,16 @@ a_stop_without_work_ends_at_once(void **state)
 
 /* Being cancelled is no failure: no attempt counts, it is due at once. */
 static void
-patience_ends(void **state)
+patience_ends_for(int64_t age_ms, unsigned attempts)
 {
 	struct world *w = world_new(ONE_ROUTE);
+	struct item *item = world_item(w, "out", "b@x.test");
 	bool stopped = false;
 
-	(void)state;
 	w->held = true;
-	world_commit(w, world_item(w, "out", "b@x.test"));
+	item->created_ms -= age_ms;
+	item->attempts = attempts;
+	world_commit(w, item);
 	dispatch_stop(w->d, 1, set_true, &stopped);
 	for (int i = 0; i < 100 && !stopped; i++) {
 		struct timespec ms = { .tv_nsec = 1000 * 1000 };
@@ -225,8 +227,17 @@ patience_ends(void **state)
 	assert_true(stopped);
 	assert_int_equal(w->cancelled, 1);
 	assert_int_equal(world_last(w)->fate, FATE_RELEASE);
-	assert_int_equal(world_last(w)->attempts, 0);
+	assert_int_equal(world_last(w)->attempts, attempts);
 	assert_int_equal(world_last(w)->due_ms, clock_wall_ms());
+}
+
+/* Nobody pays for the end of the gateway, not even who would be given up. */
+static void
+patience_ends(void **state)
+{
+	(void)state;
+	patience_ends_for(0, 0);
+	patience_ends_for(100 * 24 * (int64_t)HOUR, 7);
 }
 
 /* --- pulling --------------------------------------------------------- */
