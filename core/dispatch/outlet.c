@@ -355,19 +355,21 @@ outlets_configure(struct dispatch *d, struct snapshot *snap,
 		  struct error *err)
 {
 	const struct routes *routes = snapshot_get(snap, SLOT_ROUTES);
-	const struct dispatch_config *c = snapshot_get(snap, SLOT_DISPATCH);
+	const struct dispatch_config *before = d->config;
 	struct outlet **fresh = mem_array(routes->n + 1, sizeof(*fresh));
 	struct snapshot *old = d->snap;
 	struct outlet *left;
 
+	/* by it goes a backend that pauses as it is opened */
+	d->config = snapshot_get(snap, SLOT_DISPATCH);
 	if (!outlets_open(d, routes, snap, fresh, err)) {
+		d->config = before;
 		mem_free(fresh);
 		return false;
 	}
 	left = outlets_swap(d, routes, snap, fresh);
 	mem_free(fresh);
 	d->snap = snapshot_ref(snap);
-	d->config = c;
 	d->routes = routes;
 	snapshot_unref(&old);
 	outlets_retire(d, left);

@@ -25,6 +25,8 @@ module_find(const char *name, struct error *err)
 	return (struct module *)world;
 }
 
+const char *world_opens_paused;
+
 struct backend *
 backend_open(struct module *m, const struct node *block,
 	     const struct backend_place *place, struct error *err)
@@ -41,6 +43,8 @@ backend_open(struct module *m, const struct node *block,
 	world->events_arg = place->arg;
 	snprintf(b->route, sizeof(b->route), "%s", place->route);
 	world->opened++;
+	if (world_opens_paused != NULL)
+		place->events->paused(place->arg, world_opens_paused);
 	return b;
 }
 

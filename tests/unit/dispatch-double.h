@@ -80,6 +80,8 @@ struct world {
 extern struct world *world;		/* the one there is */
 
 struct world *world_new(const char *yaml);
+/* Not NULL: backends pause their route as they are opened, with these words. */
+extern const char *world_opens_paused;
 /* The same, before it has a spool: for a test with a real one. */
 struct world *world_bare(const char *yaml);
 void world_free(struct world **w);

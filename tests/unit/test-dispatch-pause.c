@@ -56,6 +56,22 @@ comes_again(struct world *w)
 /* --- beginning ------------------------------------------------------- */
 
 static void
+a_backend_may_pause_as_it_is_opened(void **state)
+{
+	struct world *w;
+
+	(void)state;
+	world_opens_paused = "nobody has signed in yet";
+	w = relay_world(QUICK);
+	world_opens_paused = NULL;
+	assert_true(is_paused(w));
+	world_commit(w, world_item(w, "out", "b@x.test"));
+	assert_int_equal(w->job_count, 0);
+	w->events->ready(w->events_arg);
+	assert_false(is_paused(w));
+}
+
+static void
 a_refusal_of_us_pauses_the_route(void **state)
 {
 	struct world *w = relay_world(QUICK);
@@ -372,6 +388,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		PLAY(a_backend_may_pause_as_it_is_opened),
 		PLAY(a_refusal_of_us_pauses_the_route),
 		PLAY(those_under_way_fall_together),
 		PLAY(a_backend_may_say_so),
