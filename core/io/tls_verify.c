@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+enum { STATUS_REQUEST = 5 };	/* RFC 6066: the number of that extension */
+
 /* The peer's chain, and what its words say. */
 struct fault {
 	gnutls_x509_crt_t crt;		/* that the row is about */
@@ -100,6 +102,9 @@ static const struct {
 	  WHICH_LEAF, NULL, "it is not meant for servers", NULL },
 	{ GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, GNUTLS_A_BAD_CERTIFICATE,
 	  WHICH_LEAF, NULL, "its issuer may not speak for that name", NULL },
+	{ GNUTLS_CERT_INVALID_OCSP_STATUS, GNUTLS_A_BAD_CERTIFICATE,
+	  WHICH_LEAF, NULL, "the OCSP answer that came with it is not right",
+	  NULL },
 	{ GNUTLS_CERT_MISSING_OCSP_STATUS, GNUTLS_A_BAD_CERTIFICATE,
 	  WHICH_LEAF, NULL, "it demands an OCSP answer, and the server sent "
 			    "none", NULL },
@@ -230,6 +235,60 @@ name_wanted(const char *name, struct ip *ip, gnutls_typed_vdata_st *ret)
 	ret->size = ip->family == 4 ? 4 : 16;
 }
 
+/* RFC 7633: its owner has vowed to send an OCSP answer with it. */
+static bool
+vows_to_staple(gnutls_x509_crt_t crt)
+{
+	gnutls_x509_tlsfeatures_t features;
+	unsigned critical, feature;
+	bool vows = false;
+
+	must(gnutls_x509_tlsfeatures_init(&features) >= 0);
+	if (gnutls_x509_crt_get_tlsfeatures(crt, features, 0, &critical) >= 0)
+		for (unsigned i = 0; !vows && gnutls_x509_tlsfeatures_get(
+			features, i, &feature) >= 0; i++)
+			vows = feature == STATUS_REQUEST;
+	gnutls_x509_tlsfeatures_deinit(features);
+	return vows;
+}
+
+/* By our authorities, in a session that has others.  Whether an OCSP answer
+ * was sent is looked at, but not what it says. */
+static int
+judge_elsewhere(gnutls_session_t session, const struct tls_trust *trust,
+		struct shown *shown, gnutls_typed_vdata_st *wanted,
+		unsigned n, unsigned *status)
+{
+	gnutls_x509_trust_list_t list;
+	gnutls_datum_t staple;
+	int rc;
+
+	gnutls_certificate_get_trust_list(trust->credentials, &list);
+	rc = gnutls_x509_trust_list_verify_crt2(list, shown->v, shown->n,
+		wanted, n, GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_LOW),
+		status, NULL);
+	if (rc >= 0 && vows_to_staple(shown->v[0]) &&
+	    gnutls_ocsp_status_request_get2(session, 0, &staple) < 0)
+		*status |= GNUTLS_CERT_INVALID |
+			   GNUTLS_CERT_MISSING_OCSP_STATUS;
+	return rc;
+}
+
+static int
+judge(gnutls_session_t session, const struct tls_trust *trust,
+      struct shown *shown, gnutls_typed_vdata_st *wanted, unsigned n,
+      unsigned *status)
+{
+	void *credentials = NULL;
+
+	if (gnutls_credentials_get(session, GNUTLS_CRD_CERTIFICATE,
+				   &credentials) >= 0 &&
+	    credentials == trust->credentials)
+		return gnutls_certificate_verify_peers(session, wanted, n,
+						       status);
+	return judge_elsewhere(session, trust, shown, wanted, n, status);
+}
+
 bool
 tls_verify(gnutls_session_t session, const struct tls_trust *trust,
 	   const char *name, gnutls_alert_description_t *alert,
@@ -241,7 +300,6 @@ tls_verify(gnutls_session_t session, const struct tls_trust *trust,
 			.data = (unsigned char *)GNUTLS_KP_TLS_WWW_SERVER },
 	};
 	gnutls_alert_description_t ignored;
-	gnutls_x509_trust_list_t list;
 	unsigned status = 0;
 	struct ip ip;
 
@@ -252,10 +310,8 @@ tls_verify(gnutls_session_t session, const struct tls_trust *trust,
 		return error_set(err, ERROR_PROTOCOL, "%s showed no "
 				 "certificate that can be read", name);
 	name_wanted(name, &ip, &wanted[0]);
-	gnutls_certificate_get_trust_list(trust->credentials, &list);
-	if (gnutls_x509_trust_list_verify_crt2(list, shown.v, shown.n, wanted,
-					       ARRAY_SIZE(wanted), 0, &status,
-					       NULL) < 0)
+	if (judge(session, trust, &shown, wanted, ARRAY_SIZE(wanted),
+		  &status) < 0)
 		return error_set(err, ERROR_PROTOCOL, "the certificate of %s "
 				 "cannot be judged", name);
 	if (status == 0)

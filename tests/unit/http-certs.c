@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <gnutls/x509.h>
+#include <gnutls/x509-ext.h>
 #include <time.h>
 
 struct holder {
@@ -31,7 +32,19 @@ static const struct kind {
 	{ CERT_EXPIRED, &authority, -60, -30, GNUTLS_KP_TLS_WWW_SERVER },
 	{ CERT_FUTURE, &authority, 30, 60, GNUTLS_KP_TLS_WWW_SERVER },
 	{ CERT_CLIENT, &authority, -1, 30, GNUTLS_KP_TLS_WWW_CLIENT },
+	{ CERT_STAPLE, &authority, -1, 30, GNUTLS_KP_TLS_WWW_SERVER },
 };
+
+static void
+vow_to_staple(gnutls_x509_crt_t crt)
+{
+	gnutls_x509_tlsfeatures_t features;
+
+	gnutls_x509_tlsfeatures_init(&features);
+	gnutls_x509_tlsfeatures_add(features, 5);
+	gnutls_x509_crt_set_tlsfeatures(crt, features);
+	gnutls_x509_tlsfeatures_deinit(features);
+}
 
 /* A key, and a certificate that is not signed yet. */
 static void
@@ -94,6 +107,8 @@ issue(const struct kind *k)
 	gnutls_x509_crt_set_subject_alt_name(h.crt, GNUTLS_SAN_IPADDRESS, &ip,
 					     sizeof(ip), GNUTLS_FSAN_APPEND);
 	gnutls_x509_crt_set_key_purpose_oid(h.crt, k->purpose, 0);
+	if (k->kind == CERT_STAPLE)
+		vow_to_staple(h.crt);
 	holder_sign(&h, k->issuer != NULL ? k->issuer : &h);
 	gnutls_certificate_allocate_credentials(&made[k->kind]);
 	assert_int_equal(gnutls_certificate_set_x509_key(made[k->kind], &h.crt,

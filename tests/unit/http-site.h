@@ -25,6 +25,7 @@ enum certificate {
 	CERT_EXPIRED,
 	CERT_FUTURE,
 	CERT_CLIENT,			/* not meant for servers */
+	CERT_STAPLE,			/* vows to send OCSP answers */
 	CERT_OLD_TLS,			/* good, but TLS 1.1 at most */
 	CERT_MUTE,			/* accepts, and never shakes hands */
 	CERT_KINDS

@@ -24,6 +24,7 @@ certificates_are_judged(void **state)
 		{ CERT_EXPIRED, "ok.test", "it expired at 20", "clock" },
 		{ CERT_FUTURE, "ok.test", "it is not valid before 20", "clock" },
 		{ CERT_CLIENT, "ok.test", "not meant for servers", "" },
+		{ CERT_STAPLE, "ok.test", "the server sent none", "" },
 		{ CERT_OLD_TLS, "ok.test", "TLS with ok.test failed", "TLS 1.2" },
 		{ CERT_NONE, "ok.test", "TLS with ok.test failed", "TLS 1.2" },
 	};

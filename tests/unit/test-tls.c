@@ -58,6 +58,12 @@ static const struct {
 	{ TLS_VERIFY, "mx.example.org", WHO_NO_SERVER, false,
 	  ": it is not meant for servers",
 	  "(alert: unsupported certificate)" },
+	{ TLS_VERIFY, "mx.example.org", WHO_WEAK, false,
+	  ": its key or its signature is too weak", "bad certificate" },
+	{ TLS_REQUIRED, "mx.example.org", WHO_STAPLE, false, NULL, NULL },
+	{ TLS_VERIFY, "mx.example.org", WHO_STAPLE, false,
+	  ": it demands an OCSP answer, and the server sent none",
+	  "bad certificate" },
 	{ TLS_VERIFY, "other.example.org", WHO_EXPIRED, false, "; it expired at",
 	  "bad certificate" },
 };

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <gnutls/x509-ext.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,6 +37,17 @@ add_names(gnutls_x509_crt_t crt, const struct wish *w)
 						  ip, 4, GNUTLS_FSAN_APPEND));
 }
 
+static void
+vow_to_staple(gnutls_x509_crt_t crt)
+{
+	gnutls_x509_tlsfeatures_t features;
+
+	GOOD(gnutls_x509_tlsfeatures_init(&features));
+	GOOD(gnutls_x509_tlsfeatures_add(features, 5));
+	GOOD(gnutls_x509_crt_set_tlsfeatures(crt, features));
+	gnutls_x509_tlsfeatures_deinit(features);
+}
+
 void
 cert_make(struct cert *c, const struct wish *w)
 {
@@ -47,8 +59,9 @@ cert_make(struct cert *c, const struct wish *w)
 	time_t now = time(NULL);
 
 	GOOD(gnutls_x509_privkey_init(&c->key));
-	GOOD(gnutls_x509_privkey_generate(c->key, GNUTLS_PK_ECDSA,
-		GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
+	GOOD(gnutls_x509_privkey_generate(c->key,
+		w->weak ? GNUTLS_PK_RSA : GNUTLS_PK_ECDSA, w->weak ? 768
+		: GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
 	GOOD(gnutls_x509_crt_init(&c->crt));
 	serial++;
 	memcpy(number, &serial, 4);
@@ -67,6 +80,8 @@ cert_make(struct cert *c, const struct wish *w)
 	GOOD(gnutls_x509_crt_set_key_usage(c->crt, w->ca
 		? GNUTLS_KEY_KEY_CERT_SIGN : GNUTLS_KEY_DIGITAL_SIGNATURE));
 	add_names(c->crt, w);
+	if (w->staple)
+		vow_to_staple(c->crt);
 	if (w->purpose != NULL)
 		GOOD(gnutls_x509_crt_set_key_purpose_oid(c->crt, w->purpose,
 							 0));
@@ -173,6 +188,10 @@ world_open(struct tls_world *w)
 		[WHO_NO_SERVER] = { .cn = "person", .dns = "mx.example.org",
 				    .issuer = &c[WHO_CA],
 				    .purpose = GNUTLS_KP_TLS_WWW_CLIENT },
+		[WHO_WEAK] = { .cn = "weak", .dns = "mx.example.org",
+			       .issuer = &c[WHO_CA], .weak = true },
+		[WHO_STAPLE] = { .cn = "vows", .dns = "mx.example.org",
+				 .issuer = &c[WHO_CA], .staple = true },
 	};
 
 	*w = (struct tls_world){ .folder = "/tmp/postern-tls-XXXXXX" };

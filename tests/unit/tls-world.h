@@ -24,7 +24,7 @@ struct cert {
 struct wish {
 	const char *cn, *dns, *dns2, *ip;
 	const struct cert *issuer;	/* NULL: signs itself */
-	bool ca;
+	bool ca, weak, staple;		/* staple: vows to send OCSP answers */
 	const char *purpose;		/* NULL: any */
 	int from, to;			/* days from now; 0: a week ago, and
 					 * a year from now */
@@ -43,6 +43,7 @@ enum who {
 	WHO_SERVER,			/* mx.example.org, 127.0.0.1, by CA */
 	WHO_CLIENT,			/* gw.example.org, by MIDDLE by CA */
 	WHO_EXPIRED, WHO_NOT_YET, WHO_STRANGER, WHO_ALONE, WHO_NO_SERVER,
+	WHO_WEAK, WHO_STAPLE,
 	WHO_COUNT,
 };
 
