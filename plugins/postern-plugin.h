@@ -357,6 +357,12 @@ uint64_t postern_http(postern_instance *me,
 				   const struct postern_http_answer *answer),
 		      void *arg);
 
+/* Pure, for check() above all: 0 when credentials may be sent to url (https,
+ * or http to this very host), and proxy, as above, can be used; either may be
+ * NULL.  -1: why, of size octets, gets words without secrets. */
+int32_t postern_http_check(const char *url, const char *proxy, char *why,
+			   size_t size);
+
 /* Small things that outlive the gateway: files of its state folder, 0600, of
  * at most 64 KiB, written so that after a crash there is the old or the new.
  * They belong to the route's name.  key: a-z 0-9 _ -.

@@ -51,9 +51,10 @@ static const struct postern_option oauth_options[] = {
 	OPTION(endpoint_timeout, POSTERN_DURATION, .fallback = "30s",
 	       .min = 1000, .max = 600 * 1000,
 	       .help = "How long an endpoint may take to answer."),
-	OPTION(proxy, POSTERN_STRING,
+	OPTION(proxy, POSTERN_SECRET,
 	       .help = "An HTTP proxy for the endpoints, "
-	       "http://proxy.example.org:3128."),
+	       "http://proxy.example.org:3128 or, secret for that, "
+	       "http://USER:PASSWORD@proxy.example.org:3128."),
 	OPTION(margin, POSTERN_DURATION, .fallback = "600s", .min = 0,
 	       .max = 24 * 3600 * 1000,
 	       .help = "A token is renewed so long before it expires."),
@@ -115,22 +116,6 @@ is_plain(const char *s)
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == strlen(s);
 }
 
-/* Secrets go there: https, or this very host. */
-static int
-endpoint_is_safe(const char *url)
-{
-	static const char *const safe[] = {
-		"https://", "http://127.0.0.1:", "http://127.0.0.1/",
-		"http://[::1]:", "http://[::1]/", "http://localhost:",
-		"http://localhost/",
-	};
-
-	for (size_t i = 0; i < sizeof(safe) / sizeof(safe[0]); i++)
-		if (strncmp(url, safe[i], strlen(safe[i])) == 0)
-			return 1;
-	return 0;
-}
-
 /* What is wrong, as a whole sentence; NULL: nothing. */
 static const char *
 fault_of_provider(const struct oauth *o)
@@ -145,12 +130,6 @@ fault_of_provider(const struct oauth *o)
 	if (p->token == NULL && o->token_endpoint == NULL)
 		return "`token_endpoint' is missing: a custom provider's must "
 		       "be given";
-	if (o->token_endpoint != NULL && !endpoint_is_safe(o->token_endpoint))
-		return "`token_endpoint' must begin with https:// (http:// is "
-		       "for this very host alone)";
-	if (o->device_endpoint != NULL && !endpoint_is_safe(o->device_endpoint))
-		return "`device_endpoint' must begin with https:// (http:// is "
-		       "for this very host alone)";
 	if (provider_host(o) == NULL)
 		return "`host' is missing: a custom provider's must be given";
 	return NULL;
@@ -203,6 +182,29 @@ fault_of_mailbox(const struct oauth *o)
 	return NULL;
 }
 
+/* Secrets go there. */
+static int
+endpoints_are_safe(const struct oauth *o, postern_instance *me)
+{
+	const struct {
+		const char *key, *url, *proxy;
+	} rows[] = {
+		{ "token_endpoint", o->token_endpoint, NULL },
+		{ "device_endpoint", o->device_endpoint, NULL },
+		{ "proxy", NULL, o->proxy },
+	};
+	char why[400];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (postern_http_check(rows[i].url, rows[i].proxy, why,
+				       sizeof(why)) == 0)
+			continue;
+		postern_fail(me, "`%s': %s", rows[i].key, why);
+		return 0;
+	}
+	return 1;
+}
+
 static int
 oauth_check(const void *self, postern_instance *me)
 {
@@ -214,7 +216,7 @@ oauth_check(const void *self, postern_instance *me)
 	if (fault == NULL)
 		fault = fault_of_mailbox(o);
 	if (fault == NULL)
-		return 0;
+		return endpoints_are_safe(o, me) ? 0 : -1;
 	postern_fail(me, "%s", fault);
 	return -1;
 }

@@ -71,5 +71,7 @@ void http_cancel(struct http *h, uint64_t ticket);	/* never blocks */
 /* Whether a URL is one that credentials may be sent to: https, or http to a
  * loopback address or localhost.  False: err says it. */
 bool http_url_check(const char *url, struct error *err);
+/* Whether it names a proxy; what is said repeats no password. */
+bool http_proxy_check(const char *proxy, struct error *err);
 
 #endif

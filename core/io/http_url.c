@@ -184,6 +184,14 @@ http_proxy_parse(const char *text, struct http_url *ret, struct error *err)
 }
 
 bool
+http_proxy_check(const char *proxy, struct error *err)
+{
+	AUTO(http_url_fini) struct http_url u;
+
+	return http_proxy_parse(proxy, &u, err);
+}
+
+bool
 http_url_check(const char *url, struct error *err)
 {
 	AUTO(http_url_fini) struct http_url u;

@@ -6,6 +6,7 @@
 #include "io/http.h"
 #include "module/host.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct http_question {
@@ -83,4 +84,17 @@ postern_http(postern_instance *me, const struct postern_http_request *request,
 	rq = request_copy(me, request);
 	q->request = http_send(me->host->http, &rq, on_answer, q);
 	return q->question.ticket;
+}
+
+int32_t
+postern_http_check(const char *url, const char *proxy, char *why, size_t size)
+{
+	struct error err = { .text = "" };
+
+	if ((url == NULL || http_url_check(url, &err)) &&
+	    (proxy == NULL || http_proxy_check(proxy, &err)))
+		return 0;
+	snprintf(why, size, "%s%s%s", err.text, err.hint[0] ? "; " : "",
+		 err.hint);
+	return -1;
 }

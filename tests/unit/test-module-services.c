@@ -262,6 +262,34 @@ web_servers_are_asked(void **state)
 	CHECK_HEARD("");
 }
 
+static void
+urls_are_checked_without_asking(void **state)
+{
+	static const struct {
+		const char *url, *proxy, *why;	/* NULL: it is well */
+	} rows[] = {
+		{ NULL, NULL, NULL },
+		{ "https://x.test/token", "http://proxy.test:3128", NULL },
+		{ "http://127.0.0.1:8080/t", NULL, NULL },
+		{ "http://x.test/t", NULL, "in the clear; write https://" },
+		{ "http://127.0.0.1:80@x.test/t", NULL, "a user or a password" },
+		{ "https://", NULL, "malformed" },
+		{ NULL, "proxy.test:3128", "http://HOST:PORT" },
+		{ NULL, "https://u:opensesame@proxy.test:1", "http://HOST" },
+	};
+	char why[300] = "";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int32_t rc = postern_http_check(rows[i].url, rows[i].proxy,
+						why, sizeof(why));
+
+		CHECK_ROW(i, rc == (rows[i].why != NULL ? -1 : 0));
+		CHECK_ROW(i, rc == 0 || strstr(why, rows[i].why));
+		CHECK_ROW(i, strstr(why, "opensesame") == NULL);
+	}
+}
+
 /* --- where nothing may be asked --------------------------------------- */
 
 static void
@@ -446,6 +474,7 @@ main(void)
 		cmocka_unit_test(closing_gives_up_what_is_left),
 		cmocka_unit_test(who_fails_to_open_has_asked_in_vain),
 		cmocka_unit_test(web_servers_are_asked),
+		cmocka_unit_test(urls_are_checked_without_asking),
 		cmocka_unit_test(a_house_without_services_says_so),
 		cmocka_unit_test(only_backends_that_do_not_block_may_ask),
 		cmocka_unit_test(the_route_is_paused_and_ready),

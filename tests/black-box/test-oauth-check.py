@@ -1,0 +1,65 @@
+"""test-oauth-check.py - a route of OAuth that is not right, and what is said"""
+import harness
+from harness import Case
+
+USUAL = {"provider": "microsoft", "tenant": "contoso.test", "client_id": "id",
+         "user": "scan@contoso.test"}
+CUSTOM = {"provider": "custom", "host": "smtp.test",
+          "token_endpoint": "https://id.test/token",
+          "device_endpoint": "https://id.test/device"}
+
+# what is added to the usual (None: left out), and words; none: it is right
+ROWS = (
+    ({}, None),
+    ({"provider": None}, "missing"),
+    ({"provider": "microsft"}, "microsoft"),
+    ({"tenant": None}, "yourcompany.onmicrosoft.com"),
+    ({"tenant": "a/b"}, "an id or a domain"),
+    ({"client_id": None}, "missing"),
+    ({"user": None}, "missing"),
+    ({"user": "scan"}, "the address of a mailbox"),
+    ({"provider": "google"}, "refresh_token"),
+    ({"provider": "google", "grant": "refresh_token", "refresh_token": "r"},
+     None),
+    ({"grant": "refresh_token"}, "(or refresh_token_file) is missing"),
+    ({"grant": "client_credentials"}, "(or client_secret_file) is missing"),
+    ({"grant": "client_credentials", "client_secret": "s"}, None),
+    ({"refresh_token": "r"}, "belongs to `grant: refresh_token'"),
+    ({"tls": "opportunistic"}, "a token is given to nobody else"),
+    ({"token_endpoint": "http://id.test/t"}, "in the clear"),
+    ({"token_endpoint": "https://"}, "malformed"),
+    ({"token_endpoint": "http://127.0.0.1:80@evil.test/t"}, "a user or a"),
+    ({"device_endpoint": "ftp://id.test/"}, "neither with https://"),
+    ({"proxy": "http://proxy.test:3128"}, None),
+    ({"proxy": "http://u:hunter2@proxy.test:3128"}, None),
+    ({"proxy": "proxy.test:3128"}, "http://HOST:PORT"),
+    ({"proxy": "https://u:hunter2@proxy.test:3128"}, "http://HOST:PORT"),
+    ({"proxy": "http://u:hunter2@proxy.test:3128", "porxy": "x"}, "porxy"),
+    (CUSTOM, None),
+    ({**CUSTOM, "host": None}, "`host' is missing"),
+    ({**CUSTOM, "token_endpoint": None}, "`token_endpoint' is missing"),
+    ({**CUSTOM, "device_endpoint": None}, "`device_endpoint' is missing"),
+    ({**CUSTOM, "grant": "client_credentials", "client_secret": "s"},
+     "`scope' is missing"),
+)
+
+
+class Check(Case):
+    def test_what_is_wrong_is_said(self):
+        gw = self.gateway(start=False)
+        for more, words in ROWS:
+            with self.subTest(more):
+                options = ", ".join(f"{k}: '{v}'" for k, v in
+                                    {**USUAL, **more}.items() if v is not None)
+                gw.route("10-office", "route: office\nbackend: oauth\n"
+                         "match: {recipient: '@contoso.test'}\n"
+                         f"oauth: {{{options}}}\n")
+                r = gw.command("check")
+                said = r.stdout + r.stderr
+                self.assertEqual(r.returncode, 78 if words else 0, said)
+                self.assertIn(words or "is right", said)
+                self.assertNotIn("hunter2", said)
+
+
+if __name__ == "__main__":
+    harness.main()
