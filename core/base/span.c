@@ -130,6 +130,22 @@ span_u64(struct span s, uint64_t max, uint64_t *ret)
 	return true;
 }
 
+/* Eight bytes a step: memchr has no search for "above 127". */
+bool
+span_has_8bit(struct span s)
+{
+	const uint64_t high = 0x8080808080808080u;
+	uint64_t seen = 0, word;
+
+	for (; s.n >= sizeof(word); s = span_from(s, sizeof(word))) {
+		memcpy(&word, s.p, sizeof(word));
+		seen |= word;
+	}
+	for (size_t i = 0; i < s.n; i++)
+		seen |= (unsigned char)s.p[i];
+	return (seen & high) != 0;
+}
+
 char *
 span_dup(struct span s)
 {

@@ -36,6 +36,8 @@ int span_cmp(struct span a, struct span b);		/* as memcmp */
 size_t span_find(struct span s, char c);
 size_t span_rfind(struct span s, char c);
 
+bool span_has_8bit(struct span s);			/* a byte above 127 */
+
 struct span span_trim(struct span s);			/* SP and HTAB */
 
 /* Takes from *s what stands before the first `by' and moves *s behind it;

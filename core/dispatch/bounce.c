@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "dispatch/remedy.h"
+#include "mail/header.h"
 #include "spool/draft.h"
 
 enum { REPORT_MAX = 512 * 1024, REPORT_PIECE = 16 * 1024 };
@@ -230,15 +231,6 @@ on_sealed(void *arg, struct body *body, enum spool_status status,
 	report_next(r);
 }
 
-static bool
-has_8bit(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 127)
-			return true;
-	return false;
-}
-
 static void
 report_push(struct report *r)
 {
@@ -259,7 +251,7 @@ report_push(struct report *r)
 		}
 		r->pushed += piece.n;
 	}
-	draft_seal(r->draft, has_8bit(all));
+	draft_seal(r->draft, span_has_8bit(all), header_has_8bit(all));
 }
 
 static void

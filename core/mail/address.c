@@ -55,10 +55,7 @@ char_length(struct span s, bool utf8)
 bool
 address_needs_utf8(struct span text)
 {
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] > 0x7f)
-			return true;
-	return false;
+	return span_has_8bit(text);
 }
 
 bool

@@ -3,6 +3,7 @@
 
 #include "base/macros.h"
 #include "base/mem.h"
+#include "mail/header.h"
 
 #include <string.h>
 
@@ -59,6 +60,7 @@ body_from_span(struct span bytes, bool has_8bit)
 	m->source.ops = &memory_ops;
 	m->source.size = bytes.n;
 	m->source.has_8bit = has_8bit;
+	m->source.header_8bit = has_8bit && header_has_8bit(bytes);
 	m->bytes = bytes;
 	return &m->source;
 }

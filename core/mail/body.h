@@ -34,7 +34,8 @@ struct body_ops {
 struct body_source {
 	const struct body_ops *ops;
 	uint64_t size;			/* of the whole message, in octets */
-	bool has_8bit;			/* a byte above 127 occurs */
+	bool has_8bit;			/* a byte above 127 occurs, */
+	bool header_8bit;		/* and it does in the header section */
 };
 
 /* All of it in memory: bytes is borrowed and must outlive the source. */

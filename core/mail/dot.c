@@ -35,22 +35,6 @@ dot_decoder_init(struct dot_decoder *d, enum bare_lf policy)
 	};
 }
 
-/* Eight bytes a step: memchr has no search for "above 127". */
-static bool
-has_8bit(const char *p, size_t n)
-{
-	const uint64_t high = 0x8080808080808080u;
-	uint64_t seen = 0, word;
-
-	for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		seen |= word;
-	}
-	for (; n > 0; p++, n--)
-		seen |= (unsigned char)*p;
-	return (seen & high) != 0;
-}
-
 static void
 put(struct dot_decoder *d, struct buf *out, const char *p, size_t n)
 {
@@ -113,7 +97,7 @@ take_run(struct dot_decoder *d, const char *p, const char *end, bool dots,
 		return p;
 	put(d, out, p, n);
 	if (!d->saw_8bit)
-		d->saw_8bit = has_8bit(p, n);
+		d->saw_8bit = span_has_8bit((struct span){ p, n });
 	d->state = start ? ST_START : ST_TEXT;
 	return p + n;
 }

@@ -179,6 +179,15 @@ header_scan(struct span message, struct header_facts *ret)
 	*ret = f;
 }
 
+bool
+header_has_8bit(struct span message)
+{
+	struct header_facts f;
+
+	header_scan(message, &f);
+	return span_has_8bit(span_sub(message, 0, f.length));
+}
+
 /* --- adding ---------------------------------------------------------- */
 
 static bool

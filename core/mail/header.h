@@ -38,6 +38,9 @@ struct header_facts {
 };
 void header_scan(struct span message, struct header_facts *ret);
 
+/* Whether a byte above 127 occurs in the header section of the message. */
+bool header_has_8bit(struct span message);
+
 /* A field "Name: value CRLF" with a value that is folded at blanks before
  * column 78.  False when name or value holds what no field may hold (a bare
  * CR or LF, a NUL) or b has no room. */

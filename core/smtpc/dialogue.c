@@ -129,12 +129,13 @@ settle_too_large(struct client *c)
 }
 
 /* RFC 6531 section 3.2.  An address that needs it concerns its recipient
- * alone; a sender or a header, all of them. */
+ * alone; a sender or a header, all of them.  A body never does: that is a
+ * matter of 8BITMIME. */
 static void
 settle_without_smtputf8(struct client *c)
 {
 	struct errand *a = c->errand;
-	bool all = a->m->body->has_8bit ||
+	bool all = a->m->body->header_8bit ||
 		   address_needs_utf8(a->m->env->sender.text);
 	struct outcome o = { .code = 0 };
 

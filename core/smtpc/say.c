@@ -39,7 +39,7 @@ needs_smtputf8(const struct errand *a)
 
 	if (!env->smtputf8)
 		return false;
-	if (a->m->body->has_8bit || address_needs_utf8(env->sender.text))
+	if (a->m->body->header_8bit || address_needs_utf8(env->sender.text))
 		return true;
 	for (size_t i = 0; i < a->m->rcpt_count; i++)
 		if (a->rcpts[i] == RCPT_CHOSEN &&

@@ -346,7 +346,8 @@ finish_proceed(struct session *s)
 	for (size_t i = 0; i < c->accept.n && c->bare; i++)
 		buf_add_str(&c->accept.items[i]->prefix, "\r\n");
 	session_sleep(s, WAIT_COMMIT);
-	draft_seal(s->tx.draft, s->tx.decoder.saw_8bit);
+	draft_seal(s->tx.draft, s->tx.decoder.saw_8bit,
+		   s->tx.decoder.saw_8bit && span_has_8bit(s->txn.head));
 	return (struct reply){ .code = 0 };
 }
 

@@ -45,7 +45,8 @@ struct draft {
 	int64_t charged;
 	bool spilled, head_done, tight;
 	bool blocked;			/* we owe a `drained' */
-	bool has_8bit, sealing, dropped, over;
+	bool has_8bit, header_8bit;
+	bool sealing, dropped, over;
 	bool failed;			/* status and err say how */
 	enum spool_status status;
 	struct error err;
@@ -241,6 +242,7 @@ body_of(struct draft *d, struct buf *bytes)
 	b->id = d->id;
 	b->size = d->shipped + d->chunk.len;
 	b->has_8bit = d->has_8bit;
+	b->header_8bit = d->header_8bit;
 	b->in_file = d->spilled;
 	if (d->spilled) {
 		b->files = files_ref(d->files);
@@ -412,9 +414,10 @@ draft_more(struct draft *d)
 }
 
 void
-draft_seal(struct draft *d, bool has_8bit)
+draft_seal(struct draft *d, bool has_8bit, bool header_8bit)
 {
 	d->has_8bit = has_8bit;
+	d->header_8bit = header_8bit;
 	draft_more(d);
 	if (d->files == NULL && !d->failed)
 		draft_collect(d, true);

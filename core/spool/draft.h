@@ -40,7 +40,7 @@ uint64_t draft_size(const struct draft *d);
 
 /* No more bytes: makes it durable as far as a file is concerned, then calls
  * sealed (possibly before this returns).  The draft is over after that. */
-void draft_seal(struct draft *d, bool has_8bit);
+void draft_seal(struct draft *d, bool has_8bit, bool header_8bit);
 
 /* Ends it at any time (also after a seal that is still under way), removes
  * its file.  NULL is allowed. */

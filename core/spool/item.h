@@ -27,7 +27,8 @@ struct body {
 	_Atomic unsigned refs;
 	uint64_t id;			/* the message's id; names it in the spool */
 	uint64_t size;
-	bool has_8bit;
+	bool has_8bit;			/* anywhere in it */
+	bool header_8bit;		/* in its header section */
 	bool in_file;			/* else in a row */
 	struct buf bytes;		/* all of it, or empty: read it back */
 	struct budget *budget;		/* charged with bytes.cap; or NULL */

@@ -193,11 +193,13 @@ struct body_source *
 spool_source(struct spool *spool, const struct item *item, struct loop *loop)
 {
 	struct spool_source *s = NEW(struct spool_source);
+	bool prefix_8bit = span_has_8bit(buf_span(&item->prefix));
 
 	s->base = (struct body_source){
 		.ops = &source_ops,
 		.size = item_size(item),
-		.has_8bit = item->body->has_8bit,
+		.has_8bit = item->body->has_8bit || prefix_8bit,
+		.header_8bit = item->body->header_8bit || prefix_8bit,
 	};
 	s->spool = spool;
 	s->loop = loop;

@@ -22,6 +22,9 @@ enum sqlite_stmt_id {
 	Q_STATEMENTS,
 };
 
+/* In bodies.flags.  Rows of older versions lack the second. */
+enum { BODY_8BIT = 1, BODY_HEADER_8BIT = 2 };
+
 /* A connection with the statements that it has needed so far. */
 struct connection {
 	sqlite3 *db;

@@ -63,6 +63,7 @@ static void
 load_state(struct item *item, sqlite3_stmt *row)
 {
 	struct body *b = NEW(struct body);
+	int flags;
 
 	item->id = (uint64_t)sqlite3_column_int64(row, C_ID);
 	item->claimed = sqlite3_column_type(row, C_OWNER) != SQLITE_NULL;
@@ -90,7 +91,9 @@ load_state(struct item *item, sqlite3_stmt *row)
 	b->refs = 1;
 	b->id = (uint64_t)sqlite3_column_int64(row, C_BODY);
 	b->size = (uint64_t)sqlite3_column_int64(row, C_BODY_SIZE);
-	b->has_8bit = sqlite3_column_int(row, C_BODY_FLAGS) != 0;
+	flags = sqlite3_column_int(row, C_BODY_FLAGS);
+	b->has_8bit = (flags & BODY_8BIT) != 0;
+	b->header_8bit = (flags & BODY_HEADER_8BIT) != 0;
 	b->in_file = sqlite3_column_int(row, C_BODY_IN_FILE) != 0;
 	item->body = b;
 }

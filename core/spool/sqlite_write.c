@@ -10,8 +10,6 @@
 #include "base/macros.h"
 #include "base/mem.h"
 
-enum { BODY_8BIT = 1 };
-
 static const struct log spool_log = { .room = "spool" };
 
 static struct sqlite *
@@ -163,7 +161,8 @@ body_add(struct sqlite *q, const struct body *b, int refs, struct error *err)
 	bind_id(stmt, 1, b->id);
 	sqlite3_bind_int(stmt, 2, refs);
 	bind_id(stmt, 3, b->size);
-	sqlite3_bind_int(stmt, 4, b->has_8bit ? BODY_8BIT : 0);
+	sqlite3_bind_int(stmt, 4, (b->has_8bit ? BODY_8BIT : 0) |
+				  (b->header_8bit ? BODY_HEADER_8BIT : 0));
 	sqlite3_bind_int(stmt, 5, b->in_file);
 	if (b->in_file)
 		sqlite3_bind_null(stmt, 6);

@@ -25,6 +25,24 @@ class Connector(Case):
         self.assertTrue(any(l.startswith("MAIL FROM:<a@src.test>") and "SIZE=" in l
                             for l in peer.lines))
 
+    def test_smtputf8_said_in_vain(self):
+        """The peer has no SMTPUTF8: a header needs it, a body does not."""
+        peer = self.peer()
+        gw = self.gateway({"10-out": self.connector(peer.port)})
+        head = b"Content-Type: text/plain; charset=utf-8\r\n"
+        for text in (b"Subject: ascii\r\n" + head + b"\r\ngr\xc3\xbc\xc3\x9fe\r\n",
+                     b"Subject: gr\xc3\xbc\xc3\x9fe\r\n" + head + b"\r\nascii\r\n"):
+            with gw.smtp() as s:
+                s.sendmail("a@src.test", ["b@dst.test"], text,
+                           ["BODY=8BITMIME", "SMTPUTF8"])
+        wait_until(lambda: "5.6.7" in gw.log() and len(peer.messages) == 2,
+                   what="one delivered, one returned")
+        gw.wait_empty()
+        self.assertIn(b"\r\ngr\xc3\xbc\xc3\x9fe\r\n",
+                      next(m for m in peer.messages if b"Subject: ascii" in m))
+        self.assertTrue(all("SMTPUTF8" not in l for l in peer.lines))
+        self.assertEqual(gw.log().count("status=bounced"), 1)
+
     def test_connections_are_used_again(self):
         peer = self.peer()
         gw = self.gateway({"10-out": self.connector(peer.port)

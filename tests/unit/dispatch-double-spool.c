@@ -255,7 +255,7 @@ draft_more(struct draft *d)
 }
 
 void
-draft_seal(struct draft *d, bool has_8bit)
+draft_seal(struct draft *d, bool has_8bit, bool header_8bit)
 {
 	struct error err = { .text = "disk full" };
 	struct body *b = NULL;
@@ -265,6 +265,7 @@ draft_seal(struct draft *d, bool has_8bit)
 		b->refs = 1;
 		b->size = d->chunk.len;
 		b->has_8bit = has_8bit;
+		b->header_8bit = header_8bit;
 		b->bytes.max = LIMIT_CHUNK;
 		buf_move(&b->bytes, &d->chunk);
 	}

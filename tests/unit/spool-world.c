@@ -172,7 +172,7 @@ making_go_on(void *arg)
 			return;
 	}
 	m->draft = NULL;
-	draft_seal(d, true);
+	draft_seal(d, true, true);
 }
 
 static void

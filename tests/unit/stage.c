@@ -100,7 +100,8 @@ make_envelope(const struct play *p, struct stage *s)
 	struct envelope *env;
 	size_t n = p->rcpts ? p->rcpts : 1;
 
-	m.smtputf8 = (p->flags & (UTF8_SENDER | UTF8_RCPT | UTF8_ORCPT)) != 0;
+	m.smtputf8 = (p->flags & (UTF8_SENDER | UTF8_RCPT | UTF8_ORCPT |
+				  UTF8_HEADER | UTF8_SAID)) != 0;
 	if (p->flags & UTF8_SENDER)
 		m.sender.text = SPAN("\xc3\xa4@src.test");
 	if (p->flags & DSN_WISHES) {
@@ -141,7 +142,8 @@ make_body(struct stage *s, const struct play *p)
 			    "789012345678901234567890123456789\r\n");
 	s->source = (struct source){
 		.source = { &source_ops, s->body.len,
-			    (p->flags & EIGHTBIT) != 0 },
+			    (p->flags & (EIGHTBIT | UTF8_HEADER)) != 0,
+			    (p->flags & UTF8_HEADER) != 0 },
 		.loop = s->loop, .flags = p->flags, .bytes = buf_span(&s->body),
 		.later = { .run = source_answer },
 	};

@@ -21,6 +21,8 @@ enum {
 	LARGE = 16, SLOW_SOURCE = 32, BROKEN_SOURCE = 64, SHORT_SOURCE = 128,
 	AT_ONCE = 256,		/* the messages side by side */
 	EMPTY = 512, DEAD_SOURCE = 1024, UTF8_ORCPT = 2048,
+	UTF8_HEADER = 4096,
+	UTF8_SAID = 8192,	/* perhaps in vain */
 };
 
 struct play {

@@ -40,6 +40,24 @@ buffers_hold_their_maximum(void **state)
 }
 
 static void
+spans_know_their_8_bits(void **state)
+{
+	char text[20];
+	struct span all = { text, sizeof(text) };
+
+	(void)state;
+	assert_false(span_has_8bit(SPAN_NONE));
+	for (size_t i = 0; i < sizeof(text); i++) {
+		memset(text, 0x7f, sizeof(text));
+		assert_false(span_has_8bit(all));
+		text[i] = (char)0x80;
+		assert_true(span_has_8bit(all));
+		assert_false(span_has_8bit(span_sub(all, 0, i)));
+		assert_false(span_has_8bit(span_from(all, i + 1)));
+	}
+}
+
+static void
 spans_split_and_parse(void **state)
 {
 	static const struct {
@@ -441,6 +459,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(buffers_hold_their_maximum),
 		cmocka_unit_test(spans_split_and_parse),
+		cmocka_unit_test(spans_know_their_8_bits),
 		cmocka_unit_test(ids_are_ten_letters_and_sort),
 		cmocka_unit_test(json_is_always_valid),
 		cmocka_unit_test(json_without_room_is_not_begun),

@@ -188,6 +188,7 @@ test_body(void **state)
 	(void)state;
 	assert_int_equal(s->size, 12);
 	assert_true(s->has_8bit);
+	assert_false(s->header_8bit);
 	s->ops->read(s, 7, 100, on_read, &seen);
 	assert_int_equal(seen.n, 5);
 	assert_memory_equal(seen.bytes, "world", 5);

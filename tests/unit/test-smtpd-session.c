@@ -167,6 +167,32 @@ fields_are_added(void **state)
 }
 
 static void
+where_8_bits_occur_is_kept(void **state)
+{
+	static const struct { const char *text; bool any, header; } rows[] = {
+		{ ">Subject: u\n>\n>u\n", false, false },
+		{ ">Subject: u\n>\n>\xc3\xbc\n", true, false },
+		{ ">Subject: \xc3\xbc\n>\n>u\n", true, true },
+		{ ">Subject: u\n> \xc3\xbc\n>\n>u\n", true, true },
+		{ ">\n>\xc3\xbc: u\n", true, false },
+		{ ">\xc3\xbc: begins without a header\n", true, false },
+	};
+	struct world *w = world_new();
+
+	(void)state;
+	world_connect(w, "10.0.0.1");
+	play(w, HELLO);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		play(w, MAIL_ALPHA ">DATA\n<354 *\n");
+		play(w, rows[i].text);
+		play(w, ">.\n<250 *\n");
+		CHECK_ROW(i, w->items[i]->body->has_8bit == rows[i].any);
+		CHECK_ROW(i, w->items[i]->body->header_8bit == rows[i].header);
+	}
+	world_free(&w);
+}
+
+static void
 each_route_has_an_item(void **state)
 {
 	struct world *w = world_new();
@@ -308,6 +334,7 @@ main(void)
 		cmocka_unit_test(dialogues),
 		cmocka_unit_test_prestate(dialogues, &with_filters),
 		cmocka_unit_test(fields_are_added),
+		cmocka_unit_test(where_8_bits_occur_is_kept),
 		cmocka_unit_test(each_route_has_an_item),
 		cmocka_unit_test(strangers_do_not_relay),
 		cmocka_unit_test(sessions_are_limited),

@@ -152,7 +152,7 @@ intake_go_on(void *arg)
 		if (!draft_more(in->draft))
 			return;
 	}
-	draft_seal(in->draft, false);
+	draft_seal(in->draft, false, false);
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "mail/body.h"
 
 #include <stdio.h>
 
@@ -113,6 +114,7 @@ check_sample(const struct item *item)
 	assert_null(item->origin.listener);
 	assert_string_equal(item->origin.message_id, "<1@src.test>");
 	assert_true(item->body->has_8bit);
+	assert_true(item->body->header_8bit);
 	assert_int_equal(item->body->size, 3000);
 	assert_null(item->last);
 }
@@ -144,6 +146,42 @@ what_is_accepted_is_kept_whole(void **state)
 	check_sample(item);
 	assert_true(world_whole(w, item));
 	item_free(&item);
+}
+
+/* Of the body as it was found, of the prefix as it is. */
+static void
+where_it_is_8bit_is_known(void **state)
+{
+	static const struct {
+		bool body, header, prefix;
+	} rows[] = {
+		{ false, false, false }, { true, false, false },
+		{ true, true, false }, { false, false, true },
+	};
+	struct world *w = *state;
+	enum spool_status status;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct body *b = world_body(w, 10, &status);
+		struct item *item = world_item(b, 0, "relay");
+		struct body_source *s;
+		uint64_t id = item->id;
+
+		b->has_8bit = rows[i].body;
+		b->header_8bit = rows[i].header;
+		if (rows[i].prefix)
+			buf_add_str(&item->prefix, "X-Room: K\xc3\xbc\r\n");
+		CHECK_ROW(i, world_accept(w, &item, 1) == SPOOL_OK);
+		item = world_look(w, id);
+		CHECK_ROW(i, item->body->has_8bit == rows[i].body);
+		CHECK_ROW(i, item->body->header_8bit == rows[i].header);
+		s = spool_source(w->spool, item, w->loop);
+		CHECK_ROW(i, s->has_8bit == (rows[i].body || rows[i].prefix));
+		CHECK_ROW(i, s->header_8bit ==
+			     (rows[i].header || rows[i].prefix));
+		body_source_free(&s);
+		item_free(&item);
+	}
 }
 
 static void
@@ -713,7 +751,7 @@ drafts_may_be_dropped_at_any_time(void **state)
 		 * seal */
 		if (i % 2 == 1 && size > LIMIT_INLINE_BODY &&
 		    strcmp(scheme, "sqlite:") == 0)
-			draft_seal(d, false);
+			draft_seal(d, false, false);
 		draft_drop(&d);
 	}
 }
@@ -794,6 +832,7 @@ main(void)
 		cmocka_unit_test(ids_rise),
 		cmocka_unit_test(an_unknown_store),
 		SPOOL_TEST(what_is_accepted_is_kept_whole),
+		SPOOL_TEST(where_it_is_8bit_is_known),
 		SPOOL_TEST(sizes_come_back),
 		SPOOL_TEST(items_share_a_body),
 		SPOOL_TEST(a_later_item_may_name_a_stored_body),
