@@ -104,6 +104,11 @@ on_changed(void *arg, struct tls_identity *i)
 {
 	struct app *app = arg;
 
+	/* what the store holds may be older than what a reload has just read;
+	 * it looks again soon */
+	if (app->certificate != NULL &&
+	    tls_identity_number(i) < tls_identity_number(app->certificate))
+		return;
 	tls_identity_unref(&app->certificate);
 	app->certificate = tls_identity_ref(i);
 	intake_certificate(&app->intake, i);

@@ -34,7 +34,8 @@ struct tls_identity *tls_identity_read(const char *certificate,
 				       const char *key, struct error *err);
 struct tls_identity *tls_identity_ref(struct tls_identity *i);
 void tls_identity_unref(struct tls_identity **i);	/* NULL is allowed */
-/* Different for each that was read in the life of the program. */
+/* Different for each that was read in the life of the program; whose reading
+ * began later has the higher one. */
 uint64_t tls_identity_number(const struct tls_identity *i);
 int64_t tls_identity_expires_ms(const struct tls_identity *i);	/* wall */
 /* The names it is for, "a.example.org, b.example.org"; borrowed. */

@@ -262,6 +262,14 @@ class Tls(Case):
         under_way.ehlo()
         self.send_by(under_way)
         gw.wait_captured(1)
+        # a reload need not wait for them to be looked at, nor is it undone
+        cert, key = self.issue()
+        newest = self.file(cert)
+        os.replace(key, self.key)
+        os.replace(cert, self.cert)
+        gw.command("reload", check=True)
+        for _ in range(5):
+            self.assertEqual(self.shown(gw), newest)
 
     def test_a_reload_takes_another_certificate_and_takes_it_away(self):
         gw = self.tls_gateway()
