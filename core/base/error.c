@@ -74,6 +74,7 @@ error_exit_status(const struct error *err)
 		[ERROR_SYSTEM]   = 71,	/* EX_OSERR */
 		[ERROR_LIMIT]    = 75,	/* EX_TEMPFAIL */
 		[ERROR_PROTOCOL] = 76,	/* EX_PROTOCOL */
+		[ERROR_LACK]     = 71,	/* EX_OSERR */
 	};
 
 	return status[err->kind];

@@ -21,6 +21,8 @@ enum error_kind {
 	ERROR_SYSTEM,		/* a system call or a library said no */
 	ERROR_LIMIT,		/* one of base/limits.h, or of limits: */
 	ERROR_PROTOCOL,		/* a peer broke a grammar or a rule */
+	ERROR_LACK,		/* this host has no descriptor, port or network
+				 * to reach a peer with, who may be well */
 };
 
 struct error {
@@ -43,7 +45,8 @@ bool error_hint(struct error *err, const char *fmt, ...)
 bool error_errno(struct error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The exit status of sysexits(3) that fits: 78 for ERROR_CONFIG, 71, 75, 76. */
+/* The exit status of sysexits(3) that fits: 78 for ERROR_CONFIG, 71, 75, 76,
+ * 71. */
 int error_exit_status(const struct error *err);
 
 /* A promise inside the program was broken: says where, and aborts. */

@@ -9,24 +9,27 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Errors that an administrator meets, in words of their own. */
+/* Errors that an administrator meets, in words of their own; and whose doing
+ * they are.  Those without a row are ours. */
 static const struct {
 	int number;
+	enum error_kind kind;
 	const char *words;
 } words[] = {
-	{ ECONNREFUSED,  "connection refused" },
-	{ ECONNRESET,    "connection reset by peer" },
-	{ EPIPE,         "connection closed by peer" },
-	{ ECONNABORTED,  "connection aborted" },
-	{ ETIMEDOUT,     "connection timed out" },
-	{ EHOSTUNREACH,  "host is unreachable" },
-	{ ENETUNREACH,   "network is unreachable" },
-	{ EADDRNOTAVAIL, "the source address is not one of this host, "
-			 "or no port is free" },
-	{ EACCES,        "not permitted by the system" },
-	{ EPERM,         "not permitted by the system's packet filter" },
-	{ EMFILE,        "no descriptor is free in this process" },
-	{ ENFILE,        "no descriptor is free in the system" },
+	{ ECONNREFUSED,  ERROR_SYSTEM, "connection refused" },
+	{ ECONNRESET,    ERROR_SYSTEM, "connection reset by peer" },
+	{ EPIPE,         ERROR_SYSTEM, "connection closed by peer" },
+	{ ECONNABORTED,  ERROR_SYSTEM, "connection aborted" },
+	{ ETIMEDOUT,     ERROR_SYSTEM, "connection timed out" },
+	{ EHOSTUNREACH,  ERROR_SYSTEM, "host is unreachable" },
+	{ ENETUNREACH,   ERROR_LACK, "network is unreachable" },
+	{ EADDRNOTAVAIL, ERROR_LACK, "the source address is not one of this "
+				     "host, or no port is free" },
+	{ EACCES,        ERROR_LACK, "not permitted by the system" },
+	{ EPERM,         ERROR_LACK, "not permitted by the system's packet "
+				     "filter" },
+	{ EMFILE,        ERROR_LACK, "no descriptor is free in this process" },
+	{ ENFILE,        ERROR_LACK, "no descriptor is free in the system" },
 };
 
 bool
@@ -36,10 +39,10 @@ socket_error(struct error *err, int number)
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (words[i].number == number)
-			return error_set(err, ERROR_SYSTEM, "%s",
+			return error_set(err, words[i].kind, "%s",
 					 words[i].words);
 	other = strerrordesc_np(number);
-	return error_set(err, ERROR_SYSTEM, "%s", other ? other : "unknown");
+	return error_set(err, ERROR_LACK, "%s", other ? other : "unknown");
 }
 
 static enum layer_step

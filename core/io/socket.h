@@ -22,7 +22,8 @@ int socket_connect(struct endpoint to, const struct ip *source,
 /* How a connect that was under way ended. */
 bool socket_connected(int fd, struct error *err);
 
-/* False; err has the words for an errno. */
+/* False; err has the words for an errno, and is ERROR_LACK where it says
+ * nothing about the peer. */
 bool socket_error(struct error *err, int number);
 
 /* Nagle off: what belongs together is written together anyway.  A listening

@@ -41,7 +41,7 @@ struct stream {
 	double put_off;			/* seconds, when the timer has fired */
 	struct later later;
 	struct endpoint peer;		/* family 0: not asked for yet */
-	char *refused;			/* owned: why, while STREAM_REFUSED */
+	struct error *refused;		/* owned: why, while STREAM_REFUSED */
 	enum phase_of_life life;
 	unsigned char watched;		/* EV_READ, EV_WRITE: what io is at */
 	unsigned char shake_wants;	/* what a handshake, */
@@ -338,7 +338,6 @@ static void
 stream_turn(struct later *later)
 {
 	struct stream *s = container_of(later, struct stream, later);
-	struct error err;
 
 	if (s->closed) {
 		stream_free(s);
@@ -346,8 +345,7 @@ stream_turn(struct later *later)
 	}
 	switch (s->life) {
 	case STREAM_REFUSED:
-		error_set(&err, ERROR_SYSTEM, "%s", s->refused);
-		stream_lost(s, &err);
+		stream_lost(s, s->refused);
 		break;
 	case STREAM_SHAKING:
 		stream_shake(s);
@@ -414,7 +412,8 @@ stream_connect(struct loop *loop, struct endpoint to, const struct ip *source,
 		return s;
 	}
 	s->life = STREAM_REFUSED;	/* told when the caller has returned */
-	s->refused = mem_strdup(err.text);
+	s->refused = NEW(struct error);
+	*s->refused = err;
 	loop_later(loop, &s->later);
 	return s;
 }

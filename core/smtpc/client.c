@@ -79,14 +79,6 @@ login_refused(enum state was, const struct outcome *o)
 	       (was == ST_AUTH || was == ST_AUTH_STEP);
 }
 
-/* Nobody is there, or nobody who speaks. */
-static bool
-was_silent(enum state was, const struct outcome *o)
-{
-	return o->kind == OUTCOME_NETWORK &&
-	       (was == ST_CONNECT || was == ST_GREETING);
-}
-
 void
 client_fail(struct client *c, struct outcome *o, enum state next)
 {
@@ -98,8 +90,6 @@ client_fail(struct client *c, struct outcome *o, enum state next)
 		client_go(c, next);
 		return;
 	}
-	if (was_silent(was, o))
-		away_note(c->engine->away, c->to);
 	client_facts(c, o);
 	c->errand = NULL;
 	a->client = NULL;
@@ -138,6 +128,15 @@ client_plainly(struct client *c, const struct error *why)
 	errand_plainly(a);
 }
 
+/* Nobody is there, or nobody who speaks.  What this host lacks says nothing
+ * about them. */
+static bool
+is_silent(const struct client *c, const struct error *why)
+{
+	return why->kind == ERROR_SYSTEM &&
+	       (c->state == ST_CONNECT || c->state == ST_GREETING);
+}
+
 /* A peer that breaks a rule below SMTP does so in TLS; before the first
  * message that is a matter of trust, of which an administrator must know. */
 static void
@@ -152,6 +151,8 @@ client_lost(struct client *c, const struct error *why)
 		client_plainly(c, why);
 		return;
 	}
+	if (is_silent(c, why))
+		away_note(c->engine->away, c->to);
 	outcome_error(&o, distrust ? OUTCOME_SECURITY : OUTCOME_NETWORK, at,
 		      why);
 	client_fail(c, &o, ST_CLOSED);

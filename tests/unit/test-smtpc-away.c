@@ -174,6 +174,33 @@ who_does_not_greet_is_away_and_who_refuses_is_not(void **state)
 	assert_string_equal(server.wrong, "");
 }
 
+static void
+what_we_lack_makes_nobody_away(void **state)
+{
+	static const char *const hosts[] = { "127.0.0.1", "127.0.0.7" };
+	static const struct play p = {
+		.script = { PLAIN, ONE, TAKEN, "< QUIT", "> 221 bye", "?" },
+	};
+	struct ip nobodys;
+	struct server server;
+	struct endpoint port;
+	struct stage s;
+
+	(void)state;
+	assert_true(ip_parse(SPAN("192.0.2.1"), &nobodys));
+	server_start(&server, p.script, &port);
+	stage_init(&s, &p, hosts, 1, port.port);
+	s.plan.source = &nobodys;
+	assert_int_equal(connects_for_one(&s, "N0 connect |source address"),
+			 1);
+	s.plan.source = NULL;
+	s.plan.host_count = 2;
+	assert_int_equal(connects_for_one(&s, "R250 dot"), 1);
+	stage_fini(&s);
+	server_join(&server);
+	assert_string_equal(server.wrong, "");
+}
+
 int
 main(void)
 {
@@ -182,6 +209,7 @@ main(void)
 		cmocka_unit_test(a_full_table_forgets_who_is_due_soonest),
 		cmocka_unit_test(others_are_tried_first),
 		cmocka_unit_test(who_does_not_greet_is_away_and_who_refuses_is_not),
+		cmocka_unit_test(what_we_lack_makes_nobody_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
