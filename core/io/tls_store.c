@@ -47,6 +47,18 @@ store_look(struct tls_store *s, struct tls_file *f)
 	tls_file_look(f, s->workers, loop_mailbox(s->loop), on_looked, s);
 }
 
+static bool
+file_is_wanted(const struct tls_store *s, const struct tls_file *f)
+{
+	if (f == s->watch.file || f->look != NULL)
+		return true;
+	/* it may wait for its other file alone, for as long as that hangs */
+	for (const struct request *r = s->requests; r != NULL; r = r->next)
+		if (f == r->identity || f == r->trust)
+			return true;
+	return false;
+}
+
 /* What a configuration named that is not in force any more. */
 static void
 store_sweep(struct tls_store *s, int64_t now_ms)
@@ -54,7 +66,7 @@ store_sweep(struct tls_store *s, int64_t now_ms)
 	for (struct tls_file **at = &s->files; *at != NULL;) {
 		struct tls_file *f = *at;
 
-		if (f == s->watch.file || f->look != NULL ||
+		if (file_is_wanted(s, f) ||
 		    now_ms - f->used_ms < FORGET_AFTER_MS) {
 			at = &f->next;
 			continue;

@@ -8,8 +8,10 @@
 #include "base/mem.h"
 #include "io/tls_store.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static struct tls_world w;
 static char *cert_path, *key_path, *ca_path;
@@ -420,6 +422,48 @@ what_has_not_served_is_looked_at_first(void **state)
 	shop_close(&s);
 }
 
+/* The one that can be opened is not forgotten while the other hangs. */
+static void
+who_waits_keeps_all_its_files(void **state)
+{
+	AUTO(string_free) char *hangs = mem_printf("%s.hangs", ca_path);
+	struct tls_files files = both(), alone = both();
+	struct tls_files others = { .trust = true };
+	AUTO(buf_fini) struct buf pem = BUF_MAX(64 * 1024);
+	uint64_t first;
+	struct error err;
+	struct shop s;
+	int fd;
+
+	(void)state;
+	assert_true(file_read(&pem, ca_path, &err));
+	shop_open(&s);
+	assert_int_equal(mkfifo(hangs, 0600), 0);
+	clock_fake(clock_now_ms(), clock_wall_ms());
+	alone.trust = false;
+	tls_store_get(s.store, &alone, on_made, &s);
+	shop_run(&s, 1);
+	first = s.identity;
+	files.trust_file = hangs;
+	assert_true(tls_store_get(s.store, &files, on_made, &s) != 0);
+	clock_fake(clock_now_ms() + 2 * 60 * 60 * 1000, clock_wall_ms());
+	tls_store_get(s.store, &others, on_made, &s);
+	shop_run(&s, 1);
+	fd = open(hangs, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(write(fd, pem.data + pem.head, pem.len), pem.len);
+	close(fd);
+	shop_run(&s, 1);
+	assert_string_equal(s.error, "");
+	assert_true(s.identity == first && s.trust != 0);
+	/* and it is the same as before, looked at once more */
+	tls_store_get(s.store, &alone, on_made, &s);
+	shop_run(&s, 1);
+	assert_true(s.identity == first);
+	unlink(hangs);
+	clock_fake(-1, -1);
+	shop_close(&s);
+}
+
 static void
 a_watch_tells_the_first_and_every_new_one(void **state)
 {
@@ -509,6 +553,7 @@ main(void)
 		cmocka_unit_test(a_file_that_cannot_be_read_is_tried_again),
 		cmocka_unit_test(new_files_are_noticed_and_broken_ones_change_nothing),
 		cmocka_unit_test(what_has_not_served_is_looked_at_first),
+		cmocka_unit_test(who_waits_keeps_all_its_files),
 		cmocka_unit_test(a_watch_tells_the_first_and_every_new_one),
 		cmocka_unit_test(a_watch_waits_for_files_that_come_later),
 	};
