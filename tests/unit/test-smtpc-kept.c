@@ -5,10 +5,13 @@
 #include "base/macros.h"
 #include "io/listen.h"
 #include "smtpc/client.h"
+#include "smtpc/engine.h"
+#include "smtpc/errand.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static struct tls_world w;
 static const char *const here[] = { "127.0.0.1" };
@@ -184,6 +187,53 @@ a_connection_outlives_its_plan(void **state)
 }
 
 /* --- the pool ---------------------------------------------------------- */
+
+/* One more that has done its work for a.  Who is at the other end does not
+ * matter: the loop does not turn. */
+static struct client *
+idle_client(struct errand *a, struct endpoint at)
+{
+	struct client *c = client_connect(a, at, "127.0.0.1", false);
+
+	c->errand = NULL;
+	a->client = NULL;
+	client_go(c, ST_IDLE);
+	return c;
+}
+
+static void
+who_is_idle_the_longest_leaves_when_there_are_too_many(void **state)
+{
+	static const struct play p = { .title = "too many" };
+	struct client *clients[POOL_MAX + 2];
+	struct endpoint at;
+	struct error err;
+	struct errand *a;
+	struct stage s;
+	int fd;
+
+	(void)state;
+	assert_true(endpoint_parse(SPAN("127.0.0.1:0"), &at));
+	fd = listen_open(&at, true, &err);
+	assert_true(fd >= 0 && listen(fd, ARRAY_SIZE(clients)) == 0);
+	stage_init(&s, &p, here, 1, at.port);
+	a = errand_new(s.smtpc, &s.plan, &s.message);
+	for (size_t i = 0; i < POOL_MAX; i++)
+		clients[i] = idle_client(a, at);
+	assert_int_equal(smtpc_count(s.smtpc).idle, POOL_MAX);
+	assert_int_equal(clients[0]->state, ST_IDLE);
+	/* the first is taken and comes back: it is the youngest now */
+	pool_leave(clients[0]);
+	pool_put(clients[0]);
+	for (size_t i = POOL_MAX; i < ARRAY_SIZE(clients); i++)
+		clients[i] = idle_client(a, at);
+	assert_int_equal(smtpc_count(s.smtpc).idle, POOL_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+		CHECK_ROW(i, clients[i]->state ==
+			     (i == 1 || i == 2 ? ST_QUIT : ST_IDLE));
+	stage_fini(&s);
+	close(fd);
+}
 
 #define KEPT SECURE, "> 250-mx.test", "> 250 AUTH PLAIN",		\
 	"< AUTH PLAIN", "> 334 "
@@ -479,6 +529,7 @@ main(void)
 		cmocka_unit_test(what_is_left_out_is_compared_too),
 		cmocka_unit_test(a_connection_outlives_its_plan),
 		cmocka_unit_test(a_new_secret_wants_a_new_connection),
+		cmocka_unit_test(who_is_idle_the_longest_leaves_when_there_are_too_many),
 		cmocka_unit_test(a_server_that_talks_as_it_is_taken),
 		cmocka_unit_test(each_answer_is_waited_for_by_its_own_clock),
 		cmocka_unit_test(connecting_has_an_end),
