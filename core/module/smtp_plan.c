@@ -110,6 +110,15 @@ plan_tls(struct postern_job *j, const struct postern_smtp_plan *from)
 	};
 }
 
+/* Strangers' records say where it goes, and may say: here. */
+static bool
+job_goes_to_receivers(const struct postern_job *j)
+{
+	const struct postern_module *t = module_table(j->backend->me->module);
+
+	return (t->flags & POSTERN_RECEIVERS) != 0;
+}
+
 void
 plan_copy(struct postern_job *j, const struct postern_smtp_plan *from)
 {
@@ -125,6 +134,8 @@ plan_copy(struct postern_job *j, const struct postern_smtp_plan *from)
 		.port = (uint16_t)from->port,
 		.helo = from->helo ? copy(j->arena, from->helo)
 				   : j->backend->me->hostname,
+		.self = job_goes_to_receivers(j) ? j->backend->me->hostname
+						 : NULL,
 		.reuse = from->idle_ms < 0 ? 1 : from->reuse,
 		.idle_ms = MAX(from->idle_ms, 0),
 	};

@@ -71,12 +71,14 @@ client_facts(const struct client *c, struct outcome *o)
 	o->transfer_ms = now_ms - data_ms;
 }
 
-/* Another host would say the same, and some lock out who asks too often. */
+/* A login that is refused: another host would say the same, and some lock out
+ * who asks too often.  Or it is us: those behind us would send it here. */
 static bool
-login_refused(enum state was, const struct outcome *o)
+ends_the_search(enum state was, const struct outcome *o)
 {
-	return o->kind == OUTCOME_REPLY &&
-	       (was == ST_AUTH || was == ST_AUTH_STEP);
+	return o->kind == OUTCOME_LOCAL ||
+	       (o->kind == OUTCOME_REPLY &&
+		(was == ST_AUTH || was == ST_AUTH_STEP));
 }
 
 void
@@ -94,7 +96,7 @@ client_fail(struct client *c, struct outcome *o, enum state next)
 	c->errand = NULL;
 	a->client = NULL;
 	client_go(c, next);
-	if (was < ST_IDLE && !login_refused(was, o))
+	if (was < ST_IDLE && !ends_the_search(was, o))
 		errand_elsewhere(a, o);
 	else if (dead && (was == ST_IDLE || was == ST_MAIL) && !a->cancelled)
 		errand_again(a);

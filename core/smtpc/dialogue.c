@@ -80,9 +80,37 @@ say_ehlo(struct client *c)
 	say_hello(c, "EHLO");
 }
 
+/* Mail that goes round: by an address or a name of ours of which the plan did
+ * not know, or by a way through others' routers. */
+static bool
+is_ourselves(const struct client *c, struct span said)
+{
+	struct span line, name = SPAN_NONE;
+
+	if (c->errand == NULL || c->errand->plan->self == NULL)
+		return false;
+	if (span_split(&said, '\n', &line))
+		span_split(&line, ' ', &name);
+	return span_eq_nocase(name, span_of(c->errand->plan->self));
+}
+
+static enum state
+met_ourselves(struct client *c)
+{
+	struct outcome o = { .code = 0 };
+
+	outcome_set(&o, OUTCOME_LOCAL, PHASE_EHLO, "the server is this gateway "
+		    "itself, by its name %s; give the domain a route of its "
+		    "own", c->errand->plan->self);
+	client_fail(c, &o, ST_QUIT);
+	return c->state;
+}
+
 static enum state
 on_ehlo(struct client *c, const struct smtp_reply *r)
 {
+	if (reply_class(r, 2) && is_ourselves(c, r->text))
+		return met_ourselves(c);
 	if (reply_class(r, 2)) {
 		c->offers = offers_parse(r->text);
 		return secure_next(c);

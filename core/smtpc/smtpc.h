@@ -63,6 +63,9 @@ struct smtpc_plan {
 	size_t host_count;		/* at least 1 */
 	uint16_t port;			/* 0: 25 */
 	const char *helo;		/* our name */
+	/* Who answers EHLO by this name is us, whom the message would only
+	 * reach again: the attempt ends.  NULL: does not matter. */
+	const char *self;
 	const struct ip *source;	/* NULL: any */
 	unsigned reuse;			/* messages for each connection */
 	int64_t idle_ms;		/* how long it is kept between them */

@@ -42,6 +42,9 @@ ZONE = """\
     behind    MX     20 gw.example.test.
     behind    MX     20 h2
     behind    MX     30 h3
+    here      A      127.0.0.1
+    round     MX     10 here
+    round     MX     20 h2
     literal   MX     10 127.0.1.1.
     odd       MX     10 127.0.1.1.
     odd       MX     20 h2
@@ -186,6 +189,23 @@ class Servers(Direct):
         wait_until(lambda: gw.log().count("attempt=2") >= 3, what="retries")
         self.assertEqual((len(gw.queue()), gw.captured()), (3, []))
         self.assertEqual(h2.connections + h3.connections, 0)
+
+    def test_the_gateway_by_another_name(self):
+        gw = self.direct(name="round")
+        gw.route("90-direct", f"route: direct\nbackend: direct\n"
+                 f"direct: {{port: {gw.port}, idle: 0}}\n")
+        gw.command("reload", check=True)
+        self.port = gw.port
+        h2 = self.mx("127.0.1.2")
+        for to in (at("round"), at("here"), "b@[127.0.0.1]"):
+            gw.send(to=[to])
+        wait_until(lambda: gw.log().count("the server is this gateway itself, "
+                                          "by its name gw.example.test; give "
+                                          "the domain a route of its own") >= 3,
+                   what="three that stay")
+        self.assertEqual((len(gw.queue()), gw.captured()), (3, []))
+        self.assertEqual(len(re.findall(r"\] accepted|: accepted", gw.log())), 3)
+        self.assertEqual(h2.connections, 0)
 
 
 class Answers(Direct):

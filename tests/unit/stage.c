@@ -213,7 +213,7 @@ stage_init(struct stage *s, const struct play *p, const char *const *hosts,
 	make_body(s, p);
 	s->plan = (struct smtpc_plan){
 		.hosts = hosts, .host_count = host_count, .port = port,
-		.helo = "gw.test", .reuse = p->reuse, .idle_ms = p->idle_ms,
+		.helo = "gw.test", .self = p->self, .reuse = p->reuse, .idle_ms = p->idle_ms,
 	};
 	plan_security(&s->plan, p);
 	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)

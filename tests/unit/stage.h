@@ -29,6 +29,7 @@ struct play {
 	const char *title;
 	unsigned flags;
 	size_t rcpts, messages;		/* 0: one */
+	const char *self;		/* the plan's */
 	int64_t patience_ms;		/* of everything; 0: 2 s */
 	unsigned reuse;
 	int64_t idle_ms;

@@ -106,6 +106,7 @@ what_a_plan_leaves_out_is_the_house_s(void **state)
 	w.host.source = "192.0.2.9";
 	service_deliver(&w);
 	assert_string_equal(w.smtpc.plan->helo, "gw.test");
+	assert_null(w.smtpc.plan->self);	/* it is not for receivers */
 	assert_string_equal(ip_text(*w.smtpc.plan->source, text), "192.0.2.9");
 	assert_int_equal(w.smtpc.plan->reuse, 1);
 	assert_int_equal(w.smtpc.plan->idle_ms, 0);
