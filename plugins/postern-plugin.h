@@ -289,6 +289,15 @@ struct postern_backend {
 	 * the message stays in the queue.  May be NULL; not called for a
 	 * blocking backend. */
 	void (*cancel)(void *self, postern_job *job);
+	/* close() is going to follow, perhaps much later: the route has got
+	 * another instance, or the gateway stops.  Finish what is under way,
+	 * jobs and questions, but begin nothing that can wait: ask no more
+	 * ahead of time.  close() waits for answers of web servers and of the
+	 * state folder, at a stop within limits.  The next instance reads and
+	 * writes the state when this one has no such question open any more;
+	 * from then on this one's are refused.  May be NULL; not called for a
+	 * blocking backend. */
+	void (*retire)(void *self);
 };
 
 /* --- asking others, for backends that do not block ----------------------- */
@@ -296,7 +305,8 @@ struct postern_backend {
 /* Each of these answers by done(), once, on the delivery loop, perhaps before
  * it returns; what done() is given is borrowed until it returns.  A question
  * has a number for giving it up, after which done() is not called any more;
- * 0: it has been answered already.  close() gives up what is left. */
+ * 0: it has been answered already.  close() gives up what is left, but what is
+ * put into the state is written to its end. */
 
 enum {					/* types of records, IANA's numbers */
 	POSTERN_DNS_A = 1, POSTERN_DNS_CNAME = 5, POSTERN_DNS_PTR = 12,
@@ -393,7 +403,7 @@ struct postern_action {
 	const char *summary;
 	/* Ends, now or later, by postern_action_end(). */
 	void (*begin)(void *self, postern_action_run *run);
-	/* Nobody waits any more, or close() is next: end it. */
+	/* Nobody waits any more, or the instance is retired: end it. */
 	void (*cancel)(void *self, postern_action_run *run);
 };
 /* No secrets, but what the person must type elsewhere. */

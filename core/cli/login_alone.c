@@ -31,7 +31,7 @@ struct alone {
 	struct services services;
 	struct backend *backend;
 	struct timer look;
-	bool over, ok;
+	bool over, ok, ending;
 };
 
 /* --- what the backend says ------------------------------------------- */
@@ -48,7 +48,9 @@ on_ready(void *arg)
 	(void)arg;
 }
 
-static const struct backend_events backend_events = { on_paused, on_ready };
+static const struct backend_events backend_events = {
+	.paused = on_paused, .ready = on_ready,
+};
 
 static void
 on_said(void *arg, const char *line)
@@ -76,7 +78,7 @@ on_look(struct timer *t)
 {
 	struct alone *a = container_of(t, struct alone, look);
 
-	if (login_interrupted())
+	if (a->ending ? !backend_busy(a->backend) : login_interrupted())
 		loop_stop(a->loop);
 	else
 		timer_start(&a->look, LOOK_MS);
@@ -106,6 +108,19 @@ backend_up(struct alone *a, const struct route *r, struct error *err)
 	return a->backend != NULL;
 }
 
+/* Interrupted or not, an answer that is on its way may hold the sign-in. */
+static void
+backend_down(struct alone *a)
+{
+	if (a->backend == NULL)
+		return;
+	backend_retire(a->backend);
+	a->ending = true;
+	if (backend_busy(a->backend))
+		loop_run(a->loop);
+	backend_close(&a->backend);
+}
+
 static int
 sign_in(struct alone *a, const struct route *r)
 {
@@ -130,8 +145,8 @@ sign_in(struct alone *a, const struct route *r)
 			loop_run(a->loop);
 		}
 	}
+	backend_down(a);
 	timer_stop(&a->look);
-	backend_close(&a->backend);	/* ends what is under way */
 	workers_drain(a->services.files);
 	loop_drain(a->loop);
 	services_stop(&a->services);

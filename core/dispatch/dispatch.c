@@ -4,7 +4,10 @@
 #include "base/clock.h"
 #include "module/host.h"
 
-enum { CANCEL_PATIENCE_MS = 5000 };	/* for what was cancelled */
+enum {
+	CANCEL_PATIENCE_MS = 5000,	/* for what was cancelled */
+	ANSWER_PATIENCE_MS = 11 * 60 * 1000,	/* longer than an endpoint's */
+};
 
 /* --- beginning ------------------------------------------------------- */
 
@@ -62,6 +65,22 @@ dispatch_left(const struct dispatch *d)
 	return d->window.count;
 }
 
+/* A backend waits for what must not be lost; that is said once. */
+static bool
+answer_awaited(struct dispatch *d)
+{
+	const struct outlet *o = outlets_busy(d);
+
+	if (o == NULL || d->over)
+		return false;
+	if (!d->told)
+		log_info(&dispatch_log, "route `%s': stopping waits for an "
+			 "answer to its backend, for a sign-in may depend on "
+			 "it", o->name);
+	d->told = true;
+	return true;
+}
+
 /* done may free us: not from within a callback of ours. */
 static void
 on_stopped(struct later *l)
@@ -69,6 +88,10 @@ on_stopped(struct later *l)
 	struct dispatch *d = container_of(l, struct dispatch, stopped_later);
 	void (*stopped)(void *arg) = d->stopped;
 
+	/* what a backend was told may have made it write something */
+	if (answer_awaited(d))
+		return;
+	timer_stop(&d->patience);
 	d->stopped = NULL;
 	if (stopped != NULL)
 		stopped(d->stopped_arg);
@@ -77,9 +100,9 @@ on_stopped(struct later *l)
 void
 dispatch_check_stopped(struct dispatch *d)
 {
-	if (d->stopped == NULL || d->window.count > 0 || d->window.claiming)
+	if (d->stopped == NULL || d->window.claiming ||
+	    (d->window.count > 0 && !d->abandoned) || answer_awaited(d))
 		return;
-	timer_stop(&d->patience);
 	loop_later(d->loop, &d->stopped_later);
 }
 
@@ -94,19 +117,37 @@ cancel_active(void *arg, struct attempt *a)
 }
 
 static void
+patience_is_over(struct dispatch *d)
+{
+	const struct outlet *o = outlets_busy(d);
+
+	if (o != NULL)
+		log_warning(&dispatch_log, "route `%s': no answer came to its "
+			    "backend; a sign-in may be lost", o->name);
+	d->over = true;
+	loop_later(d->loop, &d->stopped_later);
+}
+
+static void
 on_patience(struct timer *t)
 {
 	struct dispatch *d = container_of(t, struct dispatch, patience);
 
-	if (d->cancelled) {
-		log_warning(&dispatch_log, "%zu deliveries did not end; they "
-			    "may be made twice", d->window.count);
-		loop_later(d->loop, &d->stopped_later);
+	if (!d->cancelled) {
+		d->cancelled = true;
+		timer_start(&d->patience, CANCEL_PATIENCE_MS);
+		window_each(d, cancel_active, NULL);
 		return;
 	}
-	d->cancelled = true;
-	timer_start(&d->patience, CANCEL_PATIENCE_MS);
-	window_each(d, cancel_active, NULL);
+	if (!d->abandoned && d->window.count > 0)
+		log_warning(&dispatch_log, "%zu deliveries did not end; they "
+			    "may be made twice", d->window.count);
+	if (d->abandoned || d->hurried || !answer_awaited(d)) {
+		patience_is_over(d);
+		return;
+	}
+	d->abandoned = true;
+	timer_start(&d->patience, ANSWER_PATIENCE_MS);
 }
 
 static void
@@ -123,6 +164,7 @@ dispatch_stop(struct dispatch *d, int64_t patience_ms,
 	d->stopping = true;
 	d->stopped = done;
 	d->stopped_arg = arg;
+	outlets_stop(d);
 	window_close(d);
 	window_each(d, withdraw, NULL);
 	timer_start(&d->patience, patience_ms);
@@ -132,7 +174,8 @@ dispatch_stop(struct dispatch *d, int64_t patience_ms,
 void
 dispatch_hurry(struct dispatch *d)
 {
-	if (d->stopped != NULL && !d->cancelled)
+	d->hurried = true;
+	if (d->stopped != NULL && (!d->cancelled || d->abandoned))
 		timer_start(&d->patience, 0);
 }
 

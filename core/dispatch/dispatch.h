@@ -28,7 +28,7 @@ struct dispatch *dispatch_new(const struct dispatch_deps *deps);
 void dispatch_set_spool(struct dispatch *d, struct spool *s);
 
 /* Takes a snapshot: opens the backends of routes that are new or whose block
- * changed, keeps the others, closes old ones after their last job.  False
+ * changed, keeps the others, closes old ones when all of theirs has ended.  False
  * with err: nothing was changed. */
 bool dispatch_configure(struct dispatch *d, struct snapshot *snap,
 			struct error *err);
@@ -42,8 +42,9 @@ void dispatch_window_give(void *dispatch, struct item *const *items,
 void dispatch_committed(void *dispatch, struct item *item);
 void dispatch_work(void *dispatch, int64_t next_due_ms);
 
-/* No new attempts; those under way end, at the latest after patience_ms;
- * then done is called; dispatch_left says how many items are still in
+/* No new attempts; those under way end, at the latest after patience_ms, and
+ * so do questions of backends whose answers must not be lost, by their own
+ * timeouts; then done is called; dispatch_left says how many items are still in
  * memory (0 unless a backend did not give its job back). */
 void dispatch_stop(struct dispatch *d, int64_t patience_ms,
 		   void (*done)(void *arg), void *arg);

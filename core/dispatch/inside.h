@@ -32,7 +32,7 @@
 
 #include <stdatomic.h>
 
-/* --- outlet.c, pause.c ------------------------------------------------ */
+/* --- outlet.c, retire.c, pause.c -------------------------------------- */
 
 struct pause {
 	char *why;			/* NULL: the route is not paused */
@@ -57,7 +57,8 @@ struct outlet {
 	unsigned parallel, active;		/* jobs of the backend */
 	struct destination *stalled, **stalled_last; /* wait for the backend */
 	uint64_t delivered, deferred, bounced;
-	bool retired;				/* closes after its last job */
+	bool retired;			/* closes when all of it has ended */
+	bool silent;			/* its backend has left the state */
 	bool fresh;			/* opened by the present configure; */
 	bool heir;			/* the one before it was paused */
 	struct later closing;
@@ -69,6 +70,19 @@ struct outlet *outlet_find(struct dispatch *d, const char *name);
 /* After a job has come back. */
 void outlet_job_over(struct outlet *o);
 void outlets_free(struct dispatch *d);
+void outlet_free(struct outlet *o);
+
+void retire_init(struct outlet *o);
+/* These have no successor, or another: they close when all has ended. */
+void outlets_retire(struct dispatch *d, struct outlet *list);
+/* Of a retired one something ended. */
+void outlet_close_when_idle(struct outlet *o);
+/* An outlet of that name has the route's state. */
+bool outlet_state_taken(struct dispatch *d, const char *name);
+/* The gateway stops: their backends know. */
+void outlets_stop(struct dispatch *d);
+/* One that waits for an answer which must not be lost, or NULL. */
+const struct outlet *outlets_busy(const struct dispatch *d);
 /* Starts what may start, in all its destinations. */
 void outlet_run(struct outlet *o);
 /* Sends whatever waits in its lines back to the spool. */
@@ -321,7 +335,9 @@ struct dispatch {
 	uint64_t dice;				/* state of the generator */
 	bool stopping;
 	struct timer patience;
-	bool cancelled;
+	bool cancelled;			/* patience with deliveries is over */
+	bool abandoned;			/* they did not heed that */
+	bool hurried, told, over;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
 	struct later stopped_later;

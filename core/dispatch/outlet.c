@@ -2,8 +2,7 @@
  *
  * A backend is kept when its module, its block and our host name are what
  * they were.  A new one opens before anything changes, so that a reload that
- * fails leaves everything as it is; the old one closes after its last job,
- * and what waits for it moves to where the new rules send it.
+ * fails leaves everything as it is; the old one goes as retire.c has it.
  */
 #include "dispatch/inside.h"
 
@@ -44,7 +43,7 @@ outlet_fits(const struct outlet *o, const struct route *r,
 
 /* --- one outlet ------------------------------------------------------ */
 
-static void
+void
 outlet_free(struct outlet *o)
 {
 	backend_close(&o->backend);
@@ -54,34 +53,6 @@ outlet_free(struct outlet *o)
 	mem_free(o->module);
 	mem_free(o->hostname);
 	mem_free(o);
-}
-
-static void
-free_own(void *arg, struct destination *t)
-{
-	if (t->outlet == arg)
-		destination_free(t);
-}
-
-static void
-on_closing(struct later *l)
-{
-	struct outlet *o = container_of(l, struct outlet, closing);
-	struct dispatch *d = o->dispatch;
-	struct outlet **p = &d->retired;
-
-	while (*p != o)
-		p = &(*p)->next;
-	*p = o->next;
-	destinations_each(d, free_own, o);
-	outlet_free(o);
-}
-
-static void
-outlet_close_when_idle(struct outlet *o)
-{
-	if (o->retired && o->active == 0)
-		loop_later(o->dispatch->loop, &o->closing);
 }
 
 static void
@@ -116,7 +87,18 @@ on_ready(void *arg)
 	outlet_resume(arg, "its backend can deliver again");
 }
 
-static const struct backend_events backend_events = { on_paused, on_ready };
+static void
+on_answered(void *arg)
+{
+	struct outlet *o = arg;
+
+	outlet_close_when_idle(o);
+	dispatch_check_stopped(o->dispatch);
+}
+
+static const struct backend_events backend_events = {
+	on_paused, on_ready, on_answered,
+};
 
 static struct outlet *
 outlet_open(struct dispatch *d, const struct route *r, struct snapshot *snap,
@@ -127,6 +109,7 @@ outlet_open(struct dispatch *d, const struct route *r, struct snapshot *snap,
 		.route = r->name, .hostname = hostname, .host = d->host,
 		.events = &backend_events, .arg = o,
 		.deadline_ms = JOB_DEADLINE_MS,
+		.state_later = outlet_state_taken(d, r->name),
 	};
 	struct module *m = module_find(r->backend, err);
 
@@ -137,7 +120,7 @@ outlet_open(struct dispatch *d, const struct route *r, struct snapshot *snap,
 	o->module = mem_strdup(r->backend);
 	o->hostname = mem_strdup(hostname);
 	o->stalled_last = &o->stalled;
-	o->closing.run = on_closing;
+	retire_init(o);
 	pause_init(o);
 	outlet_take_route(o, r, snap);
 	if (m != NULL)
@@ -281,51 +264,6 @@ outlets_swap(struct dispatch *d, const struct routes *routes,
 	d->outlets = list;
 	d->recent = NULL;
 	return rest;
-}
-
-struct moving {
-	struct delivery *first, **last;
-};
-
-static void
-move_out(void *arg, struct destination *t)
-{
-	struct moving *m = arg;
-
-	if (!t->outlet->retired || t->first == NULL)
-		return;
-	*m->last = t->first;
-	m->last = t->last;
-	t->first = NULL;
-	t->last = &t->first;
-	t->waiting = 0;
-}
-
-static void
-outlets_retire(struct dispatch *d, struct outlet *list)
-{
-	struct moving m = { .last = &m.first };
-
-	while (list != NULL) {
-		struct outlet *o = list;
-
-		list = o->next;
-		o->retired = true;
-		o->next = d->retired;
-		d->retired = o;
-		o->stalled = NULL;
-		o->stalled_last = &o->stalled;
-	}
-	destinations_each(d, move_out, &m);
-	while (m.first != NULL) {
-		struct delivery *y = m.first;
-
-		m.first = y->next;
-		y->next = NULL;
-		delivery_move(y);
-	}
-	for (struct outlet *o = d->retired; o != NULL; o = o->next)
-		outlet_close_when_idle(o);
 }
 
 /* Whatever was wrong may have been mended with the new configuration. */

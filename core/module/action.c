@@ -56,6 +56,10 @@ action_begin(struct backend *b, const char *name,
 
 	if (a == NULL)
 		return NULL;
+	if (b->retired) {
+		error_set(err, ERROR_CONFIG, "the gateway stops");
+		return NULL;
+	}
 	run = NEW(struct postern_action_run);
 	run->backend = b;
 	run->action = a;

@@ -115,6 +115,7 @@ backend_open(struct module *m, const struct node *block,
 		.loop = place->host->loop, .host = place->host,
 		.events = place->events, .arg = place->arg,
 		.blocking = module_blocks(m),
+		.state_later = place->state_later,
 	};
 	struct postern_instance *me;
 	struct backend *b;
@@ -168,14 +169,43 @@ backend_close(struct backend **ptr)
 		leave_behind(b);
 		return;
 	}
+	backend_retire(b);
 	workers_free(&b->workers);
-	actions_end(b);
 	instance_close(&b->me);
 	while (b->jobs != NULL)
 		job_free(b->jobs);
 	mailbox_free(&b->home);
 	pthread_mutex_destroy(&b->bell_lock);
 	mem_free(b);
+}
+
+void
+backend_retire(struct backend *b)
+{
+	if (b->retired)
+		return;
+	b->retired = true;
+	actions_end(b);
+	if (b->workers == NULL && b->ops->retire != NULL)
+		b->ops->retire(b->me->self);
+}
+
+bool
+backend_busy(const struct backend *b)
+{
+	return b->me->awaited > 0;
+}
+
+void
+backend_leave_state(struct backend *b)
+{
+	b->me->turn = STATE_OVER;
+}
+
+void
+backend_take_state(struct backend *b)
+{
+	instance_state_begin(b->me);
 }
 
 unsigned

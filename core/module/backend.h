@@ -24,6 +24,9 @@ enum { BACKEND_DEADLINE_MS = 10 * 60 * 1000 };	/* as postern-plugin(3) says */
 struct backend_events {
 	void (*paused)(void *arg, const char *why);
 	void (*ready)(void *arg);
+	/* Perhaps it is not busy any more; the module hears of the answer
+	 * when this returns, and may ask on.  May be NULL. */
+	void (*answered)(void *arg);
 };
 
 struct backend_place {
@@ -33,13 +36,30 @@ struct backend_place {
 	const struct backend_events *events;
 	void *arg;
 	int64_t deadline_ms;		/* for blocking modules; 0: the above */
+	bool state_later;		/* until backend_take_state() */
 };
 
 struct backend *backend_open(struct module *m, const struct node *block,
 			     const struct backend_place *place,
 			     struct error *err);
-/* All its jobs must have come back. */
+/* All its jobs must have come back.  What it has asked is given up, so wait
+ * until it is not busy; what it writes is written to its end. */
 void backend_close(struct backend **b);
+
+/* The route has another backend from now on, or the gateway stops: actions
+ * end, and the module begins nothing more that can wait.  Jobs may come
+ * nevertheless, while the gateway stops. */
+void backend_retire(struct backend *b);
+/* It waits for a web server, or for the state folder.  What is on its way may
+ * be had but once (a provider that takes a refresh token once): who does not
+ * wait for it loses it.  Such questions end by their own timeouts. */
+bool backend_busy(const struct backend *b);
+/* The state folder of a route belongs to one backend at a time.  After a
+ * reload the new one is opened with state_later, and what it asks of the
+ * folder waits until the old one was retired, was not busy, and left it: for
+ * good, what it still wants to write is refused. */
+void backend_leave_state(struct backend *b);
+void backend_take_state(struct backend *b);
 
 /* Jobs that it takes at once whatever the route allows: 1 for a blocking
  * module, else a large number. */

@@ -80,6 +80,7 @@ postern_http(postern_instance *me, const struct postern_http_request *request,
 	q->done = done;
 	q->arg = arg;
 	q->question.forget = http_forgotten;
+	q->question.awaited = true;
 	question_begin(&q->question, me);
 	rq = request_copy(me, request);
 	q->request = http_send(me->host->http, &rq, on_answer, q);

@@ -2,7 +2,8 @@
  *
  * STATE/routes/ROUTE/KEY, read and written by the one thread that the host
  * has for it: what was put first is there first.  The bytes are wiped: they
- * are mostly tokens.
+ * are mostly tokens.  After a reload the new instance of a route waits for its
+ * turn, lest it reads what the old one is about to replace.
  */
 #include "module/question.h"
 
@@ -22,6 +23,8 @@ struct state_question {
 	struct question question;
 	struct task task;
 	bool forgotten;			/* the module has lost interest */
+	bool held;			/* not on its way yet */
+	struct state_question *next_held;
 	char *root, *routes, *folder, *path;	/* each in the one before */
 	struct buf bytes;
 	bool put, absent, ok;
@@ -42,12 +45,62 @@ state_free(struct state_question *q)
 	mem_free(q);
 }
 
-/* What is being written is written to its end. */
+static void
+state_submit(struct state_question *q)
+{
+	q->held = false;
+	workers_submit(q->question.me->host->files, &q->task);
+}
+
+static void
+held_add(struct state_question *q)
+{
+	struct state_question **p = &q->question.me->held;
+
+	while (*p != NULL)
+		p = &(*p)->next_held;
+	*p = q;
+	q->held = true;
+}
+
+static void
+held_take(struct state_question *q)
+{
+	struct state_question **p = &q->question.me->held;
+
+	while (*p != q)
+		p = &(*p)->next_held;
+	*p = q->next_held;
+}
+
+/* What was to be written is written to its end. */
 static void
 state_forgotten(struct question *question)
 {
-	container_of(question, struct state_question, question)->forgotten
-		= true;
+	struct state_question *q = container_of(question, struct state_question,
+						question);
+
+	q->forgotten = true;
+	if (!q->held)
+		return;
+	held_take(q);
+	if (q->put)
+		state_submit(q);
+	else
+		state_free(q);
+}
+
+void
+instance_state_begin(struct postern_instance *me)
+{
+	struct state_question *next, *q = me->held;
+
+	me->turn = STATE_OURS;
+	me->held = NULL;
+	for (; q != NULL; q = next) {
+		next = q->next_held;
+		state_submit(q);
+	}
 }
 
 /* --- on the worker --------------------------------------------------- */
@@ -55,7 +108,8 @@ state_forgotten(struct question *question)
 static void
 state_read(struct state_question *q)
 {
-	q->absent = access(q->path, F_OK) < 0 && errno == ENOENT;
+	q->absent = access(q->path, F_OK) < 0 &&
+		    (errno == ENOENT || errno == ENOTDIR);
 	q->ok = q->absent || file_read(&q->bytes, q->path, &q->err);
 }
 
@@ -139,6 +193,9 @@ state_allowed(struct postern_instance *me, const char *key,
 		instance_mistake(me, "`%.64s' is no key for the state", key);
 		return error_set(err, ERROR_CONFIG, "not a valid key");
 	}
+	if (me->turn == STATE_OVER)
+		return error_set(err, ERROR_CONFIG, "the route has a newer "
+				 "instance, whose it is now");
 	if (me->host->state != NULL)
 		return true;
 	return error_set(err, ERROR_CONFIG, "there is no folder to keep it "
@@ -154,10 +211,14 @@ state_ask(struct postern_instance *me, struct state_question *q,
 	q->folder = mem_printf("%s/%s", q->routes, me->route);
 	q->path = mem_printf("%s/%s", q->folder, key);
 	q->question.forget = state_forgotten;
+	q->question.awaited = true;
 	q->task = (struct task){ .work = state_work, .done = state_back,
 				 .home = loop_mailbox(me->loop) };
 	question_begin(&q->question, me);
-	workers_submit(me->host->files, &q->task);
+	if (me->turn == STATE_LATER)
+		held_add(q);
+	else
+		state_submit(q);
 	return q->question.ticket;
 }
 

@@ -23,6 +23,7 @@ instance_new(struct module *m, const struct instance_place *place)
 	me->host = place->host;
 	me->events = place->events;
 	me->arg = place->arg;
+	me->turn = place->state_later ? STATE_LATER : STATE_OURS;
 	me->route = arena_strdup(a, place->route ? place->route : "");
 	me->hostname = arena_strdup(a, place->hostname ? place->hostname : "");
 	me->log.room = m->table.name;
@@ -138,6 +139,7 @@ instance_close(struct postern_instance **ptr)
 
 	if (me == NULL)
 		return;
+	me->closing = true;
 	if (me->module->table.close != NULL)
 		me->module->table.close(me->self);
 	instance_questions_end(me);

@@ -8,7 +8,15 @@
 struct host;
 struct module_timer;
 struct question;
+struct state_question;
 struct tickets;
+
+/* The state of a route is one instance's at a time. */
+enum state_turn {
+	STATE_OURS,
+	STATE_LATER,		/* what is asked waits for its turn */
+	STATE_OVER,		/* another has it: nothing is to be had */
+};
 
 struct postern_instance {
 	struct module *module;
@@ -25,6 +33,10 @@ struct postern_instance {
 	struct module_timer *first_timer;
 	struct tickets *asked;		/* NULL: none yet */
 	struct question *questions;
+	unsigned awaited;		/* of them: see backend_busy() */
+	bool closing;			/* nobody is told any more */
+	enum state_turn turn;
+	struct state_question *held;	/* until it is our turn, in order */
 	struct error *failing;		/* postern_fail() may speak: here */
 	bool failed;
 };
@@ -35,5 +47,7 @@ void instance_mistake(const struct postern_instance *me, const char *fmt, ...)
 
 void instance_timers_end(struct postern_instance *me);
 void instance_questions_end(struct postern_instance *me);
+/* Its turn has come. */
+void instance_state_begin(struct postern_instance *me);
 
 #endif

@@ -42,6 +42,7 @@ struct backend {
 	int64_t deadline_ms;
 	struct postern_job *jobs;	/* those the module may still touch */
 	struct postern_action_run *runs;
+	bool retired;
 
 	/* blocking backends */
 	struct workers *workers;	/* NULL: does not block */

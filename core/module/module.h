@@ -78,6 +78,7 @@ struct instance_place {
 	const struct backend_events *events;
 	void *arg;
 	bool blocking;			/* its jobs run on a worker: no timers */
+	bool state_later;		/* see module/backend.h */
 };
 
 /* Opens one on the loop of place; NULL with err.  Copies what it needs; the

@@ -2,6 +2,7 @@
 #include "module/question.h"
 
 #include "base/ticket.h"
+#include "module/backend.h"
 
 bool
 question_allowed(struct postern_instance *me, const char *service)
@@ -20,6 +21,7 @@ question_begin(struct question *q, struct postern_instance *me)
 		me->asked = tickets_new();
 	q->me = me;
 	q->ticket = ticket_open(me->asked, q);
+	me->awaited += q->awaited;
 	q->next = me->questions;
 	q->prev = &me->questions;
 	if (q->next != NULL)
@@ -30,10 +32,16 @@ question_begin(struct question *q, struct postern_instance *me)
 void
 question_end(struct question *q)
 {
-	ticket_close(q->me->asked, q->ticket);
+	struct postern_instance *me = q->me;
+
+	ticket_close(me->asked, q->ticket);
 	*q->prev = q->next;
 	if (q->next != NULL)
 		q->next->prev = q->prev;
+	me->awaited -= q->awaited;
+	if (q->awaited && !me->closing && me->events != NULL &&
+	    me->events->answered != NULL)
+		me->events->answered(me->arg);
 }
 
 uint64_t

@@ -13,6 +13,7 @@ struct question {
 	struct postern_instance *me;
 	struct question *next, **prev;
 	uint64_t ticket;
+	bool awaited;			/* closing waits for its answer */
 	/* It ends without an answer: stops what is under way, frees. */
 	void (*forget)(struct question *q);
 };
@@ -20,7 +21,7 @@ struct question {
 /* Only a backend that does not block may ask; false after reporting it. */
 bool question_allowed(struct postern_instance *me, const char *service);
 
-/* Begins with its ticket; the caller has set forget. */
+/* Begins with its ticket; the caller has set forget, and awaited. */
 void question_begin(struct question *q, struct postern_instance *me);
 /* It is being answered: off the list, its ticket over. */
 void question_end(struct question *q);

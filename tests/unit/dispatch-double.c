@@ -13,6 +13,9 @@ struct world *world;
 
 struct backend {
 	char route[40];
+	const struct backend_events *events;
+	void *arg;
+	bool busy, retired, later;
 };
 
 struct module *
@@ -41,6 +44,10 @@ backend_open(struct module *m, const struct node *block,
 	b = NEW(struct backend);
 	world->events = place->events;
 	world->events_arg = place->arg;
+	world->backend = b;
+	b->events = place->events;
+	b->arg = place->arg;
+	b->later = place->state_later;
 	snprintf(b->route, sizeof(b->route), "%s", place->route);
 	world->opened++;
 	if (world_opens_paused != NULL)
@@ -56,6 +63,47 @@ backend_close(struct backend **b)
 	world->closed++;
 	mem_free(*b);
 	*b = NULL;
+}
+
+void
+backend_retire(struct backend *b)
+{
+	world->retired += !b->retired;
+	b->retired = true;
+}
+
+bool
+backend_busy(const struct backend *b)
+{
+	return b->busy;
+}
+
+/* Whose it is, and when nobody asks any more. */
+void
+backend_leave_state(struct backend *b)
+{
+	assert_true(b->retired && !b->busy && !b->later);
+	world->left++;
+}
+
+void
+backend_take_state(struct backend *b)
+{
+	world->taken += b->later;
+	b->later = false;
+}
+
+void
+world_ask(struct backend *b)
+{
+	b->busy = true;
+}
+
+void
+world_answer(struct backend *b)
+{
+	b->busy = false;
+	b->events->answered(b->arg);
 }
 
 unsigned

@@ -61,7 +61,11 @@ struct world {
 	const struct backend_events *events;
 	void *events_arg;
 	bool open_fails;
-	unsigned opened, closed, cancelled;
+	unsigned opened, closed, cancelled, retired;
+	/* of the one that was opened last: it waits for an answer; and of all:
+	 * how often the state was left, and taken after that */
+	struct backend *backend;
+	unsigned left, taken;
 	struct seen_job *jobs;
 	size_t job_count, active, most_active;
 
@@ -90,6 +94,9 @@ void world_free(struct world **w);
 bool world_configure(struct world *w, const char *yaml);
 void world_turn(struct world *w);
 void world_finish(struct world *w, size_t job);
+/* It asks a web server; and it is answered. */
+void world_ask(struct backend *b);
+void world_answer(struct backend *b);
 
 /* An item on `route' from a@here.test to the addresses in to (one blank
  * between them); not yet anywhere. */

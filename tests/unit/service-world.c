@@ -151,7 +151,17 @@ on_ready(void *arg)
 	w->readies++;
 }
 
-static const struct backend_events events = { on_paused, on_ready };
+static void
+on_answered(void *arg)
+{
+	struct service_world *w = arg;
+
+	w->answers++;
+}
+
+static const struct backend_events events = {
+	on_paused, on_ready, on_answered,
+};
 
 static void
 describe(const void *self, const char *recipient,

@@ -71,7 +71,7 @@ struct service_world {
 	struct backend *backend;
 	postern_instance *me;		/* of the backend, or the filter */
 	char paused[400];		/* its latest words */
-	int pauses, readies;
+	int pauses, readies, answers;
 
 	struct envelope *env;
 	struct body_source *body;

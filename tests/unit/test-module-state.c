@@ -145,6 +145,82 @@ closing_waits_for_nothing_and_loses_nothing(void **state)
 	service_close(&w);
 }
 
+static struct backend *
+open_next(struct service_world *w)
+{
+	static const struct backend_events nobody = { .answered = NULL };
+	struct backend_place place = {
+		.route = "test", .hostname = "gw.test", .host = &w->host,
+		.events = &nobody, .state_later = true,
+	};
+	struct backend *ret = backend_open(w->module, NULL, &place, NULL);
+
+	assert_non_null(ret);
+	return ret;
+}
+
+static void
+the_state_has_one_owner_at_a_time(void **state)
+{
+	struct service_world w;
+	struct backend *next;
+	postern_instance *old, *new;
+	uint64_t get;
+
+	(void)state;
+	ear_open(&w);
+	old = me;
+	next = open_next(&w);
+	new = me;
+	postern_state_get(new, "k", on_got, "new");
+	get = postern_state_get(new, "k", on_got, "given up");
+	postern_state_put(new, "k", "two", 3, on_kept, "new");
+	postern_give_up(new, get);
+	assert_true(backend_busy(next));
+	postern_state_put(old, "k", "one", 3, on_kept, "old");
+	assert_true(backend_busy(w.backend));
+	service_settle(&w);
+	CHECK_HEARD("old: 1. ");
+	assert_false(backend_busy(w.backend));
+	assert_int_equal(w.answers, 1);
+	backend_retire(w.backend);
+	backend_leave_state(w.backend);
+	backend_take_state(next);
+	assert_true(postern_state_put(old, "k", "x", 1, on_kept, "late") == 0);
+	CHECK_HEARD("late: 0 the route has a newer instance, whose it is now. ");
+	service_settle(&w);
+	CHECK_HEARD("new: 3 one. new: 1. ");
+	postern_state_get(new, "k", on_got, "now");
+	service_settle(&w);
+	CHECK_HEARD("now: 3 two. ");
+	backend_close(&next);
+	service_close(&w);
+}
+
+/* What waits for its turn is not lost either, if that never comes. */
+static void
+closing_before_its_turn(void **state)
+{
+	struct service_world w;
+	struct backend *next;
+
+	(void)state;
+	ear_open(&w);
+	next = open_next(&w);
+	postern_state_get(me, "k", on_got, "g");
+	postern_state_put(me, "k", "kept", 4, on_kept, "p");
+	backend_close(&next);
+	service_settle(&w);
+	CHECK_HEARD("");
+	next = open_next(&w);
+	backend_take_state(next);
+	postern_state_get(me, "k", on_got, "g");
+	service_settle(&w);
+	CHECK_HEARD("g: 4 kept. ");
+	backend_close(&next);
+	service_close(&w);
+}
+
 int
 main(void)
 {
@@ -154,6 +230,8 @@ main(void)
 		cmocka_unit_test(what_cannot_be_kept_or_read_is_said),
 		cmocka_unit_test(what_nobody_waits_for_is_written_all_the_same),
 		cmocka_unit_test(closing_waits_for_nothing_and_loses_nothing),
+		cmocka_unit_test(the_state_has_one_owner_at_a_time),
+		cmocka_unit_test(closing_before_its_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
