@@ -85,7 +85,7 @@ login_unkept(struct oauth *o, const char *why)
 static void
 signed_in(struct oauth *o, struct token_reply *r)
 {
-	if (r->refresh == NULL && o->token.refresh == NULL) {
+	if (r->refresh == NULL && (o->token.refresh == NULL || o->token.dead)) {
 		login_end(o, 0, "the provider gave no refresh token, so the "
 			  "sign-in would be over in an hour: add offline_access "
 			  "to `scope', or allow it for the application");

@@ -249,6 +249,12 @@ oauth_close(void *self)
 	free(o->scope_text);
 }
 
+static void
+oauth_retire(void *self)
+{
+	token_retire(self);
+}
+
 /* --- jobs ------------------------------------------------------------ */
 
 static void
@@ -338,6 +344,7 @@ static const struct postern_backend oauth_backend = {
 	.describe = oauth_describe,
 	.deliver = oauth_deliver,
 	.cancel = oauth_cancel,
+	.retire = oauth_retire,
 };
 
 static const struct postern_action oauth_actions[] = {

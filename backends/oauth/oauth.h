@@ -6,6 +6,7 @@
  *   oauth.c      options, jobs, the table of the module
  *   provider.c   what is known of each provider
  *   token.c      one access token, renewed once for all who wait for it
+ *   keep.c       a new sign-in is made durable, sooner or later
  *   store.c      the sign-in, kept in the state folder
  *   login.c      the action `login': the device code grant
  *   wire.c       forms and JSON
@@ -35,10 +36,13 @@ struct waiter {
 
 enum token_state {
 	TOKEN_LOADING,			/* the sign-in is being read */
-	TOKEN_MISSING,			/* nobody has signed in: why says it */
+	TOKEN_MISSING,			/* there is none to be had: why says it;
+					 * a job that comes has it read again */
 	TOKEN_IDLE,
 	TOKEN_FETCHING,
 	TOKEN_KEEPING,			/* a new sign-in is being written */
+	TOKEN_DOUBTING,			/* ours is dead: is the stored one
+					 * another?  It is being read */
 };
 
 struct token {
@@ -47,14 +51,17 @@ struct token {
 	int64_t expires_ms, renew_ms;	/* monotonic */
 	unsigned generation;		/* another for each access token */
 	char *refresh;			/* secret; the sign-in, or NULL */
+	int dead;			/* the provider has said so of it */
 	int unkept;			/* it is newer than the stored one */
-	int keeps;			/* writes under way, in their order */
+	int keeping, keep_more;		/* a write is under way; a newer one
+					 * follows it */
 	int used;			/* since it was fetched */
 	int refused;			/* the route is paused for that */
-	uint64_t question;		/* while FETCHING */
+	uint64_t question;		/* while it is fetched or read */
 	int64_t not_before_ms;		/* the provider wants a rest */
 	char why[500];			/* the latest failure */
-	uint64_t timer, day;		/* renewal; a sign-in kept alive */
+	uint64_t timer, day, again;	/* renewal; a sign-in kept alive; and
+					 * kept once more */
 	struct waiter *first, **last;
 };
 
@@ -77,6 +84,7 @@ struct oauth {
 	struct postern_smtp_plan smtp;
 
 	postern_instance *me;
+	int retired;			/* nothing is fetched any more */
 	char *token_url, *device_url, *scope_text;	/* device: or NULL */
 	const char *smtp_host;
 	struct token token;
@@ -108,6 +116,8 @@ void job_settle(struct waiter *w, const char *fmt, ...)
 /* --- token.c --------------------------------------------------------- */
 
 void token_open(struct oauth *o);
+/* What is under way ends as it would, and is kept; nothing else begins. */
+void token_retire(struct oauth *o);
 void token_close(struct oauth *o);
 /* Sends the job now, or when there is a token; or settles it. */
 void token_wait(struct oauth *o, struct waiter *w);
@@ -118,14 +128,22 @@ void token_spoil(struct oauth *o);
 void token_renew(struct oauth *o);
 /* What came of a sign-in, or of a refresh; r's secrets are taken out. */
 void token_take(struct oauth *o, struct token_reply *r);
-/* The sign-in was read (NULL: there is none, why says it). */
+/* The sign-in was read (NULL: there is none; why says it, with the remedy). */
 void token_loaded(struct oauth *o, char *refresh, const char *why);
-/* The new sign-in is durable, or could not be made so. */
+/* No more is under way: those who wait are sent (ok, or the old one will do),
+ * or settled with `why'. */
+void token_ends(struct oauth *o, int ok);
+
+/* --- keep.c ---------------------------------------------------------- */
+
+/* Writes the present sign-in, and again later while that fails. */
+void token_keep(struct oauth *o);
+/* It is durable, or could not be made so. */
 void token_kept(struct oauth *o, int ok, const char *why);
 
 /* --- store.c --------------------------------------------------------- */
 
-void store_load(struct oauth *o);	/* token_loaded() follows */
+uint64_t store_load(struct oauth *o);	/* token_loaded() follows */
 void store_keep(struct oauth *o);	/* token_kept() follows */
 
 /* --- login.c --------------------------------------------------------- */

@@ -34,56 +34,101 @@ is(const json_t *j, const char *key, const char *value)
 
 /* --- loading --------------------------------------------------------- */
 
-/* Why the stored one is not ours; NULL: it is. */
+/* What to do about one that is not there, or not ours. */
 static const char *
-stranger(const struct oauth *o, const json_t *j)
+remedy_of(const struct oauth *o, char *buf, size_t size)
+{
+	if (o->grant == GRANT_REFRESH_TOKEN)
+		return "obtain a new refresh token, write it into the "
+		       "configuration, and reload";
+	snprintf(buf, size, "sign in again: postern login %s",
+		 postern_route(o->me));
+	return buf;
+}
+
+static const char *
+damaged(const struct oauth *o, char *buf, size_t size)
+{
+	char remedy[100];
+
+	snprintf(buf, size, "the stored sign-in is damaged, which is the file "
+		 "routes/%s/" KEY " of the state folder; %s", postern_route(o->me),
+		 o->grant == GRANT_REFRESH_TOKEN
+		 ? "remove it, and the refresh token of the configuration is "
+		   "used"
+		 : remedy_of(o, remedy, sizeof(remedy)));
+	return buf;
+}
+
+/* Why the stored one is not ours, and what to do; NULL: it is. */
+static const char *
+stranger(const struct oauth *o, const json_t *j, char *buf, size_t size)
+{
+	/* whose the seed is, the operator knows */
+	int other_user = o->grant != GRANT_REFRESH_TOKEN
+			 && !is(j, "user", o->user);
+	char remedy[100];
+
+	if (!json_is_string(json_object_get(j, "refresh_token")))
+		return damaged(o, buf, size);
+	if (is(j, "client_id", o->client_id)
+	    && is(j, "token_endpoint", o->token_url) && !other_user)
+		return NULL;
+	snprintf(buf, size, "the stored sign-in is for another %s; %s",
+		 other_user ? "user" : "application",
+		 remedy_of(o, remedy, sizeof(remedy)));
+	return buf;
+}
+
+/* Another than the stored one grew out of. */
+static int
+seed_is_new(const struct oauth *o, const json_t *j)
 {
 	char seed[20];
 
-	if (!json_is_string(json_object_get(j, "refresh_token")))
-		return "the stored sign-in is damaged; sign in again";
-	if (!is(j, "user", o->user))
-		return "the stored sign-in is for another user; sign in again";
-	if (!is(j, "client_id", o->client_id)
-	    || !is(j, "token_endpoint", o->token_url))
-		return "the stored sign-in is for another application; sign in "
-		       "again";
 	fingerprint(o->refresh_token, seed, sizeof(seed));
-	if (o->grant == GRANT_REFRESH_TOKEN && !is(j, "seed", seed))
-		return "there is a new refresh token in the configuration";
-	return NULL;
+	return json_is_string(json_object_get(j, "seed"))
+	       && !is(j, "seed", seed);
 }
 
+/* A seed that was used once may end everything that grew out of it: it is
+ * taken where there is nothing, or when it is new, and in no other case. */
 static void
 on_loaded(void *arg, const void *bytes, int64_t n)
 {
 	struct oauth *o = arg;
-	const char *why = "nobody has signed in yet";
-	char words[400];
+	int seeded = o->grant == GRANT_REFRESH_TOKEN;
+	const char *why = NULL;
+	char words[450];
 	json_t *j = NULL;
 
 	if (n == -2) {
 		snprintf(words, sizeof(words), "the stored sign-in cannot be "
-			 "read: %s", (const char *)bytes);
+			 "read: %s; mend it", (const char *)bytes);
 		why = words;
 	} else if (n >= 0) {
 		j = json_loadb(bytes, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
-		why = stranger(o, j);
+		seeded = seeded && seed_is_new(o, j);
+		why = seeded ? NULL : stranger(o, j, words, sizeof(words));
+	} else if (!seeded) {
+		snprintf(words, sizeof(words), "nobody has signed in yet: "
+			 "postern login %s", postern_route(o->me));
+		why = words;
 	}
-	if (why == NULL)
-		token_loaded(o, secret_copy(json_string_value(
-			     json_object_get(j, "refresh_token"))), NULL);
-	else if (o->grant == GRANT_REFRESH_TOKEN)
+	if (why != NULL)
+		token_loaded(o, NULL, why);
+	else if (seeded)
 		token_loaded(o, secret_copy(o->refresh_token), NULL);
 	else
-		token_loaded(o, NULL, why);
+		token_loaded(o, secret_copy(json_string_value(
+			     json_object_get(j, "refresh_token"))), NULL);
 	json_decref(j);
 }
 
-void
+uint64_t
 store_load(struct oauth *o)
 {
-	postern_state_get(o->me, KEY, on_loaded, o);
+	return postern_state_get(o->me, KEY, on_loaded, o);
 }
 
 /* --- keeping --------------------------------------------------------- */

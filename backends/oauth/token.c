@@ -1,12 +1,16 @@
 /* token.c - one access token, for all jobs of the route
  *
  *   LOADING ---> IDLE <---> FETCHING ---> KEEPING ---> IDLE
- *      |          ^                                      |
- *      +-> MISSING+  (by a sign-in)          waiting jobs are sent
+ *    |   ^         ^           |   ^                     |
+ *    v   |         |           v   |        waiting jobs are sent
+ *   MISSING -------+          DOUBTING
+ *        (by a sign-in)
  *
  * Whoever comes while a token is being fetched waits for the same answer.  A
  * sign-in that the provider replaces is made durable before the access token
  * that came with it is used: after a crash the old one may be worth nothing.
+ * For the same reason a fetch that was begun is waited for, also by an instance
+ * that is retired; what has begun by then is all that it does.
  */
 #include "oauth.h"
 
@@ -17,8 +21,8 @@
 
 enum {
 	LEAST_LEFT_MS = 30 * 1000,	/* of a token that is used at all */
+	HOUR_MS = 3600 * 1000,
 	DAY_MS = 24 * 3600 * 1000,
-	KEEP_AGAIN_MS = 60 * 1000,
 	REST_MOST_MS = 3600 * 1000,	/* that a provider may ask for */
 };
 
@@ -111,7 +115,7 @@ token_will_do(const struct token *t)
 
 /* A job let through while the route is paused wants to know; otherwise the
  * provider has said no, and asking on would only lock somebody out. */
-static void
+void
 token_ends(struct oauth *o, int ok)
 {
 	struct token *t = &o->token;
@@ -175,15 +179,27 @@ say_refused(struct oauth *o, const struct token_reply *r)
 }
 
 static void
+token_is_refused(struct oauth *o)
+{
+	o->token.refused = 1;
+	postern_pause(o->me, "%s", o->token.why);
+	token_ends(o, 0);
+}
+
+static void
 token_refused(struct oauth *o, const struct token_reply *r)
 {
 	struct token *t = &o->token;
 
 	secret_free(&t->access);
-	t->refused = 1;
 	say_refused(o, r);
-	postern_pause(o->me, "%s", t->why);
-	token_ends(o, 0);
+	t->dead = r->dead && grant_has_sign_in(o);
+	if (t->dead && !t->unkept && !o->retired) {
+		t->state = TOKEN_DOUBTING;
+		t->question = store_load(o);
+		return;
+	}
+	token_is_refused(o);
 }
 
 static void
@@ -237,19 +253,30 @@ token_fetch(struct oauth *o)
 	o->token.question = oauth_post(o, o->token_url, &form, on_token);
 }
 
+static void
+token_load(struct oauth *o)
+{
+	o->token.state = TOKEN_LOADING;
+	o->token.question = store_load(o);
+}
+
 void
 token_renew(struct oauth *o)
 {
 	struct token *t = &o->token;
 
-	if (t->state == TOKEN_MISSING)
-		token_is_missing(o);
-	if (t->state != TOKEN_IDLE)
+	if (t->state != TOKEN_IDLE && t->state != TOKEN_MISSING)
 		return;
-	if (oauth_now_ms() < t->not_before_ms)
+	if (o->retired) {
+		token_says(o, "the route has changed, or the gateway stops");
+		token_ends(o, 0);
+	} else if (t->state == TOKEN_MISSING) {
+		token_load(o);
+	} else if (oauth_now_ms() < t->not_before_ms) {
 		token_ends(o, 0);	/* with the words of the last time */
-	else
+	} else {
 		token_fetch(o);
+	}
 }
 
 void
@@ -300,11 +327,11 @@ token_schedule(struct oauth *o, int64_t life_ms)
 }
 
 static void
-token_keep(struct oauth *o)
+token_replace(struct token *t, char *refresh)
 {
-	o->token.unkept = 1;
-	o->token.keeps++;
-	store_keep(o);
+	secret_free(&t->refresh);
+	t->refresh = refresh;
+	t->dead = 0;
 }
 
 void
@@ -312,7 +339,7 @@ token_take(struct oauth *o, struct token_reply *r)
 {
 	struct token *t = &o->token;
 
-	/* a sign-in came while the old one was still being tried */
+	/* a sign-in came while another was still being tried, or read */
 	postern_give_up(o->me, t->question);
 	t->question = 0;
 	secret_free(&t->access);
@@ -323,45 +350,13 @@ token_take(struct oauth *o, struct token_reply *r)
 	t->why[0] = '\0';
 	token_schedule(o, r->expires_s * 1000);
 	if (r->refresh != NULL && grant_has_sign_in(o)) {
-		secret_free(&t->refresh);
-		t->refresh = r->refresh;
+		token_replace(t, r->refresh);
 		r->refresh = NULL;
 		t->state = TOKEN_KEEPING;
 		token_keep(o);
 		return;
 	}
 	token_ends(o, 1);
-}
-
-static void
-on_keep_again(void *arg)
-{
-	struct oauth *o = arg;
-
-	if (!o->token.unkept)
-		return;
-	if (o->token.state == TOKEN_IDLE)
-		token_keep(o);
-	else
-		postern_timer(o->me, KEEP_AGAIN_MS, on_keep_again, o);
-}
-
-void
-token_kept(struct oauth *o, int ok, const char *why)
-{
-	if (--o->token.keeps > 0)
-		return;		/* a newer one is being written, which counts */
-	if (ok) {
-		o->token.unkept = 0;
-	} else {
-		postern_log(o->me, POSTERN_ERROR, "the new sign-in cannot be "
-			    "kept: %s; until it can, do not stop the gateway",
-			    why);
-		postern_timer(o->me, KEEP_AGAIN_MS, on_keep_again, o);
-		login_unkept(o, why);
-	}
-	if (o->token.state == TOKEN_KEEPING)
-		token_ends(o, 1);
 }
 
 /* --- the beginning --------------------------------------------------- */
@@ -385,9 +380,24 @@ token_open(struct oauth *o)
 		o->token.state = TOKEN_IDLE;
 		return;
 	}
-	o->token.day = postern_timer(o->me, DAY_MS, on_day, o);
-	o->token.state = TOKEN_LOADING;
-	store_load(o);
+	/* some gateways are switched off at night */
+	o->token.day = postern_timer(o->me, HOUR_MS, on_day, o);
+	token_load(o);
+}
+
+/* Another than the dead one is tried once: it is the same next time. */
+static void
+token_doubted(struct oauth *o, char *refresh)
+{
+	struct token *t = &o->token;
+
+	if (refresh == NULL || strcmp(refresh, t->refresh) == 0) {
+		secret_free(&refresh);
+		token_is_refused(o);
+		return;
+	}
+	token_replace(t, refresh);
+	token_fetch(o);
 }
 
 void
@@ -395,20 +405,32 @@ token_loaded(struct oauth *o, char *refresh, const char *why)
 {
 	struct token *t = &o->token;
 
-	if (t->state != TOKEN_LOADING) {	/* a sign-in was faster */
-		secret_free(&refresh);
+	t->question = 0;
+	if (t->state == TOKEN_DOUBTING) {
+		token_doubted(o, refresh);
 		return;
 	}
-	t->refresh = refresh;
-	if (refresh != NULL) {
-		t->state = TOKEN_IDLE;
-		if (t->first != NULL || o->login.trying)
-			token_renew(o);
+	if (refresh == NULL) {
+		t->state = TOKEN_MISSING;
+		token_says(o, "%s", why);
+		token_is_missing(o);
 		return;
 	}
-	t->state = TOKEN_MISSING;
-	token_says(o, "%s: postern login %s", why, postern_route(o->me));
-	token_is_missing(o);
+	token_replace(t, refresh);
+	t->state = TOKEN_IDLE;
+	/* a retired one's, too: they have waited for this */
+	if (t->first != NULL || o->login.trying)
+		token_fetch(o);
+}
+
+void
+token_retire(struct oauth *o)
+{
+	o->retired = 1;
+	postern_timer_stop(o->me, o->token.again);
+	/* the last chance */
+	if (o->token.unkept && !o->token.keeping)
+		token_keep(o);
 }
 
 void

@@ -331,8 +331,10 @@ token_reply_parse(const struct postern_http_answer *a,
 		return;
 	}
 	if (a->status >= 400 && a->status < 500 && a->status != 429
-	    && error != NULL)
+	    && error != NULL) {
 		ret->kind = kind_of(error);
+		ret->dead = strcmp(error, "invalid_grant") == 0;
+	}
 	words_of_answer(a, j, ret->why, sizeof(ret->why));
 	json_decref(j);
 }

@@ -34,6 +34,8 @@ enum reply_kind {
 struct token_reply {
 	enum reply_kind kind;
 	char *access, *refresh;		/* secrets; refresh NULL: none came */
+	int dead;			/* refused: what was shown is worth
+					 * nothing any more (invalid_grant) */
 	int64_t expires_s;		/* the access token's life */
 	char who[128];			/* whom it is for, when it tells */
 	char why[400];			/* words, when there is no token */

@@ -86,6 +86,7 @@ class Stage(Case):
         self.addCleanup(self.provider.well)
         self.addCleanup(self.provider.up)
         self.addCleanup(self.provider.lifetime, 3600)
+        self.addCleanup(self.provider.late, 0)
         self.provider.codes(interval=1)
         self.asked = len(self.provider.requests())
         self.given = len(self.provider.issued())

@@ -328,6 +328,10 @@ class OidcProvider:
     def held(self):
         return self.tell("held")
 
+    def late(self, seconds):
+        """Does at once what it is asked, and says so only then."""
+        self.tell("late", seconds=seconds)
+
     def slow(self, seconds):
         self.fault(0, "", seconds=seconds)
 

@@ -1,6 +1,8 @@
 """test-oauth.py - the backend oauth: tokens got, renewed and refused, with a
 real provider and a real mail system behind it
 """
+import contextlib
+import json
 import os
 import signal
 import threading
@@ -180,6 +182,194 @@ class RefreshToken(Stage):
         gw.command("reload", check=True)
         self.wait_arrived(ids)
         self.passes(gw)
+
+
+class LateAnswer(Stage):
+    """The provider has replaced the sign-in, and we do not know it yet when
+    the route changes or the gateway stops."""
+
+    LATE = 4
+
+    def setUp(self):
+        super().setUp()
+        self.seed = self.secret("seed", self.provider.refresh_token())
+
+    def route(self, **more):
+        return self.oauth("refresh_token", refresh_token_file=self.seed,
+                          **more)
+
+    def begin(self, **more):
+        gw = self.gateway({"50-office": self.route(**more)}, PATIENT)
+        self.passes(gw)
+        return gw
+
+    def changed(self, gw, **more):
+        gw.route("50-office", self.route(reuse=7, **more))
+        gw.command("reload", check=True)
+
+    @contextlib.contextmanager
+    def replaced(self):
+        """It was, when what is within this has been done; the answer is not
+        there yet when that is left."""
+        n = len(self.issued("RefreshToken"))
+        self.provider.late(self.LATE * SLOW)
+        yield
+        wait_until(lambda: len(self.issued("RefreshToken")) > n, 30,
+                   "the new sign-in")
+        self.provider.late(0)
+        self.provider.lifetime(3600)
+
+    def renewal(self):
+        """One that no message waits for."""
+        self.provider.lifetime(2)
+        gw = self.begin(margin="1s")
+        with self.replaced():
+            pass
+        return gw
+
+    def still_good(self, gw, ids=()):
+        """What is kept, and each question so far."""
+        if ids:
+            self.wait_arrived(ids)
+        self.assertTrue(self.newest_is_kept(gw))
+        gw.stop()
+        gw.start()
+        self.passes(gw)
+        self.assertEqual(set(self.statuses()), {200})
+
+    def test_the_gateway_stops(self):
+        gw = self.renewal()
+        self.assertEqual(gw.stop(), 0)
+        self.assertIn("route `office': stopping waits for an answer", gw.log())
+        self.assertTrue(self.newest_is_kept(gw))
+        gw.start()
+        self.still_good(gw)
+
+    def test_it_stops_while_messages_wait(self):
+        gw = self.begin()
+        self.provider.expire()
+        with self.replaced():
+            ids = self.send(gw, 3)
+        self.assertEqual(gw.stop(), 0)
+        gw.start()
+        self.still_good(gw, ids)
+
+    def test_the_route_changes(self):
+        gw = self.renewal()
+        self.changed(gw)
+        self.still_good(gw, self.send(gw))
+
+    def test_the_route_changes_while_messages_wait(self):
+        gw = self.begin()
+        self.provider.expire()
+        with self.replaced():
+            ids = self.send(gw, 2)
+        self.changed(gw)
+        ids += self.send(gw, 2)
+        self.changed(gw, mechanism="oauthbearer")
+        self.still_good(gw, ids + self.send(gw))
+
+    def test_the_route_goes_and_comes_back(self):
+        gw = self.renewal()
+        gw.route("50-office", "route: other\nbackend: 'null'\n")
+        gw.command("reload", check=True)
+        self.changed(gw)
+        self.still_good(gw, self.send(gw))
+
+    def test_somebody_else_signs_in_meanwhile(self):
+        route = self.oauth("device_code")
+        gw = self.gateway({"50-office": route}, PATIENT)
+        self.sign_in(gw, peers.USER)
+        self.passes(gw)
+        self.provider.expire()
+        with self.replaced():
+            ids = self.send(gw)
+        gw.route("50-office", self.oauth("device_code", user=peers.OTHER_USER))
+        gw.command("reload", check=True)
+        self.sign_in(gw, peers.OTHER_USER)
+        self.wait_arrived(ids)
+        with open(self.sign_in_file(gw)) as f:
+            self.assertEqual(json.load(f)["user"], peers.OTHER_USER)
+        self.assertTrue(self.newest_is_kept(gw))
+
+    def sign_in(self, gw, user):
+        login = oauth_stage.Login(gw)
+        self.addCleanup(login.close)
+        self.provider.approve(login.code(), user)
+        self.assertEqual(login.end(), 0, login.said + login.errors)
+
+    def test_what_could_not_be_kept(self):
+        gw = self.gateway({"50-office": self.route()}, PATIENT, False)
+        os.makedirs(gw.spool)
+        blocked = os.path.join(gw.spool, "routes")
+        with open(blocked, "w"):
+            pass
+        gw.start()
+        self.passes(gw)
+        gw.wait_log("the new sign-in cannot be kept")
+        os.unlink(blocked)
+        self.changed(gw)
+        self.still_good(gw, self.send(gw))
+
+
+class StoredSignIn(Stage):
+    """It cannot be had from the file: no other token is used instead, for
+    that one was used up long ago."""
+
+    def setUp(self):
+        super().setUp()
+        seed = self.secret("seed", self.provider.refresh_token())
+        self.gw = self.office("refresh_token", PATIENT,
+                              refresh_token_file=seed)
+        self.passes(self.gw)
+        self.gw.stop()
+        self.path = self.sign_in_file(self.gw)
+
+    def probe(self):
+        self.gw.command("queue", "retry", "--all", check=True)
+
+    def test_unreadable(self):
+        os.rename(self.path, self.path + ".away")
+        os.mkdir(self.path)
+        self.gw.start()
+        ids = self.send(self.gw)
+        self.wait_paused(self.gw, "the stored sign-in cannot be read: "
+                         f"{self.path}", "mend it")
+        self.probe()
+        self.wait_paused(self.gw, "the stored sign-in cannot be read")
+        os.rmdir(self.path)
+        os.rename(self.path + ".away", self.path)
+        self.probe()
+        self.wait_arrived(ids)
+        self.assertEqual(self.statuses(), [200, 200])
+
+    def test_damaged(self):
+        with open(self.path) as f:
+            text = f.read()
+        with open(self.path, "w") as f:
+            f.write(text[:40])
+        self.gw.start()
+        ids = self.send(self.gw)
+        self.wait_paused(self.gw, "the stored sign-in is damaged, which is "
+                         "the file routes/office/sign-in", "remove it")
+        self.assertEqual(self.statuses(), [200])
+        with open(self.path, "w") as f:
+            f.write(text)
+        self.probe()
+        self.wait_arrived(ids)
+        self.assertEqual(self.statuses(), [200, 200])
+
+    def test_removed(self):
+        with open(self.path, "w"):
+            pass
+        self.gw.start()
+        ids = self.send(self.gw)
+        self.wait_paused(self.gw, "damaged")
+        self.provider.well()
+        self.secret("seed", self.provider.refresh_token())
+        os.unlink(self.path)
+        self.gw.command("reload", check=True)
+        self.wait_arrived(ids)
 
 
 class Refused(Stage):

@@ -15,7 +15,7 @@ const [folder, settings] = [process.argv[2], JSON.parse(process.argv[3])];
 const tenant = `/${settings.tenant}`;
 const state = {
   lifetime: 3600, codeLifetime: 600, interval: 0, fault: null, held: [],
-  requests: [], issued: [],
+  requests: [], issued: [], late: 0,
 };
 
 // --- where tokens and grants are kept: in memory, and easy to empty --------
@@ -140,13 +140,25 @@ function answerFault(fault, res, asked = '') {
   res.end(fault.body.replace('ASKED', said));
 }
 
+// What the answer tells has happened by then.
+function later(res, seconds) {
+  const end = res.end.bind(res);
+  res.end = (...said) => {
+    setTimeout(() => end(...said), seconds * 1000);
+    return res;
+  };
+}
+
 function guarded(app) {
   return (req, res) => {
     const { fault } = state;
     if (isToken(req)) {
       res.on('finish', () => state.requests.push({ status: res.statusCode, at: Date.now() }));
     }
-    if (!isToken(req) || !fault) {
+    if (isToken(req) && state.late) {
+      later(res, state.late);
+      app(req, res);
+    } else if (!isToken(req) || !fault) {
       app(req, res);
     } else if (fault.hold) {
       state.held.push(() => app(req, res));
@@ -179,6 +191,7 @@ function actions(provider, server, port) {
       state.held.splice(0).forEach((go) => go());
     },
     held: async () => state.held.length,
+    late: async ({ seconds }) => { state.late = seconds; },
     down: () => new Promise((done) => {
       server.close(() => done());
       server.closeAllConnections();
