@@ -14,7 +14,7 @@ on_keep_again(void *arg)
 	struct oauth *o = arg;
 
 	o->token.again = 0;
-	if (o->token.unkept)
+	if (o->token.unkept && !o->token.keeping)
 		token_keep(o);
 }
 
