@@ -365,7 +365,6 @@ class StoredSignIn(Stage):
         self.gw.start()
         ids = self.send(self.gw)
         self.wait_paused(self.gw, "damaged")
-        self.provider.well()
         self.secret("seed", self.provider.refresh_token())
         os.unlink(self.path)
         self.gw.command("reload", check=True)

@@ -92,6 +92,9 @@ void service_settle(struct service_world *w);
 /* All recipients of the attempt get this outcome, and it is done. */
 void smtpc_answer(struct smtpc *c, const struct outcome *o);
 
+/* The deliver() of who has none of its own. */
+void deliver_nothing(void *self, postern_job *job);
+
 /* A job for a@x.test and b@x.test. */
 void service_deliver(struct service_world *w);
 

@@ -256,6 +256,22 @@ closing_ends_what_is_under_way(void **state)
 	}
 }
 
+static void
+a_retired_one_begins_none(void **state)
+{
+	struct service_world w;
+	struct error err;
+
+	(void)state;
+	begin(&w, "ends");
+	ask(&w, "login", "a");
+	backend_retire(w.backend);
+	CHECK_HEARD("a: go to https://a.test/. FAILED a: broken off. ");
+	assert_null(action_begin(w.backend, "login", &events, NULL, &err));
+	assert_string_equal(err.text, "the gateway stops");
+	service_close(&w);
+}
+
 /* A reload opens the route anew while somebody signs in by the old one. */
 static void
 two_instances_do_not_mix(void **state)
@@ -332,6 +348,7 @@ main(void)
 		cmocka_unit_test(a_backend_without_actions),
 		cmocka_unit_test(who_has_gone_hears_nothing),
 		cmocka_unit_test(closing_ends_what_is_under_way),
+		cmocka_unit_test(a_retired_one_begins_none),
 		cmocka_unit_test(two_instances_do_not_mix),
 		cmocka_unit_test(an_action_ends_once),
 		cmocka_unit_test(long_lines_are_cut),

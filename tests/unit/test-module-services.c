@@ -306,6 +306,55 @@ ask_everything(postern_instance *instance)
 }
 
 static void
+on_retire(void *self)
+{
+	assert_ptr_equal(((struct self *)self)->me, me);
+	hear("retired. ");
+}
+
+/* Those of web servers must not be lost; names may be asked for again. */
+static void
+answers_that_closing_waits_for(void **state)
+{
+	static const struct postern_http_request rq = { .url = "https://x.test/" };
+	static const struct http_answer none = { .why = "none", .type = "" };
+	static const struct postern_backend ops = {
+		.deliver = deliver_nothing, .retire = on_retire,
+	};
+	const struct postern_module table = {
+		.self_size = sizeof(struct self), .open = on_open,
+		.backend = &ops,
+	};
+	struct service_world w;
+
+	(void)state;
+	heard[0] = '\0';
+	service_open(&w, &table);
+	postern_dns(me, "x.test", POSTERN_DNS_A, on_dns, "dns");
+	assert_false(backend_busy(w.backend));
+	question = postern_http(me, &rq, on_http, "one");
+	postern_http(me, &rq, on_http, "two");
+	assert_true(backend_busy(w.backend));
+	backend_retire(w.backend);
+	backend_retire(w.backend);
+	postern_give_up(me, question);
+	assert_int_equal(w.answers, 1);
+	assert_true(backend_busy(w.backend));
+	answer_http(&w, 1, &none);
+	assert_int_equal(w.answers, 2);
+	assert_false(backend_busy(w.backend));
+	heard[strlen("retired. ")] = '\0';
+	CHECK_HEARD("retired. ");
+	postern_http(me, &rq, on_http, "three");
+	service_close(&w);
+	assert_int_equal(w.answers, 2);		/* nobody is told any more */
+	/* a close alone does it, too */
+	service_open(&w, &table);
+	service_close(&w);
+	CHECK_HEARD("retired. ");
+}
+
+static void
 a_house_without_services_says_so(void **state)
 {
 	struct service_world w;
@@ -475,6 +524,7 @@ main(void)
 		cmocka_unit_test(who_fails_to_open_has_asked_in_vain),
 		cmocka_unit_test(web_servers_are_asked),
 		cmocka_unit_test(urls_are_checked_without_asking),
+		cmocka_unit_test(answers_that_closing_waits_for),
 		cmocka_unit_test(a_house_without_services_says_so),
 		cmocka_unit_test(only_backends_that_do_not_block_may_ask),
 		cmocka_unit_test(the_route_is_paused_and_ready),
