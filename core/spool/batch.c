@@ -280,12 +280,12 @@ batch_choose(struct spool *s)
 }
 
 static void
-housekeep(struct spool *s, bool idle)
+housekeep(struct spool *s, enum store_house how)
 {
 	struct error err = { .text = "" };
 
 	if (!s->broken && s->store->dirty &&
-	    s->ops->housekeep(s->store, idle, &err) == STORE_BROKEN)
+	    s->ops->housekeep(s->store, how, &err) == STORE_BROKEN)
 		store_broke(s, &err);
 }
 
@@ -305,7 +305,7 @@ turn(struct spool *s)
 	batch_run(s);
 	tell_due(s);
 	/* on a full disk the log must not grow: its room is used again */
-	housekeep(s, s->full);
+	housekeep(s, s->full ? HOUSE_FULL : HOUSE_BUSY);
 }
 
 /* How long nothing is to be done unless something comes. */
@@ -371,7 +371,7 @@ spool_main(void *arg)
 
 		letters_deliver(l);
 		if (l == NULL && ms != 0)
-			housekeep(s, true);
+			housekeep(s, s->full ? HOUSE_FULL : HOUSE_IDLE);
 		turn(s);
 	}
 	give_up(s);

@@ -411,9 +411,9 @@ memory_act(struct store *st, struct spool_act *a, size_t max, bool *more,
 }
 
 static enum store_result
-memory_housekeep(struct store *st, bool idle, struct error *err)
+memory_housekeep(struct store *st, enum store_house how, struct error *err)
 {
-	(void)st, (void)idle, (void)err;
+	(void)st, (void)how, (void)err;
 	return STORE_OK;
 }
 

@@ -1,8 +1,7 @@
-/* sqlite.c - the SQLite store: opening, transactions, checkpoints
+/* sqlite.c - the SQLite store: opening and transactions
  *
  * WAL with synchronous=FULL: one sync of the WAL for each commit.  Checkpoints
- * are ours alone: when nothing is to be done, or the WAL is large.  Pages of
- * bodies that came and went meanwhile are never written to the database.
+ * are ours alone, and so is the room that they need: sqlite_room.c.
  */
 #include "spool/sqlite.h"
 
@@ -17,17 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
-
-enum {
-	CHECKPOINT_LEAVES = 256 * 1024,	/* of the disk's room, to settles */
-	WAL_LARGE = 32 * 1024 * 1024,	/* then a checkpoint is made at once */
-	WAL_STEP = 8 * 1024 * 1024,	/* after one that a reader held up */
-	SPARE_PAGES = 4096,		/* free ones that stay: 16 MiB */
-	VACUUM_PAGES = 1024,		/* given back in one step */
-};
 
 /* Those that a new file takes come first.  secure_delete: Debian's SQLite
  * overwrites what is deleted unless told otherwise, which doubles what is
@@ -43,8 +32,7 @@ static const char pragmas[] =
 
 static const char wal_pragmas[] =
 	"PRAGMA synchronous = FULL;"
-	"PRAGMA wal_autocheckpoint = 0;"
-	"PRAGMA journal_size_limit = 67108864;";
+	"PRAGMA wal_autocheckpoint = 0;";
 
 static struct sqlite *
 sqlite_of(struct store *st)
@@ -72,19 +60,6 @@ exec(struct sqlite *q, const char *sql, struct error *err)
 {
 	int rc = sqlite3_exec(q->c.db, sql, NULL, NULL, NULL);
 
-	return sqlite_result(&q->c, rc, err) == STORE_OK;
-}
-
-static bool
-pragma_number(struct sqlite *q, const char *sql, int64_t *ret,
-	      struct error *err)
-{
-	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(q->c.db, sql, -1, &stmt, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = statement_number(stmt, 0, ret);
-	sqlite3_finalize(stmt);
 	return sqlite_result(&q->c, rc, err) == STORE_OK;
 }
 
@@ -119,13 +94,15 @@ database_open(struct sqlite *q, struct error *err)
 	sqlite3_db_config(q->c.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &keep);
 	if (!exec(q, pragmas, err) || !schema_make(&q->c, q->path, err) ||
 	    !wal_mode(q, err) || !exec(q, wal_pragmas, err) ||
-	    !pragma_number(q, "PRAGMA page_size", &q->page_size, err)) {
+	    !connection_number(&q->c, "PRAGMA page_size", &q->page_size,
+			       err)) {
 		connection_close(&q->c);
 		return false;
 	}
 	sqlite3_db_config(q->c.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, &keep);
 	sqlite3_wal_hook(q->c.db, on_wal, q);
 	q->wal_frames = q->wal_checked = 0;
+	room_begin(q);
 	return true;
 }
 
@@ -144,9 +121,10 @@ seed_find(struct sqlite *q, struct error *err)
 {
 	int64_t seed;
 
-	if (!pragma_number(q, "SELECT max(coalesce((SELECT max(id) >> 6 FROM "
-			   "item), 0), coalesce((SELECT max(id) FROM body), 0),"
-			   " seed) FROM state", &seed, err))
+	if (!connection_number(&q->c, "SELECT max(coalesce((SELECT max(id) >> 6"
+			       " FROM item), 0), coalesce((SELECT max(id)"
+			       " FROM body), 0), seed) FROM state", &seed,
+			       err))
 		return false;
 	q->store.seed = MAX((uint64_t)seed, (uint64_t)clock_wall_ms() << 8);
 	return true;
@@ -176,14 +154,10 @@ recover(struct sqlite *q, struct error *err)
 
 /* Made by us, so that nobody else can read it. */
 static bool
-make_file(const char *path, struct error *err)
+make_file(struct sqlite *q, struct error *err)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return error_errno(err, "%s", path);
-	close(fd);
-	return true;
+	q->file = open(q->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return q->file >= 0 || error_errno(err, "%s", q->path);
 }
 
 static void
@@ -195,6 +169,8 @@ sqlite_close(struct store **st)
 		return;
 	q = sqlite_of(*st);
 	connection_close(&q->c);
+	if (q->file >= 0)
+		close(q->file);
 	files_unref(&q->store.files);
 	lock_drop(&q->lock);
 	ids_fini(&q->store.gone);
@@ -230,7 +206,7 @@ folder_open(struct store *st, struct workers *workers, struct error *err)
 	    !schema_check_file(q->path, err))
 		return false;
 	st->files = files_open(st->folder, workers, err);
-	return st->files != NULL && make_file(q->path, err);
+	return st->files != NULL && make_file(q, err);
 }
 
 /* A disk that is full is no reason not to run: what is in the queue may be
@@ -254,7 +230,7 @@ sqlite_open(const struct spool_config *c, struct error *err)
 
 	must(c->workers != NULL);
 	st->ops = &sqlite_store;
-	q->lock = -1;
+	q->lock = q->file = -1;
 	url_split(q, c->url);
 	if (getrandom(&st->owner, sizeof(st->owner), 0) < 0)
 		bug("no random numbers");
@@ -289,7 +265,9 @@ sqlite_begin(struct store *st, struct error *err)
 static enum store_result
 sqlite_commit(struct store *st, struct error *err)
 {
-	return simple(st, Q_COMMIT, err);
+	enum store_result r = room_take(sqlite_of(st), err);
+
+	return r == STORE_OK ? simple(st, Q_COMMIT, err) : r;
 }
 
 static void
@@ -337,81 +315,6 @@ sqlite_prove(struct store *st, const struct doubt *doubts, size_t n,
 		return true;
 	sqlite_rollback(st);
 	return false;
-}
-
-/* --- checkpoints ----------------------------------------------------- */
-
-/* The file grows by what is new in the log.  Where the disk has no room for
- * all of that, a part of it helps nobody, and takes what settles need. */
-static bool
-checkpoint_has_room(struct sqlite *q)
-{
-	const char *path = sqlite3_db_filename(q->c.db, "main");
-	int64_t pages = 0, growth;
-	struct error err;
-	struct statvfs v;
-	struct stat st;
-
-	if (stat(path, &st) < 0 || statvfs(path, &v) < 0 ||
-	    !pragma_number(q, "PRAGMA page_count", &pages, &err))
-		return true;
-	growth = pages * q->page_size - (int64_t)st.st_size;
-	return growth <= 0 || (uint64_t)growth + CHECKPOINT_LEAVES <=
-			      (uint64_t)v.f_bavail * v.f_frsize;
-}
-
-static enum store_result
-checkpoint(struct sqlite *q, int mode, struct error *err)
-{
-	int frames = 0, written = 0, rc;
-
-	if (!checkpoint_has_room(q))
-		return STORE_OK;
-	rc = sqlite3_wal_checkpoint_v2(q->c.db, NULL, mode, &frames, &written);
-	/* a reader stands in the way, or there is no room: later */
-	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED ||
-	    (rc & 0xff) == SQLITE_FULL)
-		return STORE_OK;
-	if (rc == SQLITE_OK && frames == written)
-		q->store.dirty = false;
-	return sqlite_result(&q->c, rc, err);
-}
-
-/* After a backlog the file gives its space back, a step at a time; each
- * makes the log dirty, so that the next idle moment goes on. */
-static enum store_result
-shrink(struct sqlite *q, struct error *err)
-{
-	char sql[60];
-	int64_t spare = 0;
-
-	if (!pragma_number(q, "PRAGMA freelist_count", &spare, err))
-		return STORE_FAILED;
-	if (spare <= SPARE_PAGES)
-		return STORE_OK;
-	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)",
-		 (int)MIN(spare - SPARE_PAGES, (int64_t)VACUUM_PAGES));
-	return sqlite_result(&q->c, sqlite3_exec(q->c.db, sql, NULL, NULL,
-						 NULL), err);
-}
-
-static enum store_result
-sqlite_housekeep(struct store *st, bool idle, struct error *err)
-{
-	struct sqlite *q = sqlite_of(st);
-	int64_t since = (q->wal_frames - q->wal_checked) * q->page_size;
-	enum store_result r;
-
-	if (!idle && since < (q->wal_checked ? WAL_STEP : WAL_LARGE))
-		return STORE_OK;
-	r = checkpoint(q, SQLITE_CHECKPOINT_PASSIVE, err);
-	q->wal_checked = q->wal_frames;
-	if (r != STORE_OK || !idle)
-		return r;
-	if (!q->store.dirty)
-		r = shrink(q, err);
-	sqlite3_db_release_memory(q->c.db);
-	return r;
 }
 
 static enum store_result

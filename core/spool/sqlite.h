@@ -15,7 +15,7 @@ enum sqlite_stmt_id {
 	Q_RCPT_SETTLE, Q_ITEM_STAY, Q_ITEM_LEAVE,
 	Q_DUE, Q_TAKE, Q_NEXT_DUE, Q_UNCLAIM, Q_DAMAGED,
 	Q_HOLD, Q_RELEASE, Q_RETRY, Q_UNCLAIMED, Q_SOME,
-	Q_STATE,
+	Q_STATE, Q_PAGES,
 	/* reading */
 	Q_EXISTS, Q_ITEM, Q_RCPTS, Q_LIST, Q_COUNT, Q_COUNT_DUE, Q_OLDEST,
 	Q_BODY_DATA, Q_BODY_EXISTS,
@@ -37,10 +37,14 @@ struct sqlite {
 	char *path;			/* of the database */
 	char *vfs;			/* or NULL */
 	int lock;
+	int file;			/* the database; open as long as SQLite
+					 * has it: a close drops its locks */
 	bool recovered;			/* from what another boot left */
 	int wal_frames;			/* in the WAL since it began */
 	int wal_checked;		/* a checkpoint got nowhere at so many */
 	int64_t page_size;
+	int64_t wal_limit;		/* what the log keeps; -1: not set yet */
+	int64_t pages;			/* that the file has room for */
 };
 
 /* --- sqlite_db.c: connections, statements, errors, schema ------------ */
@@ -55,6 +59,9 @@ sqlite3_stmt *statement(struct connection *c, enum sqlite_stmt_id id);
 int statement_run(sqlite3_stmt *stmt);
 /* One row with one number; what `none' says when there is no row. */
 int statement_number(sqlite3_stmt *stmt, int64_t none, int64_t *ret);
+/* What a query that is asked seldom says: one number, 0 without a row. */
+bool connection_number(struct connection *c, const char *sql, int64_t *ret,
+		       struct error *err);
 /* err gets the database's words. */
 enum store_result sqlite_result(struct connection *c, int rc,
 				struct error *err);
@@ -64,6 +71,16 @@ enum store_result sqlite_result(struct connection *c, int rc,
 bool schema_check_file(const char *path, struct error *err);
 /* Makes the tables in an empty database; checks the version again. */
 bool schema_make(struct connection *c, const char *path, struct error *err);
+
+/* --- sqlite_room.c --------------------------------------------------- */
+
+/* The database was opened. */
+void room_begin(struct sqlite *q);
+/* Before a commit: what the database grows by is taken from the disk now.
+ * STORE_FULL: there is not so much. */
+enum store_result room_take(struct sqlite *q, struct error *err);
+enum store_result sqlite_housekeep(struct store *st, enum store_house how,
+				   struct error *err);
 
 /* --- sqlite_read.c --------------------------------------------------- */
 

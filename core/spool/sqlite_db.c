@@ -120,6 +120,7 @@ static const char *const statements[Q_STATEMENTS] = {
 		" AND (?2 IS NULL OR route = ?2) ORDER BY id LIMIT ?3",
 	[Q_STATE] = "UPDATE state SET boot = ?1, seed = max(seed, ?2),"
 		" proofs = proofs + 1 WHERE id = 1",
+	[Q_PAGES] = "PRAGMA page_count",
 	[Q_EXISTS] = "SELECT 1 FROM item WHERE id = ?1",
 	[Q_ITEM] = "SELECT " ITEM_COLUMNS " WHERE i.id = ?1",
 	[Q_RCPTS] = "SELECT address, notify, orcpt, state, last FROM rcpt"
@@ -240,6 +241,19 @@ sqlite_result(struct connection *c, int rc, struct error *err)
 	return STORE_BROKEN;
 }
 
+bool
+connection_number(struct connection *c, const char *sql, int64_t *ret,
+		  struct error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(c->db, sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = statement_number(stmt, 0, ret);
+	sqlite3_finalize(stmt);
+	return sqlite_result(c, rc, err) == STORE_OK;
+}
+
 /* --- the schema ------------------------------------------------------ */
 
 static bool
@@ -301,19 +315,6 @@ schema_check_file(const char *path, struct error *err)
 }
 
 static bool
-ask_number(struct connection *c, const char *sql, int64_t *ret,
-	   struct error *err)
-{
-	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(c->db, sql, -1, &stmt, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = statement_number(stmt, 0, ret);
-	sqlite3_finalize(stmt);
-	return sqlite_result(c, rc, err) == STORE_OK;
-}
-
-static bool
 schema_create(struct connection *c, struct error *err)
 {
 	char stamp[120];
@@ -356,9 +357,11 @@ schema_make(struct connection *c, const char *path, struct error *err)
 {
 	int64_t tables, application, version;
 
-	if (!ask_number(c, "SELECT count(*) FROM sqlite_master", &tables, err) ||
-	    !ask_number(c, "PRAGMA application_id", &application, err) ||
-	    !ask_number(c, "PRAGMA user_version", &version, err))
+	if (!connection_number(c, "SELECT count(*) FROM sqlite_master",
+			       &tables, err) ||
+	    !connection_number(c, "PRAGMA application_id", &application,
+			       err) ||
+	    !connection_number(c, "PRAGMA user_version", &version, err))
 		return false;
 	if (tables == 0 && application == 0)
 		return schema_create(c, err);

@@ -21,6 +21,13 @@ enum store_result {
 
 struct store_ops;
 
+/* What house-keeping there is time, or need, for. */
+enum store_house {
+	HOUSE_BUSY,		/* between batches: what must be */
+	HOUSE_IDLE,		/* nothing else is to be done */
+	HOUSE_FULL,		/* the disk is full: give back what can be */
+};
+
 /* A list of ids. */
 struct ids {
 	uint64_t *v;
@@ -82,8 +89,8 @@ struct store_ops {
 				    struct error *err);
 	/* When the next unclaimed item is due; -1: there is none. */
 	int64_t (*next_due)(struct store *st);
-	/* Between batches; idle: there is nothing else to do. */
-	enum store_result (*housekeep)(struct store *st, bool idle,
+	/* Between batches. */
+	enum store_result (*housekeep)(struct store *st, enum store_house how,
 				       struct error *err);
 
 	/* A reader belongs to one thread at a time. */

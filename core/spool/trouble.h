@@ -5,6 +5,12 @@
  * up to what makes room: settles and removals.  Mail is accepted again when
  * the reserve could be made again.
  *
+ * What is promised: on a full disk, whoever filled it, what is in the queue
+ * can be delivered and removed, and no result is lost for want of room.  The
+ * store takes the room of what it accepts before it says so (sqlite_room.c),
+ * so that its log can be used again; results go in portions that fit
+ * (batch.c); and what the queue no longer needs is the disk's again.
+ *
  * All of it is the spool thread's.
  */
 #ifndef SPOOL_TROUBLE_H

@@ -542,15 +542,21 @@ an_item_without_a_body_is_held(void **state)
 	assert_null(world_look(w, bad));
 }
 
-static off_t
-database_size(struct world *w)
+static struct stat
+database_stat(struct world *w)
 {
 	char path[128];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/spool.db", w->dir);
 	assert_int_equal(stat(path, &st), 0);
-	return st.st_size;
+	return st;
+}
+
+static off_t
+database_size(struct world *w)
+{
+	return database_stat(w).st_size;
 }
 
 static void
@@ -574,20 +580,57 @@ after_a_backlog_the_file_shrinks(void **state)
 	assert_int_not_equal(world_put(w, 60000, false, 0), 0);
 }
 
+/* What is committed has its room in the database from then on: on the disk,
+ * not as a hole. */
+static void
+growth_is_paid_at_once(void **state)
+{
+	enum { MANY = 40, SIZE = 60000 };
+	struct world *w = *state;
+	struct stat st;
+
+	for (int i = 1; i <= MANY; i++) {
+		assert_int_not_equal(world_put(w, SIZE, true, 0), 0);
+		st = database_stat(w);
+		CHECK_ROW(i, st.st_size > i * SIZE);
+		CHECK_ROW(i, st.st_blocks * 512 > i * SIZE);
+	}
+}
+
+/* By the header (sqlite.org/fileformat2.html section 1.3): what the file has
+ * room for beyond them is not written. */
+static uint32_t
+database_pages(struct world *w)
+{
+	unsigned char head[32];
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/spool.db", w->dir);
+	f = fopen(path, "rb");
+	assert_non_null(f);
+	assert_int_equal(fread(head, 1, sizeof(head), f), sizeof(head));
+	fclose(f);
+	return (uint32_t)head[28] << 24 | (uint32_t)head[29] << 16 |
+	       (uint32_t)head[30] << 8 | head[31];
+}
+
 /* The database of a queue that comes and goes does not grow for ever, and
  * the write-ahead log is folded in when nothing happens. */
 static void
 the_log_is_folded_in_when_idle(void **state)
 {
+	enum { PAGE = 4096, SIZE = 60000 };
 	struct world *w = *state;
 
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(world_end(w, world_put(w, 60000, true, 0),
+		assert_int_equal(world_end(w, world_put(w, SIZE, true, 0),
 					   FATE_DONE, 0), SPOOL_OK);
-	assert_int_not_equal(world_put(w, 60000, true, 0), 0);
-	for (int i = 0; i < 60 && database_size(w) <= 60000; i++)
+	assert_int_not_equal(world_put(w, SIZE, true, 0), 0);
+	for (int i = 0; i < 250 && (database_pages(w) <= SIZE / PAGE ||
+				    database_size(w) >= 1000000); i++)
 		usleep(20000);
-	assert_true(database_size(w) > 60000);
+	assert_true(database_pages(w) > SIZE / PAGE);
 	assert_true(database_size(w) < 1000000);
 }
 
@@ -615,6 +658,7 @@ main(void)
 		SPOOL_TEST(a_missing_file_fails_the_attempt_alone),
 		SPOOL_TEST(an_item_without_a_body_is_held),
 		SPOOL_TEST(after_a_backlog_the_file_shrinks),
+		SPOOL_TEST(growth_is_paid_at_once),
 		SPOOL_TEST(the_log_is_folded_in_when_idle),
 	};
 
