@@ -9,6 +9,10 @@
  * commit before anything else is tried; what the failed commit may have left
  * behind is put right by that same commit.
  *
+ * Where a batch of results, removals and claims finds no room, fewer of them
+ * are tried at a time, in the end one: each takes some room before it makes
+ * some, and what is too much at once is not too much in turn.
+ *
  * What a store in trouble means for mail that wants in: trouble.h.
  */
 #include "spool/inside.h"
@@ -20,7 +24,7 @@
 #include "spool/trouble.h"
 
 enum {
-	BATCH_OPS = 1000,
+	BATCH_OPS = PORTION_MOST,
 	BATCH_BYTES = 8 * 1024 * 1024,	/* one transaction brings no more */
 	IDLE_MS = 300,			/* quiet for so long: house-keeping */
 	PAUSE_MS = 20,			/* after a failure; doubles */
@@ -125,11 +129,20 @@ tell_due(struct spool *s)
 	s->due_ms = INT64_MAX;
 }
 
+/* Of what is tried until it works; the first tells for all. */
+static bool
+batch_is_kept(const struct spool *s)
+{
+	return container_of(s->batch.first, struct spool_op,
+			    letter)->kind->keeps;
+}
+
 static void
 batch_committed(struct spool *s)
 {
 	struct op_list done, again;
 	struct spool_op *op;
+	bool portioned = batch_is_kept(s);
 
 	op_list_init(&done);
 	op_list_init(&again);
@@ -137,6 +150,8 @@ batch_committed(struct spool *s)
 	atomic_fetch_add(&s->operations, s->batch.n);
 	while ((op = op_list_take(&s->batch)) != NULL)
 		op_list_add(op->kind->committed(s, op) ? &done : &again, op);
+	if (portioned)
+		s->portion = MIN(s->portion * 2, (size_t)PORTION_MOST);
 	tell_due(s);
 	while ((op = op_list_take(&done)) != NULL)
 		op_home(op);
@@ -160,6 +175,15 @@ batch_makes_room(const struct spool *s)
 	return true;
 }
 
+/* n operations, or one that has as many rows as a portion, were too much. */
+static void
+portion_cut(struct spool *s, size_t n)
+{
+	if (n > 1)
+		s->portion = MIN(s->portion, n);
+	s->portion = MAX(s->portion / 4, (size_t)1);
+}
+
 /* What was kept before goes first again, so that two settles of one item
  * stay in order. */
 static void
@@ -169,6 +193,7 @@ batch_failed(struct spool *s, enum store_result r, bool in_commit,
 	enum spool_status status = r == STORE_FULL ? SPOOL_FULL : SPOOL_FAILED;
 	bool doubt = in_commit && r == STORE_BROKEN;
 	bool makes_room = batch_makes_room(s);
+	size_t n = s->batch.n;
 	struct op_list kept = s->kept;
 	struct spool_op *op;
 
@@ -199,6 +224,8 @@ batch_failed(struct spool *s, enum store_result r, bool in_commit,
 		log_warning(&spool_log, "a batch failed: %s", err->text);
 		return;
 	}
+	if (makes_room)
+		portion_cut(s, n);
 	trouble_full(s, makes_room, err);
 }
 
@@ -251,6 +278,19 @@ batch_run(struct spool *s)
 		batch_failed(s, r, in_commit, &err);
 }
 
+static void
+batch_choose_kept(struct spool *s)
+{
+	size_t bytes = 0;
+	struct spool_op *op;
+
+	while (s->batch.n < s->portion && bytes < BATCH_BYTES &&
+	       (op = op_list_take(&s->kept)) != NULL) {
+		bytes += op->kind->weight(op);
+		op_list_add(&s->batch, op);
+	}
+}
+
 /* The kept ones alone when their time has come, else as many of those that
  * wait as make one transaction. */
 static void
@@ -263,8 +303,7 @@ batch_choose(struct spool *s)
 	if (space)
 		trouble_end(s);
 	if (s->kept.n > 0 && clock_now_ms() >= s->retry_ms) {
-		while ((op = op_list_take(&s->kept)) != NULL)
-			op_list_add(&s->batch, op);
+		batch_choose_kept(s);
 		return;
 	}
 	while (s->batch.n < BATCH_OPS && bytes < BATCH_BYTES &&

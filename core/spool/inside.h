@@ -10,6 +10,8 @@
 
 #include <pthread.h>
 
+enum { PORTION_MOST = 1000 };
+
 struct op_list {
 	struct letter *first, **last;
 	size_t n;
@@ -31,6 +33,7 @@ struct spool {
 	struct op_list batch;		/* in the transaction */
 	bool stopping;
 	bool broken;			/* the store wants to be proved */
+	size_t portion;			/* rows, or kept ones, tried at once */
 	unsigned failures;		/* in a row */
 	int64_t retry_ms;		/* when the kept ones may try again */
 	int64_t space_ms;		/* when free space was looked at, and */

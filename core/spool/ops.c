@@ -5,8 +5,6 @@
 #include "base/macros.h"
 #include "base/mem.h"
 
-enum { ACT_STEP = 2000 };	/* rows: a longer one would hold up everybody */
-
 void
 op_list_init(struct op_list *l)
 {
@@ -181,6 +179,7 @@ claim_run(struct spool *s, struct spool_op *op)
 	c->items = NULL;
 	c->n = 0;
 	c->next_due_ms = -1;
+	c->most = MIN(c->max, s->portion);
 	return s->ops->claim(s->store, c, &op->err);
 }
 
@@ -283,9 +282,20 @@ settle_abandon(struct spool *s, struct spool_op *op)
 		files_stay(s, t->also);
 }
 
+static size_t
+settle_weight(const struct spool_op *op)
+{
+	const struct spool_settle *t =
+		container_of(op, const struct spool_settle, op);
+
+	return light(op) + t->prefix.len +
+	       (t->also != NULL ? accept_weight(&t->also->op) : 0);
+}
+
 static const struct op_kind kind_settle = {
 	.keeps = true, .run = settle_run, .committed = settle_committed,
-	.undo = settle_undo, .abandon = settle_abandon, .weight = light,
+	.undo = settle_undo, .abandon = settle_abandon,
+	.weight = settle_weight,
 };
 
 void
@@ -318,7 +328,8 @@ act_run(struct spool *s, struct spool_op *op)
 	a->ran_at = a->at;
 	a->ran = 0;
 	a->more = false;
-	return s->ops->act(s->store, a, ACT_STEP, &a->more, &op->err);
+	/* all of them at once would hold up everybody */
+	return s->ops->act(s->store, a, s->portion, &a->more, &op->err);
 }
 
 static bool

@@ -42,9 +42,9 @@ bool
 claim_goes_on(const struct spool_claim *c, int64_t *room)
 {
 	if (c->n == 0 || c->weigh == NULL)
-		return c->n < c->max;
+		return c->n < c->most;
 	*room -= c->weigh(c->items[c->n - 1]);
-	return c->n < c->max && *room > 0;
+	return c->n < c->most && *room > 0;
 }
 
 /* --- the sweep after the start --------------------------------------- */
@@ -156,6 +156,7 @@ spool_open(const struct spool_config *c, const struct spool_hooks *hooks,
 	s->budget = c->budget;
 	atomic_init(&s->free_space, c->free_space);
 	s->space = true;
+	s->portion = PORTION_MOST;
 	s->due_ms = INT64_MAX;
 	atomic_init(&s->accepting, true);
 	op_list_init(&s->ready);

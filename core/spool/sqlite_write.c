@@ -300,7 +300,7 @@ due_ids(struct sqlite *q, const struct spool_claim *c, struct ids *ret,
 	int rc;
 
 	sqlite3_bind_int64(stmt, 1, c->now_ms);
-	sqlite3_bind_int64(stmt, 2, (int64_t)MIN(c->max, (size_t)INT32_MAX));
+	sqlite3_bind_int64(stmt, 2, (int64_t)MIN(c->most, (size_t)INT32_MAX));
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
 		ids_add(ret, (uint64_t)sqlite3_column_int64(stmt, 0));
 	sqlite3_reset(stmt);

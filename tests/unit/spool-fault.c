@@ -14,6 +14,7 @@
 static _Atomic int armed = -1;		/* the mode */
 static _Atomic unsigned left;
 static _Atomic bool fired;
+static _Atomic long long log_room;
 static _Atomic unsigned db_syncs, file_syncs, folder_syncs;
 
 void
@@ -34,6 +35,12 @@ bool
 fault_fired(void)
 {
 	return fired;
+}
+
+void
+fault_log_room(long long bytes)
+{
+	log_room = bytes;
 }
 
 unsigned
@@ -81,6 +88,7 @@ fault_now(bool grows, bool *full)
 struct fault_file {
 	sqlite3_file base;
 	sqlite3_file *real;
+	bool is_log;
 };
 
 static sqlite3_vfs fault_vfs;
@@ -116,6 +124,9 @@ fault_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at)
 {
 	bool full;
 
+	if (((struct fault_file *)f)->is_log && log_room > 0 &&
+	    at + n > log_room)
+		return SQLITE_FULL;
 	if (!fault_now(true, &full))
 		return REAL(f, xWrite, from, n, at);
 	if (full)
@@ -233,6 +244,7 @@ fault_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags,
 
 	(void)vfs;
 	file->real = (sqlite3_file *)(file + 1);
+	file->is_log = flags & SQLITE_OPEN_WAL;
 	f->pMethods = NULL;
 	if (fault_now(false, &full))
 		return SQLITE_CANTOPEN;

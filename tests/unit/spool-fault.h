@@ -22,6 +22,8 @@ void fault_register(void);		/* the VFS; once */
 void fault_arm(enum fault_mode mode, unsigned nth);
 void fault_disarm(void);
 bool fault_fired(void);
+/* A write-ahead log finds no space beyond so many bytes; 0: it does. */
+void fault_log_room(long long bytes);
 /* Syncs of the database, of bodies' files, and of folders, so far. */
 unsigned fault_db_syncs(void);
 unsigned fault_file_syncs(void);

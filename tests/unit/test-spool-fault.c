@@ -426,6 +426,120 @@ a_doubtful_settle_is_done_once(void **state)
 	}
 }
 
+/* --- little room ---------------------------------------------------------- */
+
+enum { RESULTS = 200, WORDS = 1500, LOG_ROOM = 150 * 1024 };
+
+struct result {
+	struct spool_settle t;
+	struct loop *loop;
+	unsigned *open;
+};
+
+static void
+on_result(struct spool_op *op)
+{
+	struct result *r = container_of(op, struct result, t.op);
+
+	--*r->open;
+	loop_stop(r->loop);
+}
+
+static void
+result_post(struct world *w, struct result *r, uint64_t id, unsigned *open)
+{
+	r->loop = w->loop;
+	r->open = open;
+	r->t.id = id;
+	r->t.fate = FATE_RELEASE;
+	r->t.due_ms = INT64_MAX;
+	r->t.last = mem_array(WORDS + 1, 1);
+	memset(r->t.last, 'w', WORDS);
+	r->t.last[WORDS] = '\0';
+	r->t.op.home = loop_mailbox(w->loop);
+	r->t.op.done = on_result;
+	spool_settle(w->spool, &r->t);
+}
+
+static void
+results_come_home(struct world *w, const unsigned *open)
+{
+	for (int i = 0; *open > 0; i++) {
+		assert_true(i < 4000);
+		world_drain(w);
+		usleep(5000);
+	}
+}
+
+/* All at once they take more room than there is. */
+static void
+results_go_in_portions(void **state)
+{
+	struct world *w = world_new("sqlite:", "?vfs=fault");
+	static struct result results[RESULTS];
+	unsigned open = RESULTS;
+	uint64_t ids[RESULTS];
+	struct spool_stats stats;
+	struct error err;
+
+	(void)state;
+	memset(results, 0, sizeof(results));
+	assert_true(world_open(w, &err));
+	for (size_t i = 0; i < RESULTS; i++)
+		ids[i] = world_put(w, SMALL, true, 0);
+	fault_arm(FAULT_FULL_ON, 1);
+	for (size_t i = 0; i < RESULTS; i++)
+		result_post(w, &results[i], ids[i], &open);
+	do {
+		usleep(LONGER_THAN_A_PAUSE_US);
+		spool_stats(w->spool, &stats);
+	} while (stats.failed_batches < 2);
+	assert_int_equal(open, RESULTS);
+	fault_log_room(LOG_ROOM);
+	fault_disarm();
+	results_come_home(w, &open);
+	fault_log_room(0);
+	for (size_t i = 0; i < RESULTS; i++) {
+		struct item *item = world_look(w, ids[i]);
+
+		CHECK_ROW(i, results[i].t.op.status == SPOOL_OK);
+		CHECK_ROW(i, item != NULL && item->last != NULL &&
+			     strlen(item->last) == WORDS);
+		item_free(&item);
+		spool_settle_clear(&results[i].t);
+	}
+	world_free(&w);
+}
+
+/* Nor do the operator's hand, and claims, want more than there is. */
+static void
+removals_go_in_portions(void **state)
+{
+	struct world *w = world_new("sqlite:", "?vfs=fault");
+	struct spool_claim c;
+	struct error err;
+	size_t n = 0;
+
+	(void)state;
+	assert_true(world_open(w, &err));
+	for (size_t i = 0; i < RESULTS; i++)
+		assert_int_not_equal(world_put(w, SMALL, false, 0), 0);
+	fault_log_room(LOG_ROOM);
+	for (int i = 0; n < RESULTS / 2; i++) {
+		assert_true(i < 2000);
+		if (world_claim(w, RESULTS / 2 - n, clock_wall_ms(), &c) !=
+		    SPOOL_OK)
+			continue;
+		n += c.n;
+		for (size_t j = 0; j < c.n; j++)
+			item_free(&c.items[j]);
+		mem_free(c.items);
+	}
+	assert_int_equal(world_act(w, SPOOL_REMOVE, 0), RESULTS / 2);
+	fault_log_room(0);
+	world_free(&w);
+}
+
 /* Durable means synced: what no fault can show. */
 static void
 what_is_acknowledged_was_synced(void **state)
@@ -464,6 +578,8 @@ main(void)
 		cmocka_unit_test(a_doubtful_accept_is_undone),
 		cmocka_unit_test(a_doubtful_claim_is_undone),
 		cmocka_unit_test(a_doubtful_settle_is_done_once),
+		cmocka_unit_test(results_go_in_portions),
+		cmocka_unit_test(removals_go_in_portions),
 		cmocka_unit_test(one_call_fails),
 		cmocka_unit_test(the_disk_dies),
 		cmocka_unit_test(the_database_alone_dies),
