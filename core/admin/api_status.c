@@ -28,6 +28,7 @@ struct status_ask {
 	struct ask ask;
 	struct admin *admin;
 	json_t *destinations;
+	uint64_t lost_reports;
 	char *description;
 };
 
@@ -70,6 +71,7 @@ status_on_loop(struct ask *ask)
 	struct admin_deps *deps = &s->admin->deps;
 
 	dispatch_rows(deps->dispatch, on_row, s);
+	s->lost_reports = dispatch_lost_reports(deps->dispatch);
 	s->description = deps->describe(deps->arg);
 	ask_answer(ask);
 }
@@ -127,13 +129,15 @@ api_status(struct request *rq, json_t **ret)
 		ask_release(&s->ask);
 		return ask_failed(a, PATIENCE_MS, ret);
 	}
-	*ret = json_pack("{s:s, s:o, s:I, s:I, s:o?, s:o, s:o, s:o}",
+	*ret = json_pack("{s:s, s:o, s:I, s:I, s:o?, s:o, s:o, s:{s:I}, "
+			 "s:o}",
 		"version", a->deps.facts.version,
 		"config", api_text(span_of(a->deps.facts.config)),
 		"started_ms", (json_int_t)a->deps.facts.started_ms,
 		"now_ms", (json_int_t)clock_wall_ms(),
 		"running", json_loads(s->description, 0, NULL),
 		"intake", status_intake(a), "queue", status_queue(a),
+		"reports", "no_route", (json_int_t)s->lost_reports,
 		"destinations", s->destinations);
 	s->destinations = NULL;		/* handed over: not for two threads */
 	ask_release(&s->ask);

@@ -51,6 +51,14 @@ print_queue(json_t *q, json_int_t now)
 		printf("          NOT ACCEPTING: %s\n", string(q, "trouble"));
 }
 
+static void
+print_reports(json_t *reports)
+{
+	if (number(reports, "no_route") > 0)
+		printf("reports   %lld could not be sent: no route takes "
+		       "them\n", (long long)number(reports, "no_route"));
+}
+
 /* What somebody must do something about. */
 static void
 print_pause(json_t *route)
@@ -127,6 +135,7 @@ print_status(json_t *s)
 	       (long long)number(in, "refused"));
 	print_dns(json_object_get(running, "dns"));
 	print_queue(json_object_get(s, "queue"), now);
+	print_reports(json_object_get(s, "reports"));
 	puts("deliveries");
 	json_array_foreach(rows, i, one)
 		print_destination(one);

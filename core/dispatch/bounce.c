@@ -342,9 +342,10 @@ report_write_to(struct report *r, enum told who)
 	}
 	r->route = report_route(r);
 	if (r->route == NULL) {
+		d->lost_reports++;
 		log_error(&dispatch_log, "%s: %.*s is not told: no route takes "
-			  "the report; set dsn.route, or write one that "
-			  "matches it", id, SPAN_ARG(report_to(r)));
+			  "the report; set dsn.route, or add \"<>\" to a "
+			  "route's match.sender", id, SPAN_ARG(report_to(r)));
 		report_next(r);
 		return;
 	}

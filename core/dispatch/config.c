@@ -104,6 +104,25 @@ dsn_route_check(const struct dispatch_config *c, const struct node *map,
 	return false;
 }
 
+/* Said only where it is sure; where there is no route at all, that has been
+ * told. */
+static void
+reports_check(const struct dispatch_config *c, const struct node *dsn,
+	      const struct routes *routes, struct diags *d)
+{
+	if (c->dsn_route != NULL || routes->n == 0)
+		return;
+	for (size_t i = 0; i < routes->n; i++)
+		if (route_may_take_reports(&routes->v[i]))
+			return;
+	if (dsn == NULL)
+		dsn = node_get(routes->v[0].node, "match");
+	diag_warning(d, dsn ? &dsn->mark : NULL, "no route takes delivery "
+		     "reports (sender <>), so nobody is told when mail fails");
+	diag_hint(d, "name one, dsn: {route: %s}, or add \"<>\" to a route's "
+		  "match.sender", routes->v[0].name);
+}
+
 bool
 dispatch_config_bind(struct dispatch_config *c, const struct node *root,
 		     const char *hostname, const struct routes *routes,
@@ -119,5 +138,8 @@ dispatch_config_bind(struct dispatch_config *c, const struct node *root,
 	if (!schema_bind(dsn_keys, dsn, "`dsn'", c, arena, d))
 		return false;
 	ok = dsn_to_check(c, dsn, d) && ok;
-	return dsn_route_check(c, dsn, routes, d) && ok;
+	ok = dsn_route_check(c, dsn, routes, d) && ok;
+	if (ok && diags_errors(d) == 0)
+		reports_check(c, dsn, routes, d);
+	return ok;
 }

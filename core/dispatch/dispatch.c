@@ -257,3 +257,9 @@ dispatch_rows(struct dispatch *d,
 		destinations_each(d, row_of_destination, &rows);
 	}
 }
+
+uint64_t
+dispatch_lost_reports(const struct dispatch *d)
+{
+	return d->lost_reports;
+}

@@ -93,5 +93,7 @@ struct dispatch_row {
 void dispatch_rows(struct dispatch *d,
 		   void (*row)(void *arg, const struct dispatch_row *r),
 		   void *arg);
+/* Reports since the start that were not sent because no route takes them. */
+uint64_t dispatch_lost_reports(const struct dispatch *d);
 
 #endif

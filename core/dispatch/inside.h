@@ -332,6 +332,7 @@ struct dispatch {
 	struct destination *destinations[DESTINATION_BUCKETS];
 	size_t destination_count;
 	struct window window;
+	uint64_t lost_reports;			/* that no route took */
 	uint64_t dice;				/* state of the generator */
 	bool stopping;
 	struct timer patience;

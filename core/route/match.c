@@ -338,6 +338,15 @@ route_match(const struct route *r, const struct facts *f, struct buf *reason)
 	return MATCH_MAYBE;
 }
 
+bool
+route_may_take_reports(const struct route *r)
+{
+	struct facts f = { .own = true };
+	struct question q = { .route = r, .facts = &f };
+
+	return origin_matches(&q);
+}
+
 const struct route *
 routes_pick(const struct routes *routes, const struct facts *f, bool *maybe)
 {

@@ -79,6 +79,10 @@ enum match_result { MATCH_NO, MATCH_MAYBE, MATCH_YES };
 enum match_result route_match(const struct route *r, const struct facts *f,
 			      struct buf *reason);
 
+/* Whether it may take a delivery report of ours, which has the null sender:
+ * what is left to the recipient, the header and the size may say no yet. */
+bool route_may_take_reports(const struct route *r);
+
 /* The first route that matches; NULL when none does.  *maybe (may be NULL)
  * tells that an earlier or later one may still. */
 const struct route *routes_pick(const struct routes *routes,

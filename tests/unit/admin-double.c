@@ -172,6 +172,13 @@ dispatch_rows(struct dispatch *d,
 	(void)d, (void)row, (void)arg;
 }
 
+uint64_t
+dispatch_lost_reports(const struct dispatch *d)
+{
+	(void)d;
+	return 0;
+}
+
 void
 dispatch_act(struct dispatch *d, struct dispatch_act *a)
 {
