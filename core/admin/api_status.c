@@ -8,7 +8,11 @@
 
 #include <string.h>
 
-enum { PATIENCE_MS = 10 * 1000, RELOAD_PATIENCE_MS = 60 * 1000 };
+enum {
+	PATIENCE_MS = 10 * 1000,
+	RELOAD_PATIENCE_MS = 60 * 1000,
+	BACKLOGS = 50,			/* routes, those with most mail */
+};
 
 const struct api_row api_rows[] = {
 	{ "GET",  "/v1/status",        false, api_status },
@@ -78,27 +82,43 @@ status_on_loop(struct ask *ask)
 
 /* --- status: what any thread may ask --------------------------------- */
 
+static void
+on_backlog(void *arg, const struct spool_backlog *b)
+{
+	json_array_append_new(arg, json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "route", b->route,
+		"items", (json_int_t)b->items, "held", (json_int_t)b->held,
+		"claimed", (json_int_t)b->claimed,
+		"oldest_ms", (json_int_t)b->oldest_ms,
+		"next_due_ms", (json_int_t)b->next_due_ms,
+		"last", api_text_or_null(b->last)));
+}
+
 static json_t *
 status_queue(struct admin *a)
 {
+	json_t *routes = json_array();
 	struct spool_counts c = { 0 };
 	struct spool_stats s;
 	struct error err;
 
 	spool_stats(a->deps.spool, &s);
 	if (admin_reader(a, &err) == NULL ||
-	    !spool_count(a->reader, clock_wall_ms(), &c, &err))
+	    !spool_count(a->reader, clock_wall_ms(), &c, &err) ||
+	    !spool_backlogs(a->reader, BACKLOGS, on_backlog, routes, &err)) {
+		json_decref(routes);
 		return json_pack("{s:o, s:b, s:o}", "error",
 				 api_text(span_of(err.text)), "accepting",
 				 s.accepting, "trouble",
 				 api_text(span_of(s.trouble)));
-	return json_pack("{s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:I}",
+	}
+	return json_pack("{s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:I, s:o}",
 		"items", (json_int_t)c.items, "held", (json_int_t)c.held,
 		"due", (json_int_t)c.due, "oldest_ms", (json_int_t)c.oldest_ms,
 		"accepting", s.accepting, "trouble",
 		api_text(span_of(s.trouble)),
 		"commits", (json_int_t)s.commits,
-		"settled", (json_int_t)s.settled);
+		"settled", (json_int_t)s.settled, "routes", routes);
 }
 
 static json_t *

@@ -72,30 +72,142 @@ print_pause(json_t *route)
 		       words_duration(number(route, "probe_ms"), next), why);
 }
 
-static void
-print_destination(json_t *d)
+/* --- deliveries ------------------------------------------------------- */
+
+struct deliveries {
+	json_t *rows;			/* routes, each before its destinations */
+	json_t *backlogs;		/* what the queue has for each route */
+	json_int_t now;
+};
+
+static bool
+is_of_route(json_t *o, const char *route)
 {
-	const char *name = string(d, "destination");
+	return strcmp(string(o, "route"), route) == 0;
+}
+
+/* Nothing waits: NULL. */
+static json_t *
+backlog_of(const struct deliveries *d, const char *route)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(d->backlogs, i, one)
+		if (is_of_route(one, route))
+			return one;
+	return NULL;
+}
+
+/* The queue knows what waits for a route: that is its only destination's,
+ * too. */
+static bool
+has_one_destination(const struct deliveries *d, const char *route)
+{
+	json_t *one;
+	size_t i, n = 0;
+
+	json_array_foreach(d->rows, i, one)
+		n += is_of_route(one, route);
+	return n == 2;
+}
+
+static void
+print_backlog(const struct deliveries *d, json_t *b)
+{
+	json_int_t due = number(b, "next_due_ms");
+	char in[32];
+
+	printf("%lld in the queue", (long long)number(b, "items"));
+	if (number(b, "held") > 0)
+		printf(", %lld held", (long long)number(b, "held"));
+	if (due > d->now)
+		printf(", next try in %s", words_duration(due - d->now, in));
+	else if (due > 0)
+		printf(", next try now");
+}
+
+static void
+print_last(json_t *b)
+{
+	if (string(b, "last")[0] != '\0')
+		printf("; last: %s", string(b, "last"));
+	putchar('\n');
+}
+
+static void
+print_route(const struct deliveries *d, json_t *row)
+{
+	const char *route = string(row, "route");
+	json_t *b = backlog_of(d, route);
+
+	print_pause(row);
+	if (b == NULL || has_one_destination(d, route))
+		return;
+	printf("  %s: ", route);
+	print_backlog(d, b);
+	print_last(b);
+}
+
+static void
+print_destination(const struct deliveries *d, json_t *row)
+{
+	const char *route = string(row, "route");
+	json_t *b = has_one_destination(d, route) ? backlog_of(d, route) : NULL;
 	char rest[32];
 
-	if (name[0] == '\0') {
-		print_pause(d);
-		return;
-	}
-	printf("  %s to %s: %lld waiting, %lld active, %lld delivered, "
-	       "%lld deferred, %lld bounced\n", string(d, "route"), name,
-	       (long long)number(d, "waiting"), (long long)number(d, "active"),
-	       (long long)number(d, "delivered"),
-	       (long long)number(d, "deferred"),
-	       (long long)number(d, "bounced"));
-	if (number(d, "per_minute") > 0)
+	printf("  %s to %s: ", route, string(row, "destination"));
+	if (b != NULL)
+		print_backlog(d, b);
+	else
+		printf("%lld in line", (long long)number(row, "waiting"));
+	printf(", %lld active, %lld delivered, %lld deferred, %lld bounced",
+	       (long long)number(row, "active"),
+	       (long long)number(row, "delivered"),
+	       (long long)number(row, "deferred"),
+	       (long long)number(row, "bounced"));
+	print_last(b);
+	if (number(row, "per_minute") > 0)
 		printf("      at most %lld at once, %lld a minute\n",
-		       (long long)number(d, "limit"),
-		       (long long)number(d, "per_minute"));
-	if (number(d, "rest_ms") > 0)
+		       (long long)number(row, "limit"),
+		       (long long)number(row, "per_minute"));
+	if (number(row, "rest_ms") > 0)
 		printf("      rests for %s: %s\n", words_duration(
-			number(d, "rest_ms"), rest), string(d, "last"));
+			number(row, "rest_ms"), rest), string(row, "last"));
 }
+
+/* Of a route that the configuration had. */
+static void
+print_orphan(const struct deliveries *d, json_t *b)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(d->rows, i, one)
+		if (is_of_route(one, string(b, "route")))
+			return;
+	printf("  %s (the route is gone): ", string(b, "route"));
+	print_backlog(d, b);
+	print_last(b);
+}
+
+static void
+print_deliveries(const struct deliveries *d)
+{
+	json_t *one;
+	size_t i;
+
+	puts("deliveries");
+	json_array_foreach(d->rows, i, one)
+		if (string(one, "destination")[0] == '\0')
+			print_route(d, one);
+		else
+			print_destination(d, one);
+	json_array_foreach(d->backlogs, i, one)
+		print_orphan(d, one);
+}
+
+/* --- the whole ---------------------------------------------------------- */
 
 static void
 print_dns(json_t *dns)
@@ -114,12 +226,15 @@ print_dns(json_t *dns)
 static void
 print_status(json_t *s)
 {
-	json_t *in = json_object_get(s, "intake"), *one;
+	json_t *in = json_object_get(s, "intake");
 	json_t *running = json_object_get(s, "running");
-	json_t *rows = json_object_get(s, "destinations");
+	json_t *queue = json_object_get(s, "queue");
 	json_int_t now = number(s, "now_ms");
+	struct deliveries d = {
+		.rows = json_object_get(s, "destinations"),
+		.backlogs = json_object_get(queue, "routes"), .now = now,
+	};
 	char up[32];
-	size_t i;
 
 	printf("postern %s on %s, up %s, configuration %s\n",
 	       string(s, "version"), string(running, "hostname"),
@@ -134,11 +249,9 @@ print_status(json_t *s)
 	       number(in, "accepted") == 1 ? "" : "s",
 	       (long long)number(in, "refused"));
 	print_dns(json_object_get(running, "dns"));
-	print_queue(json_object_get(s, "queue"), now);
+	print_queue(queue, now);
 	print_reports(json_object_get(s, "reports"));
-	puts("deliveries");
-	json_array_foreach(rows, i, one)
-		print_destination(one);
+	print_deliveries(&d);
 }
 
 static int
@@ -170,6 +283,7 @@ const struct cli_command cmd_status = {
 	.name = "status", .arguments = "[--json]", .run = run,
 	.summary = "tell how the running gateway is",
 	.help = "Listeners, routes, sessions, whether names are validated, the "
-		"queue, and each\ndestination with what waits for it, what "
-		"was delivered, and why it rests.\n",
+		"queue, and each\ndestination with what waits for it, when it "
+		"is tried next and why it waits, what was\ndelivered, and "
+		"why it rests.\n",
 };

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "spool/backlog.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -529,6 +530,19 @@ memory_count(struct spool_reader *r, int64_t now_ms, struct spool_counts *ret,
 }
 
 static bool
+memory_backlogs(struct spool_reader *r, struct backlogs *all,
+		struct error *err)
+{
+	struct memory *m = reader_lock(r);
+
+	(void)err;
+	for (size_t i = 0; i < m->n; i++)
+		backlogs_add_item(all, m->items[i]);
+	pthread_mutex_unlock(&m->lock);
+	return true;
+}
+
+static bool
 memory_read_row(struct spool_reader *r, uint64_t id, uint64_t offset, char *to,
 		size_t max, size_t *got, struct error *err)
 {
@@ -576,6 +590,7 @@ const struct store_ops memory_store = {
 	.view = memory_view,
 	.view_item = memory_view_item,
 	.count = memory_count,
+	.backlogs = memory_backlogs,
 	.read_row = memory_read_row,
 	.has_body = memory_has_body,
 };

@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "spool/backlog.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -371,4 +372,17 @@ spool_count(struct spool_reader *r, int64_t now_ms, struct spool_counts *ret,
 	    struct error *err)
 {
 	return r->ops->count(r, now_ms, ret, err);
+}
+
+bool
+spool_backlogs(struct spool_reader *r, size_t max,
+	       void (*row)(void *arg, const struct spool_backlog *b),
+	       void *arg, struct error *err)
+{
+	AUTO(backlogs_fini) struct backlogs all = { .n = 0 };
+
+	if (!r->ops->backlogs(r, &all, err))
+		return false;
+	backlogs_tell(&all, max, row, arg);
+	return true;
 }

@@ -359,6 +359,7 @@ const struct store_ops sqlite_store = {
 	.view = sqlite_view,
 	.view_item = sqlite_view_item,
 	.count = sqlite_count,
+	.backlogs = sqlite_backlogs,
 	.read_row = sqlite_read_row,
 	.has_body = sqlite_has_body,
 };

@@ -17,7 +17,7 @@ enum sqlite_stmt_id {
 	Q_HOLD, Q_RELEASE, Q_RETRY, Q_UNCLAIMED, Q_SOME,
 	Q_STATE, Q_PAGES,
 	/* reading */
-	Q_EXISTS, Q_ITEM, Q_RCPTS, Q_LIST, Q_COUNT, Q_COUNT_DUE, Q_OLDEST,
+	Q_EXISTS, Q_ITEM, Q_RCPTS, Q_LIST, Q_COUNT, Q_COUNT_DUE, Q_OLDEST, Q_BACKLOG,
 	Q_BODY_DATA, Q_BODY_EXISTS,
 	Q_STATEMENTS,
 };
@@ -98,6 +98,8 @@ enum spool_status sqlite_view_item(struct spool_reader *r, uint64_t id,
 				   struct item **ret, struct error *err);
 bool sqlite_count(struct spool_reader *r, int64_t now_ms,
 		  struct spool_counts *ret, struct error *err);
+bool sqlite_backlogs(struct spool_reader *r, struct backlogs *all,
+		     struct error *err);
 bool sqlite_read_row(struct spool_reader *r, uint64_t id, uint64_t offset,
 		     char *to, size_t max, size_t *got, struct error *err);
 bool sqlite_has_body(struct spool_reader *r, uint64_t id, bool *ret,

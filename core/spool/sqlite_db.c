@@ -139,6 +139,8 @@ static const char *const statements[Q_STATEMENTS] = {
 	[Q_COUNT_DUE] = "SELECT count(*) FROM item INDEXED BY due"
 		" WHERE owner IS NULL AND held = 0 AND due <= ?1",
 	[Q_OLDEST] = "SELECT created FROM item ORDER BY id LIMIT 1",
+	[Q_BACKLOG] = "SELECT route, owner IS NOT NULL, held, due, created, last"
+		" FROM item",
 	[Q_BODY_DATA] = "SELECT data FROM body WHERE id = ?1",
 	[Q_BODY_EXISTS] = "SELECT 1 FROM body WHERE id = ?1",
 };

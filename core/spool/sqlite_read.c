@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "spool/backlog.h"
 
 #include <string.h>
 
@@ -288,6 +289,33 @@ sqlite_count(struct spool_reader *r, int64_t now_ms, struct spool_counts *ret,
 		rc = statement_number(statement(c, Q_OLDEST), 0, &oldest);
 	ret->due = (uint64_t)due;
 	ret->oldest_ms = oldest;
+	return sqlite_result(c, rc, err) == STORE_OK;
+}
+
+bool
+sqlite_backlogs(struct spool_reader *r, struct backlogs *all,
+		struct error *err)
+{
+	struct connection *c = connection_of(r);
+	sqlite3_stmt *row = statement(c, Q_BACKLOG);
+	int rc;
+
+	while ((rc = sqlite3_step(row)) == SQLITE_ROW) {
+		struct spool_backlog one = {
+			.route = (const char *)sqlite3_column_text(row, 0),
+			.items = 1,
+			.claimed = (uint64_t)sqlite3_column_int(row, 1),
+			.held = (uint64_t)sqlite3_column_int(row, 2),
+			.oldest_ms = sqlite3_column_int64(row, 4),
+			.last = (const char *)sqlite3_column_text(row, 5),
+		};
+
+		if (one.claimed == 0 && one.held == 0)
+			one.next_due_ms = sqlite3_column_int64(row, 3);
+		if (one.route != NULL)
+			backlogs_add(all, &one);
+	}
+	sqlite3_reset(row);
 	return sqlite_result(c, rc, err) == STORE_OK;
 }
 

@@ -20,6 +20,7 @@ enum store_result {
 };
 
 struct store_ops;
+struct backlogs;
 
 /* What house-keeping there is time, or need, for. */
 enum store_house {
@@ -105,6 +106,9 @@ struct store_ops {
 				       struct item **ret, struct error *err);
 	bool (*count)(struct spool_reader *r, int64_t now_ms,
 		      struct spool_counts *ret, struct error *err);
+	/* Adds every item. */
+	bool (*backlogs)(struct spool_reader *r, struct backlogs *all,
+			 struct error *err);
 	/* A piece of a body that is in a row; *got is 0 at the end. */
 	bool (*read_row)(struct spool_reader *r, uint64_t id, uint64_t offset,
 			 char *to, size_t max, size_t *got, struct error *err);

@@ -1,6 +1,6 @@
 """test-status.py - what a gateway says of itself when mail does not get out"""
 import harness
-from harness import Case, wait_until
+from harness import Case, free_port, wait_until
 
 FAULT = "backend: fault\nfault: {answer: '%s'}\n"
 LATER = "retry: {first: 1h, longest: 1h}\n"
@@ -41,6 +41,38 @@ class Reports(Case):
                    what="the report")
         self.assertIn("reports   1 could not be sent: no route takes them",
                       gw.command("status").stdout)
+
+
+class Backlog(Case):
+    SAID = "450 4.2.0 not now"
+
+    def status(self, gw):
+        return gw.command("status", check=True).stdout
+
+    def test_it_tells_what_waits_and_why(self):
+        gw = self.gateway({"10-out": "route: out\n" + FAULT % self.SAID,
+                           "20-far": self.connector(free_port(), "far")},
+                          extra=LATER)
+        gw.send(), gw.send()
+        wait_until(lambda: [q["attempts"] for q in gw.queue()] == [1, 1],
+                   what="the first attempts")
+        found = gw.json("status")["queue"]["routes"]
+        self.assertEqual([(r["route"], r["items"], r["held"]) for r in found],
+                         [("out", 2, 0)])
+        self.assertIn("not now", found[0]["last"])
+        line = r"(?m)^  out%s: 2 in the queue, next try in \d+[hm] .*; last: .*not now"
+        self.assertRegex(self.status(gw), line % r" to \S+")
+        gw.command("reload", check=True)
+        self.assertRegex(self.status(gw), line % r"( to \S+)?")
+        gw.stop()
+        gw.start()
+        self.assertRegex(self.status(gw), line % r"( to \S+)?")
+        gw.command("queue", "hold", "--all", check=True)
+        self.assertRegex(self.status(gw), r"  out: 2 in the queue, 2 held; last: ")
+        gw.route("10-out", "route: other\n" + FAULT % self.SAID)
+        gw.command("reload", check=True)
+        self.assertRegex(self.status(gw),
+                         r"  out \(the route is gone\): 2 in the queue, 2 held")
 
 
 if __name__ == "__main__":

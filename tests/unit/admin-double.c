@@ -225,6 +225,15 @@ spool_count(struct spool_reader *r, int64_t now_ms, struct spool_counts *ret,
 	return true;
 }
 
+bool
+spool_backlogs(struct spool_reader *r, size_t max,
+	       void (*row)(void *arg, const struct spool_backlog *b),
+	       void *arg, struct error *err)
+{
+	(void)r, (void)max, (void)row, (void)arg, (void)err;
+	return true;
+}
+
 void
 spool_stats(struct spool *s, struct spool_stats *ret)
 {

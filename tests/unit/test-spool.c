@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "mail/body.h"
+#include "spool/backlog.h"
 
 #include <stdio.h>
 
@@ -653,6 +654,88 @@ counts_add_up(void **state)
 	assert_true(c.oldest_ms > 0 && c.oldest_ms <= clock_wall_ms());
 }
 
+struct told {
+	struct spool_backlog v[4];
+	char routes[4][20], last[4][40];
+	size_t n;
+};
+
+static void
+on_backlog(void *arg, const struct spool_backlog *b)
+{
+	struct told *t = arg;
+
+	must(t->n < ARRAY_SIZE(t->v));
+	snprintf(t->routes[t->n], sizeof(t->routes[0]), "%s", b->route);
+	snprintf(t->last[t->n], sizeof(t->last[0]), "%s",
+		 b->last ? b->last : "");
+	t->v[t->n++] = *b;
+}
+
+static void
+backlogs_are_told_by_route(void **state)
+{
+	struct world *w = *state;
+	struct told t = { .n = 0 };
+	struct spool_reader *r;
+	struct error err;
+	uint64_t held;
+
+	world_put(w, 10, true, 0);
+	world_put(w, 10, false, 200);
+	world_put(w, 10, false, 100);
+	held = world_put(w, 10, false, 50);
+	assert_int_equal(world_act(w, SPOOL_HOLD, held), 1);
+	r = spool_reader_open(w->spool, &err);
+	assert_non_null(r);
+	assert_true(spool_backlogs(r, 4, on_backlog, &t, &err));
+	assert_int_equal(t.n, 1);
+	assert_int_equal(t.v[0].items, 4);
+	assert_int_equal(t.v[0].held, 1);
+	assert_int_equal(t.v[0].claimed, 1);
+	assert_int_equal(t.v[0].next_due_ms, 100);
+	assert_true(t.v[0].oldest_ms > 0);
+	t.n = 0;
+	assert_true(spool_backlogs(r, 0, on_backlog, &t, &err));
+	assert_int_equal(t.n, 0);
+	spool_reader_close(&r);
+}
+
+/* Pure: what both stores stand upon. */
+static void
+backlogs_are_summed(void **state)
+{
+	AUTO(backlogs_fini) struct backlogs all = { .n = 0 };
+	static const struct spool_backlog items[] = {
+		{ .route = "few", .items = 1, .next_due_ms = 7, .oldest_ms = 2 },
+		{ .route = "many", .items = 1, .next_due_ms = 30,
+		  .oldest_ms = 9, .last = "later" },
+		{ .route = "many", .items = 1, .next_due_ms = 10,
+		  .oldest_ms = 5, .last = "first" },
+		{ .route = "many", .items = 1, .next_due_ms = 5,
+		  .oldest_ms = 6 },
+		{ .route = "many", .items = 1, .held = 1, .oldest_ms = 7,
+		  .last = "held" },
+		{ .route = "few", .items = 1, .held = 1, .last = "held" },
+	};
+	struct told t = { .n = 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++)
+		backlogs_add(&all, &items[i]);
+	backlogs_tell(&all, 4, on_backlog, &t);
+	assert_int_equal(t.n, 2);
+	assert_string_equal(t.routes[0], "many");
+	assert_int_equal(t.v[0].items, 4);
+	assert_int_equal(t.v[0].next_due_ms, 5);
+	assert_int_equal(t.v[0].oldest_ms, 5);
+	assert_string_equal(t.last[0], "first");
+	assert_string_equal(t.routes[1], "few");
+	assert_int_equal(t.v[1].held, 1);
+	assert_int_equal(t.v[1].next_due_ms, 7);
+	assert_string_equal(t.last[1], "held");
+}
+
 static void
 stats_count(void **state)
 {
@@ -851,6 +934,8 @@ main(void)
 		SPOOL_TEST(acts_on_many_go_in_steps),
 		SPOOL_TEST(lists_are_filtered_and_paged),
 		SPOOL_TEST(counts_add_up),
+		SPOOL_TEST(backlogs_are_told_by_route),
+		cmocka_unit_test(backlogs_are_summed),
 		SPOOL_TEST(stats_count),
 		SPOOL_TEST(the_head_is_at_hand),
 		SPOOL_TEST(drafts_may_be_dropped_at_any_time),
