@@ -53,7 +53,7 @@ on_row(void *arg, const struct dispatch_row *r)
 
 	json_array_append_new(s->destinations, json_pack(
 		"{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, "
-		"s:o, s:o, s:I, s:I}",
+		"s:o, s:o, s:I, s:I, s:I}",
 		"route", r->route, "backend", r->backend,
 		"destination", api_text_or_null(r->destination),
 		"waiting", (int)r->waiting, "active", (int)r->active,
@@ -65,7 +65,8 @@ on_row(void *arg, const struct dispatch_row *r)
 		api_text_or_null(r->last), "paused",
 		api_text_or_null(r->paused), "paused_since_ms",
 		(json_int_t)r->paused_since_ms, "probe_ms",
-		(json_int_t)r->probe_ms));
+		(json_int_t)r->probe_ms,
+		"keeps_ms", (json_int_t)r->keeps_ms));
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static json_int_t
 number(json_t *o, const char *key)
@@ -59,19 +60,6 @@ print_reports(json_t *reports)
 		       "them\n", (long long)number(reports, "no_route"));
 }
 
-/* What somebody must do something about. */
-static void
-print_pause(json_t *route)
-{
-	const char *why = string(route, "paused");
-	char next[32];
-
-	if (why[0] != '\0')
-		printf("  %s is PAUSED, tried again in %s: %s\n",
-		       string(route, "route"),
-		       words_duration(number(route, "probe_ms"), next), why);
-}
-
 /* --- deliveries ------------------------------------------------------- */
 
 struct deliveries {
@@ -112,6 +100,24 @@ has_one_destination(const struct deliveries *d, const char *route)
 	return n == 2;
 }
 
+static bool
+is_paused(json_t *row)
+{
+	return string(row, "paused")[0] != '\0';
+}
+
+static json_t *
+route_of(const struct deliveries *d, const char *route)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(d->rows, i, one)
+		if (is_of_route(one, route))
+			return one;
+	return NULL;
+}
+
 static void
 print_backlog(const struct deliveries *d, json_t *b)
 {
@@ -135,13 +141,49 @@ print_last(json_t *b)
 	putchar('\n');
 }
 
+/* "00:14", or with its day where that is another; local time. */
+static const char *
+clock_words(json_int_t ms, json_int_t now_ms, char buf[32])
+{
+	time_t at = (time_t)(ms / 1000), now = (time_t)(now_ms / 1000);
+	struct tm then, today;
+	bool same;
+
+	localtime_r(&at, &then);
+	localtime_r(&now, &today);
+	same = then.tm_yday == today.tm_yday && then.tm_year == today.tm_year;
+	strftime(buf, 32, same ? "%H:%M" : "%e %b %H:%M", &then);
+	return buf[0] == ' ' ? buf + 1 : buf;
+}
+
+/* What somebody must do something about. */
+static void
+print_pause(const struct deliveries *d, json_t *row, json_t *b)
+{
+	const char *route = string(row, "route");
+	char text[32];
+
+	printf("  %s is PAUSED, tried again in %s: %s\n", route,
+	       words_duration(number(row, "probe_ms"), text),
+	       string(row, "paused"));
+	printf("      paused since %s", clock_words(
+		number(row, "paused_since_ms"), d->now, text));
+	if (b != NULL)
+		printf("; mail is kept until %s", clock_words(
+			number(b, "oldest_ms") + number(row, "keeps_ms"),
+			d->now, text));
+	printf("\n      hint: `postern queue retry --route %s' tries at once\n",
+	       route);
+}
+
 static void
 print_route(const struct deliveries *d, json_t *row)
 {
 	const char *route = string(row, "route");
 	json_t *b = backlog_of(d, route);
 
-	print_pause(row);
+	if (is_paused(row))
+		print_pause(d, row, b);
 	if (b == NULL || has_one_destination(d, route))
 		return;
 	printf("  %s: ", route);
@@ -171,7 +213,8 @@ print_destination(const struct deliveries *d, json_t *row)
 		printf("      at most %lld at once, %lld a minute\n",
 		       (long long)number(row, "limit"),
 		       (long long)number(row, "per_minute"));
-	if (number(row, "rest_ms") > 0)
+	/* while the route is paused, nothing depends on it */
+	if (number(row, "rest_ms") >= 1000 && !is_paused(route_of(d, route)))
 		printf("      rests for %s: %s\n", words_duration(
 			number(row, "rest_ms"), rest), string(row, "last"));
 }
@@ -180,12 +223,8 @@ print_destination(const struct deliveries *d, json_t *row)
 static void
 print_orphan(const struct deliveries *d, json_t *b)
 {
-	json_t *one;
-	size_t i;
-
-	json_array_foreach(d->rows, i, one)
-		if (is_of_route(one, string(b, "route")))
-			return;
+	if (route_of(d, string(b, "route")) != NULL)
+		return;
 	printf("  %s (the route is gone): ", string(b, "route"));
 	print_backlog(d, b);
 	print_last(b);

@@ -236,6 +236,9 @@ void
 dispatch_rows(struct dispatch *d,
 	      void (*row)(void *arg, const struct dispatch_row *r), void *arg)
 {
+	const struct retry_policy *p = d->config ? &d->config->retry : NULL;
+	int64_t keeps_ms = p ? p->paused_longest + p->give_up : 0;
+
 	for (struct outlet *o = d->outlets; o != NULL; o = o->next) {
 		struct rows rows = {
 			.row = row, .arg = arg, .outlet = o, .summing = true,
@@ -246,6 +249,7 @@ dispatch_rows(struct dispatch *d,
 				.paused = o->pause.why,
 				.paused_since_ms = o->pause.since_ms,
 				.probe_ms = outlet_pause_ms(o),
+				.keeps_ms = keeps_ms,
 				.delivered = o->delivered,
 				.deferred = o->deferred, .bounced = o->bounced,
 			},

@@ -89,6 +89,8 @@ struct dispatch_row {
 	const char *paused;		/* of a route: why; NULL: it is not */
 	int64_t paused_since_ms;	/* wall clock */
 	int64_t probe_ms;		/* from now, until it is tried again */
+	int64_t keeps_ms;		/* the age at which its mail is returned
+					 * when it stays paused */
 };
 void dispatch_rows(struct dispatch *d,
 		   void (*row)(void *arg, const struct dispatch_row *r),

@@ -74,6 +74,21 @@ class Backlog(Case):
         self.assertRegex(self.status(gw),
                          r"  out \(the route is gone\): 2 in the queue, 2 held")
 
+    def test_a_route_that_is_paused_says_until_when(self):
+        def answer(verb, line):
+            return "554 5.7.1 go away" if verb == "" else None
+
+        gw = self.gateway({"10-out": self.connector(self.peer(answer).port)},
+                          extra=LATER)
+        gw.send()
+        wait_until(lambda: "is PAUSED" in self.status(gw), what="the pause")
+        text = self.status(gw)
+        self.assertRegex(text, r"(?m)^      paused since (\d+ \w+ )?\d\d:\d\d; mail is "
+                               r"kept until \d+ \w{3} \d\d:\d\d$")
+        self.assertIn("      hint: `postern queue retry --route out' tries at once\n",
+                      text)
+        self.assertNotIn("rests for", text)
+
 
 if __name__ == "__main__":
     harness.main()
