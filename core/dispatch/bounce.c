@@ -164,8 +164,8 @@ report_finish(struct report *r)
 			report_undo(a, t->index);
 		else
 			attempt_result(a, t->index, RCPT_BOUNCED,
-				outcome_text(&t->outcome, words,
-					     sizeof(words)));
+				outcome_text_at(&t->outcome, words,
+						sizeof(words)));
 	}
 	r->accept = NULL;
 	/* borrows the item, which is gone when it has been settled */

@@ -399,7 +399,7 @@ destination_failed(struct destination *t, const struct outcome *o)
 	char words[LIMIT_OUTCOME_TEXT + 200];
 
 	mem_free(t->words);
-	t->words = mem_strdup(outcome_text(o, words, sizeof(words)));
+	t->words = mem_strdup(outcome_text_at(o, words, sizeof(words)));
 }
 
 void

@@ -60,7 +60,7 @@ outcome_words(const struct judging *g, const struct outcome *o, char *buf,
 	if (!g->j->tried && !g->j->paused)
 		n = (size_t)snprintf(buf, size, "not tried, %.100s rests: ",
 				     t != NULL ? t->name : "the host");
-	outcome_text(o, buf + n, size - n);
+	outcome_text_at(o, buf + n, size - n);
 	return buf;
 }
 
@@ -184,7 +184,7 @@ pause_for(struct judging *g, const struct outcome *o)
 
 	if (outlet_is_paused(out) && !out->pause.probing)
 		return;
-	outcome_text(o, words, sizeof(words));
+	outcome_text_at(o, words, sizeof(words));
 	if (span_ends_nocase(remedy, SPAN(".")))
 		remedy.n--;
 	snprintf(why, sizeof(why), "%s%s%.*s", words, remedy.n > 0

@@ -90,6 +90,11 @@ static const char *const certificate_remedies[] = {
 	  "taken up by itself.",
 };
 
+/* A server that shuts the door on us alone. */
+static const char admit[] =
+	"Ask whoever runs the server to admit this host's address; then let "
+	"the route be tried again (postern queue retry --route ROUTE).";
+
 static bool
 has(const char *text, const char *words)
 {
@@ -128,9 +133,18 @@ certificate_remedy(const struct outcome *o, enum backend_manner m)
 	return certificate_remedies[o->shown];
 }
 
+static const char *
+greeting_remedy(const struct outcome *o, enum backend_manner m)
+{
+	return m == BACKEND_RELAY && o->phase == PHASE_GREETING &&
+	       o->code >= 500 ? admit : NULL;
+}
+
 const char *
 remedy_of(const struct outcome *o, enum backend_manner m)
 {
+	const char *remedy;
+
 	if (o->hint[0] != '\0')
 		return o->hint;
 	if (o->kind != OUTCOME_REPLY || o->code < 400)
@@ -138,5 +152,6 @@ remedy_of(const struct outcome *o, enum backend_manner m)
 	for (size_t i = 0; i < ARRAY_SIZE(reply_rows); i++)
 		if (reply_fits(&reply_rows[i], o))
 			return reply_rows[i].remedy;
-	return certificate_remedy(o, m);
+	remedy = certificate_remedy(o, m);
+	return remedy != NULL ? remedy : greeting_remedy(o, m);
 }

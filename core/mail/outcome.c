@@ -108,3 +108,17 @@ outcome_text(const struct outcome *o, char *buf, size_t size)
 		 words[0] ? " (while " : "", words, words[0] ? ")" : "");
 	return buf;
 }
+
+const char *
+outcome_text_at(const struct outcome *o, char *buf, size_t size)
+{
+	bool needed = o->kind == OUTCOME_NETWORK ||
+		      (o->kind == OUTCOME_REPLY && o->phase == PHASE_GREETING);
+	size_t n = 0;
+
+	if (needed && o->host[0] != '\0')
+		n = (size_t)snprintf(buf, size, "%s: ", o->host);
+	if (n < size)
+		outcome_text(o, buf + n, size - n);
+	return buf;
+}

@@ -83,6 +83,10 @@ void outcome_error(struct outcome *o, enum outcome_kind kind, enum phase p,
 /* "550 5.1.1 no such user (while sending RCPT TO)" into buf; returns buf. */
 const char *outcome_text(const struct outcome *o, char *buf, size_t size);
 
+/* The same behind the host, where it says nothing of whom it is about: there
+ * was no answer, or none but the greeting. */
+const char *outcome_text_at(const struct outcome *o, char *buf, size_t size);
+
 static inline bool
 outcome_delivered(const struct outcome *o)
 {

@@ -1,4 +1,6 @@
 """test-status.py - what a gateway says of itself when mail does not get out"""
+import re
+
 import harness
 from harness import Case, free_port, wait_until
 
@@ -88,6 +90,21 @@ class Backlog(Case):
         self.assertIn("      hint: `postern queue retry --route out' tries at once\n",
                       text)
         self.assertNotIn("rests for", text)
+        host = "127.0.0.1[127.0.0.1]:"
+        self.assertRegex(text, re.escape(f"s: {host}") + r"\d+: 554 5\.7\.1 go away \(.*; "
+                               "remedy: Ask whoever runs the server to admit this")
+
+    def test_a_host_that_does_not_answer_is_named(self):
+        port = free_port()
+        gw = self.gateway({"10-out": self.connector(port)}, extra=LATER)
+        gw.send()
+        wait_until(lambda: [q["attempts"] for q in gw.queue()] == [1],
+                   what="the first attempt")
+        words = f"127.0.0.1[127.0.0.1]:{port}: connection refused (while connecting)"
+        self.assertEqual(gw.queue()[0]["last"], words)
+        self.assertIn(words, gw.command("queue", "list").stdout)
+        self.assertIn(words, gw.command("queue", "show", gw.queue()[0]["id"]).stdout)
+        self.assertIn("; last: " + words, self.status(gw))
 
 
 if __name__ == "__main__":

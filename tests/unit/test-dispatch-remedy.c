@@ -83,6 +83,10 @@ refusals_of_a_certificate(void **state)
 		{ { PHASE_EHLO, 421, "4.7.1", "no" }, SHOWN_CERTIFICATE, "issuers" },
 		{ { PHASE_RCPT, 550, "5.7.1", "no" }, SHOWN_NOT_ASKED, "did not ask" },
 		{ { PHASE_MAIL, 550, NULL, "no Certificate" }, SHOWN_EXPIRED, "expired" },
+		/* before it could be shown anything */
+		{ { PHASE_GREETING, 554, "5.7.1", "no" }, SHOWN_NOTHING, "admit this host" },
+		{ { PHASE_GREETING, 554, NULL, "no" }, SHOWN_NOTHING, "admit this host" },
+		{ { PHASE_GREETING, 421, NULL, "later" }, SHOWN_NOTHING, NULL },
 		/* of anything else */
 		{ { PHASE_MAIL, 550, NULL, "no" }, SHOWN_EXPIRED, NULL },
 		{ { PHASE_RCPT, 550, "5.1.1", "no" }, SHOWN_MISSING, NULL },

@@ -4,6 +4,8 @@
 #include "base/macros.h"
 #include "unit.h"
 
+#include <stdio.h>
+
 static void
 test_enhanced(void **state)
 {
@@ -237,6 +239,22 @@ test_outcome(void **state)
 			    "connection refused (while connecting)");
 	assert_int_equal(o.code, 0);
 	assert_false(outcome_delivered(&o));
+	o.host[0] = '\0';
+	assert_string_equal(outcome_text_at(&o, buf, sizeof(buf)),
+			    "connection refused (while connecting)");
+	snprintf(o.host, sizeof(o.host), "mx.test[192.0.2.1]:25");
+	assert_string_equal(outcome_text_at(&o, buf, sizeof(buf)),
+			    "mx.test[192.0.2.1]:25: connection refused "
+			    "(while connecting)");
+	assert_string_equal(outcome_text_at(&o, buf, 6), "mx.te");
+	r = (struct smtp_reply){ .code = 554, .text = SPAN("no") };
+	outcome_reply(&o, PHASE_GREETING, &r);
+	assert_string_equal(outcome_text_at(&o, buf, sizeof(buf)),
+			    "mx.test[192.0.2.1]:25: 554 no (while waiting for "
+			    "the greeting)");
+	outcome_reply(&o, PHASE_RCPT, &r);
+	assert_string_equal(outcome_text_at(&o, buf, sizeof(buf)),
+			    "554 no (while sending RCPT TO)");
 	outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "stopped");
 	assert_string_equal(outcome_text(&o, buf, sizeof(buf)), "stopped");
 
