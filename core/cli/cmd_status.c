@@ -228,6 +228,7 @@ print_orphan(const struct deliveries *d, json_t *b)
 	printf("  %s (the route is gone): ", string(b, "route"));
 	print_backlog(d, b);
 	print_last(b);
+	puts("      their next attempt takes the route that the rules find now");
 }
 
 static void

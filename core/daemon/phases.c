@@ -167,6 +167,7 @@ spool_up(struct app *app, struct error *err)
 static void
 spool_down(struct app *app)
 {
+	workers_drain(app->workers);	/* a reload looks into the spool */
 	drain(app);
 	spool_close(&app->spool);
 	lock_drop(&app->state_lock);

@@ -10,6 +10,7 @@
 #include "daemon/notify.h"
 #include "dispatch/dispatch.h"
 #include "io/tls_store.h"
+#include "route/route.h"
 #include "smtpd/config.h"
 #include "spool/spool.h"
 
@@ -75,6 +76,35 @@ needs_restart(const struct snapshot *old, const struct snapshot *new)
 /* --- on a worker ----------------------------------------------------- */
 
 static void
+on_backlog(void *arg, const struct spool_backlog *b)
+{
+	struct reload *r = arg;
+	bool one = b->items == 1;
+
+	if (routes_find(snapshot_get(r->snap, SLOT_ROUTES), b->route) != NULL)
+		return;
+	buf_addf(&r->text, "warning: %llu message%s for route `%s', which is "
+		 "gone; %s next attempt takes the route that the rules find "
+		 "now\n", (unsigned long long)b->items,
+		 one ? " waits" : "s wait", b->route, one ? "its" : "their");
+}
+
+/* Of a route that was renamed or removed, now or before. */
+static void
+reload_tell_orphans(struct reload *r)
+{
+	struct spool_reader *reader;
+	struct error err;
+
+	reader = spool_reader_open(r->app->spool, &err);
+	if (reader == NULL ||
+	    !spool_backlogs(reader, SIZE_MAX, on_backlog, r, &err))
+		buf_addf(&r->text, "warning: whether mail waits for a route "
+			 "that is gone is not known: %s\n", err.text);
+	spool_reader_close(&reader);
+}
+
+static void
 reload_work(struct task *t)
 {
 	struct reload *r = container_of(t, struct reload, task);
@@ -94,8 +124,10 @@ reload_work(struct task *t)
 		return;
 	}
 	key = needs_restart(r->app->snap, r->snap);
-	if (key == NULL)
+	if (key == NULL) {
+		reload_tell_orphans(r);
 		return;
+	}
 	buf_addf(&r->text, "`%s' cannot change while the gateway runs; "
 		 "restart it for that\n", key);
 	r->ok = false;

@@ -72,7 +72,9 @@ class Backlog(Case):
         gw.command("queue", "hold", "--all", check=True)
         self.assertRegex(self.status(gw), r"  out: 2 in the queue, 2 held; last: ")
         gw.route("10-out", "route: other\n" + FAULT % self.SAID)
-        gw.command("reload", check=True)
+        self.assertIn("warning: 2 messages wait for route `out', which is gone; their "
+                      "next attempt takes the route that the rules find now",
+                      gw.command("reload", check=True).stderr)
         self.assertRegex(self.status(gw),
                          r"  out \(the route is gone\): 2 in the queue, 2 held")
 
