@@ -105,19 +105,37 @@ add_reason(void *arg, const struct route *r, enum match_result m,
 			 r->name, reason);
 }
 
-struct reply
-refuse_route(const struct session *s, const struct facts *f)
+static void
+tell_reasons(struct session *s, const struct facts *f, struct span reasons)
 {
-	enum { WORDS = 320 };
+	struct log_field fields[] = {
+		LOG_STR("client", s->client_text),
+		LOG_TEXT("from", s->tx.env->sender.text),
+		LOG_TEXT("to", f->recipient.text),
+		LOG_TEXT("reason", reasons),
+	};
+
+	s->quiet = true;
+	log_event(&s->server->log, LOG_LEVEL_INFO, fields, 4,
+		  "refused: 550 5.7.1 no route takes it");
+}
+
+/* The names of routes and what they want are the administrator's business:
+ * the client is told in a sentence that fits a printer's display. */
+struct reply
+refuse_route(struct session *s, const struct facts *f)
+{
+	enum { WORDS = 1000 };
 	AUTO(buf_fini) struct buf words = BUF_MAX(WORDS);
 	const struct routes *routes = s->tx.gen->routes;
 
 	if (routes == NULL || routes->n == 0)
 		return reply(451, "4.3.5", "no routes are configured");
 	routes_explain(routes, f, add_reason, &words);
-	return reply(550, "5.7.1", "no route takes mail for <%.*s> (%s)",
-		     (int)MIN(f->recipient.text.n, 120), f->recipient.text.p,
-		     buf_str(&words));
+	tell_reasons(s, f, buf_span(&words));
+	return reply(550, "5.7.1", "no route takes mail for <%.*s>; the "
+		     "administrator sees why with `postern explain'",
+		     (int)MIN(f->recipient.text.n, 120), f->recipient.text.p);
 }
 
 void

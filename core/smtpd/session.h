@@ -203,7 +203,7 @@ struct facts;
 /* What is known of the transaction; the recipient is left to the caller. */
 void route_facts(struct session *s, struct facts *ret);
 /* No route takes the recipient of f: why. */
-struct reply refuse_route(const struct session *s, const struct facts *f);
+struct reply refuse_route(struct session *s, const struct facts *f);
 
 /* --- cmd_data.c ------------------------------------------------------ */
 

@@ -189,7 +189,10 @@ class Relay(Case):
             self.assertEqual(s.rcpt("b@dst.test")[0], 250)
             code, words = s.rcpt("b@other.test")
             self.assertEqual(code, 550)
-            self.assertIn(b"5.7.1", words)
+            self.assertEqual(words, b"5.7.1 no route takes mail for <b@other.test>; the "
+                                    b"administrator sees why with `postern explain'")
+        self.assertIn("from=a@src.test to=b@other.test reason=\"capture: recipient "
+                      "b@other.test is not among @dst.test\"", gw.log())
 
     def test_sessions_of_one_client_are_counted(self):
         gw = self.gateway(extra="limits: {sessions_per_client: 2}\n")

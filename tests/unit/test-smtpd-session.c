@@ -60,9 +60,10 @@ static const struct {
 	 * route takes here */
 	{ HELLO ">MAIL FROM:<>\n<250 *\n>RCPT TO:<postmaster>\n"
 	  "<550 5.7.1 *<postmaster@gw.test>*\n" QUIT, 0, NULL },
-	/* no route: told at RCPT, with the reasons; perhaps one: at the end */
+	/* no route: told at RCPT, without a name; perhaps one: at the end */
 	{ HELLO ">MAIL FROM:<a@b.test>\n<250 *\n>RCPT TO:<c@nowhere.test>\n"
-	  "<550 5.7.1 *alpha: the recipient is another one*\n"
+	  "<550 5.7.1 no route takes mail for <c@nowhere.test>; the "
+	  "administrator sees why with `postern explain'\n"
 	  ">RCPT TO:<c@beta.test>\n<250 *\n>DATA\n<354 *\n>Subject: x\n>.\n"
 	  "<550 5.7.1 *<c@beta.test>*\n>DATA\n<503 *\n" QUIT, 0, NULL },
 	{ HELLO ">MAIL FROM:<a@b.test>\n<250 *\n>RCPT TO:<c@beta.test>\n<250 *\n"
