@@ -20,16 +20,70 @@
 
 static const struct log reload_log = { .room = "reload" };
 
+/* --- what is told ---------------------------------------------------- */
+
+static struct span
+next_line(struct span *rest)
+{
+	size_t n = span_find(*rest, '\n');
+	struct span line = span_sub(*rest, 0, n);
+
+	*rest = span_from(*rest, MIN(n + 1, rest->n));
+	return line;
+}
+
+static bool
+has(struct span line, struct span words)
+{
+	return line.n >= words.n && memmem(line.p, line.n, words.p, words.n);
+}
+
+static void
+log_complaint(struct span line, struct span hint)
+{
+	bool warning = has(line, SPAN("warning: ")) &&
+		       !has(line, SPAN(": error: "));
+
+	if (line.n > 0)
+		log_event(&reload_log, warning ? LOG_LEVEL_WARNING
+					       : LOG_LEVEL_ERROR, NULL, 0,
+			  "%.*s%s%.*s", SPAN_ARG(line), hint.n > 0 ? "; " : "",
+			  SPAN_ARG(hint));
+}
+
+/* A line of the log for each; what is indented shows the place, or is its
+ * hint. */
+static void
+log_text(struct span rest)
+{
+	struct span line = SPAN(""), hint = SPAN("");
+
+	while (rest.n > 0) {
+		struct span next = next_line(&rest);
+
+		if (next.n > 0 && next.p[0] != ' ') {
+			log_complaint(line, hint);
+			line = next;
+			hint = SPAN("");
+		} else if (span_starts_nocase(span_trim(next),
+					      SPAN("hint: "))) {
+			hint = span_trim(next);
+		}
+	}
+	log_complaint(line, hint);
+}
+
 static void
 reload_end(struct reload *r, bool ok)
 {
 	reload_done_fn *done = r->done;
 
+	log_text(buf_span(&r->text));
 	if (ok)
 		log_info(&reload_log, "the new configuration is in force");
 	else
 		log_error(&reload_log, "the running configuration stays in "
-			  "force: %s", buf_str(&r->text));
+			  "force");
 	if (!ok)
 		intake_certificate(&r->app->intake, r->app->certificate);
 	tls_identity_unref(&r->certificate);

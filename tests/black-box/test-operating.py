@@ -364,8 +364,24 @@ class Reload(Case):
         gw.process.send_signal(signal.SIGCONT)
         self.assertEqual(gw.process.wait(60 * harness.SLOW), 0)
         gw.process = None
-        told = re.findall(r"stays in force: (.*)", gw.log())
-        self.assertIn(told, ([], ["the gateway is stopping\\n"]))
+        told = re.findall(r"reload: (.*)\n.*stays in force", gw.log())
+        self.assertIn(told, ([], ["the gateway is stopping"]))
+
+    def test_each_mistake_of_a_reload_is_a_line_of_the_log(self):
+        gw = self.gateway()
+        gw.route("60-bad", "route: bad\nbackend: conector\nmatsch: {}\n")
+        gw.process.send_signal(signal.SIGHUP)
+        gw.wait_log("stays in force")
+        told = re.findall(r"Z ((?:error|warning): reload: .*)", gw.log())
+        self.assertEqual(len(told), 4, gw.log())
+        for line, start, end in (
+                (told[0], "warning: reload: ", "(99-capture.yaml)"),
+                (told[1], "error: reload: ", "hint: did you mean `connector'?"),
+                (told[2], "error: reload: ", "hint: did you mean `match'?"),
+                (told[3], "error: reload: ", "stays in force")):
+            self.assertTrue(line.startswith(start), line)
+            self.assertTrue(line.endswith(end), line)
+            self.assertNotIn("\\n", line)
 
     def test_what_needs_a_restart_says_so(self):
         gw = self.gateway()
