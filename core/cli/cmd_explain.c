@@ -28,7 +28,7 @@ struct question {
 	struct facts facts;
 	struct buf message;
 	const struct snapshot *snap;
-	bool may_relay;
+	struct buf denied;		/* why the client may not relay; or "" */
 	json_t *json;			/* the answer, with --json */
 	json_t *rows;			/* of one recipient */
 	const struct route *taken, *maybe;
@@ -89,7 +89,8 @@ on_route(void *arg, const struct route *r, enum match_result m,
 			"route", r->name, "file", r->path, "matches", words[m],
 			"reason", why));
 	} else if (m == MATCH_YES && q->taken == NULL) {
-		printf("  %-16s TAKEN by backend %s (%s)\n", r->name,
+		printf("  %-16s %s backend %s (%s)\n", r->name,
+		       q->denied.len > 0 ? "would be taken by" : "TAKEN by",
 		       r->backend, r->path);
 	} else {
 		printf("  %-16s %s", r->name,
@@ -102,11 +103,10 @@ on_route(void *arg, const struct route *r, enum match_result m,
 }
 
 static const char *
-verdict(const struct question *q)
+verdict(struct question *q)
 {
-	if (!q->may_relay)
-		return "refused: this client may not relay (550 5.7.1); add "
-		       "its network to `relay.networks'";
+	if (q->denied.len > 0)
+		return buf_str(&q->denied);
 	if (q->maybe != NULL)
 		return "accepted; the route is decided at the end of the "
 		       "message: tell more with --message FILE or --size";
@@ -126,17 +126,19 @@ explain_recipient(struct question *q, const char *rcpt)
 	if (q->rows == NULL) {
 		print_text(stdout, rcpt);
 		putchar('\n');
+		if (q->denied.len > 0)	/* then nothing else matters */
+			printf("  => %s\n", buf_str(&q->denied));
 	}
 	routes_explain(routes, &q->facts, on_route, q);
 	said = verdict(q);
 	if (q->rows == NULL) {
-		if (said != NULL)
+		if (said != NULL && q->denied.len == 0)
 			printf("  => %s\n", said);
 		return;
 	}
 	json_array_append_new(q->json, json_pack("{s:s, s:s?, s:s?, s:o}",
 		"recipient", rcpt, "route",
-		q->taken && q->may_relay ? q->taken->name : NULL,
+		q->taken && q->denied.len == 0 ? q->taken->name : NULL,
 		"note", said, "routes", q->rows));
 }
 
@@ -158,6 +160,20 @@ explain_all(struct question *q, const char *sender, char **rcpts, int n)
 	return 0;
 }
 
+static void
+deny(struct question *q, const struct strings *networks)
+{
+	char client[IP_TEXT];
+
+	buf_addf(&q->denied, "refused: %s may not relay (550 5.7.1); "
+		 "`relay.networks' has ", ip_text(q->facts.client, client));
+	for (size_t i = 0; i < networks->n; i++)
+		buf_addf(&q->denied, "%s%s", i > 0 ? ", " : "",
+			 networks->v[i]);
+	buf_add_str(&q->denied, networks->n > 0 ? "" : "none");
+	buf_add_str(&q->denied, ": add its network there");
+}
+
 static int
 explain(const struct cli *cli, struct question *q, int argc, char **argv)
 {
@@ -167,7 +183,8 @@ explain(const struct cli *cli, struct question *q, int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
-	q->may_relay = smtpd_may_relay(c, q->facts.client);
+	if (!smtpd_may_relay(c, q->facts.client))
+		deny(q, &c->relay_networks);
 	q->facts.listener = span_of(opt_listener ? opt_listener
 		: c->listen.n ? listen[0].address : "");
 	q->json = cli->json ? json_array() : NULL;
@@ -177,6 +194,7 @@ explain(const struct cli *cli, struct question *q, int argc, char **argv)
 	else
 		json_decref(q->json);
 	buf_fini(&q->message);
+	buf_fini(&q->denied);
 	return rc;
 }
 
@@ -184,7 +202,8 @@ static int
 run(const struct cli *cli, int argc, char **argv)
 {
 	AUTO(buf_fini) struct buf text = BUF_MAX(1024 * 1024);
-	struct question q = { .message = BUF_MAX(1024 * 1024 * 1024) };
+	struct question q = { .message = BUF_MAX(1024 * 1024 * 1024),
+			      .denied = BUF_MAX(64 * 1024) };
 	struct diags *d;
 	struct snapshot *snap;
 	int rc = cli_options(&cmd_explain, options, &argc, argv);

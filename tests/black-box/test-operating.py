@@ -143,7 +143,13 @@ class Explain(Case):
         self.assertEqual(rows[0]["route"], "capture")
         stranger = gw.command("explain", "--client", "203.0.113.9", "a@b.test",
                               "c@own.test")
-        self.assertIn("may not relay", stranger.stdout)
+        self.assertRegex(stranger.stdout, r"^c@own\.test\n  => refused: 203\.0\.113\.9 may "
+                         r"not relay \(550 5\.7\.1\); `relay\.networks' has loopback: ")
+        self.assertRegex(stranger.stdout, "capture +would be taken by backend")
+        self.assertNotIn("TAKEN", stranger.stdout)
+        rows = gw.json("explain", "--client", "203.0.113.9", "a@b.test", "c@own.test")
+        self.assertIsNone(rows[0]["route"])
+        self.assertIn("may not relay", rows[0]["note"])
 
 
 class Queue(Case):
