@@ -45,9 +45,7 @@ bool path_set(const struct binding *b, const struct node *n,
 bool variable_missing(const struct binding *b, const struct node *n,
 		      struct span missing);
 
-/* T_SECRET: its three keys. */
-enum { SECRET_FORMS = 3 };
-extern const char *const secret_suffixes[SECRET_FORMS];
+/* T_SECRET, in whichever of its forms. */
 bool secret_bind(const struct binding *b);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "conf/bind.h"
+#include "conf/secret.h"
 
 #include <string.h>
 

@@ -25,7 +25,7 @@ secret_wipe(struct secret *s)
 	if (s->bytes != NULL)
 		explicit_bzero(s->bytes, s->n);
 	mem_free(s->bytes);
-	*s = (struct secret){ NULL, 0 };
+	*s = (struct secret){ .bytes = NULL };
 }
 
 static void
@@ -35,11 +35,14 @@ wipe_hook(void *arg)
 }
 
 static bool
-secret_store(const struct binding *b, struct span value)
+secret_store(const struct binding *b, struct span value, const char *file)
 {
 	struct secret *owned = ARENA_NEW(b->arena, struct secret);
 
-	*owned = (struct secret){ span_dup(value), value.n };
+	*owned = (struct secret){
+		.bytes = span_dup(value), .n = value.n,
+		.file = file != NULL ? arena_strdup(b->arena, file) : NULL,
+	};
 	arena_on_free(b->arena, wipe_hook, owned);
 	*(struct secret *)(void *)(b->into + b->key->offset) = *owned;
 	return true;
@@ -58,7 +61,7 @@ from_text(const struct binding *b, const struct node *n)
 		diag_error(b->d, &n->mark, "`%s' is empty", b->key->name);
 		return diag_hint(b->d, "write the secret, or remove the key");
 	}
-	return secret_store(b, buf_span(&value));
+	return secret_store(b, buf_span(&value), NULL);
 }
 
 static bool
@@ -112,7 +115,7 @@ read_file(const struct binding *b, const struct node *n, const char *path)
 		file_wrong(b, n, path, "is empty");
 		return diag_hint(b->d, "write the secret into that file");
 	}
-	return secret_store(b, s);
+	return secret_store(b, s, path);
 }
 
 static bool

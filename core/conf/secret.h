@@ -12,7 +12,13 @@
 struct secret {
 	char *bytes;			/* from mem_new; use secret_span() */
 	size_t n;			/* a NUL stands behind them */
+	const char *file;		/* which schema_bind() read it from, the
+					 * arena's; or NULL */
 };
+
+/* KEY, KEY_file and KEY_credential. */
+enum { SECRET_FORMS = 3 };
+extern const char *const secret_suffixes[SECRET_FORMS];
 
 static inline struct span
 secret_span(const struct secret *s)

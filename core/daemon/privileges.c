@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -115,6 +116,21 @@ open_as(const struct identity *id, const char *path, int *number)
 	return fd;
 }
 
+/* Debian's nobody is in nogroup. */
+static bool
+group_hint(const struct identity *id, struct error *err)
+{
+	char room[4096], number[16];
+	struct group one, *found = NULL;
+
+	snprintf(number, sizeof(number), "%u", (unsigned)id->gid);
+	if (getgrgid_r(id->gid, &one, room, sizeof(room), &found) != 0)
+		found = NULL;
+	return error_hint(err, "`chgrp %s FILE; chmod 640 FILE'; its folder must "
+			  "let that user pass, too",
+			  found != NULL ? found->gr_name : number);
+}
+
 bool
 identity_can_read(const struct identity *id, const char *path,
 		  struct error *err)
@@ -136,8 +152,7 @@ identity_can_read(const struct identity *id, const char *path,
 		return error_errno(err, "%s", path);
 	error_errno(err, "%s: the gateway becomes the user `%s', who cannot "
 		    "read it", path, id->name);
-	return error_hint(err, "`chgrp %s FILE; chmod 640 FILE'; its folder must "
-			  "let that user pass, too", id->name);
+	return group_hint(id, err);
 }
 
 void

@@ -51,18 +51,11 @@ file_warn(const struct signers_load *l, const char *path,
 	  const struct mark *mark)
 {
 	struct stat st;
-	struct error err;
 
-	if (stat(path, &st) < 0)
-		return;
-	if (st.st_mode & S_IROTH) {
+	if (stat(path, &st) == 0 && (st.st_mode & S_IROTH)) {
 		diag_warning(l->d, mark, "%s can be read by everybody", path);
 		diag_hint(l->d, "whoever has it can sign in your name: chmod "
 			  "640 %s", path);
-	}
-	if (!identity_can_read(&l->user, path, &err)) {
-		diag_warning(l->d, mark, "%s, so a reload will fail", err.text);
-		diag_hint(l->d, "%s", err.hint);
 	}
 }
 
@@ -94,7 +87,9 @@ key_read(const struct signers_load *l, const struct dkim_entry *e,
 	struct error err;
 
 	errno = 0;
-	if (!file_read(&pem, e->key, &err)) {
+	/* as whom it will be read at a reload */
+	if (!file_read(&pem, e->key, &err) ||
+	    !identity_can_read(&l->user, e->key, &err)) {
 		file_failed(l, e, mark, &err);
 		return NULL;
 	}

@@ -97,6 +97,21 @@ readable(struct walk *w, const struct node *block, const char *key,
 	wrong_at(w, block, key, &err);
 }
 
+/* A start reads secrets while it still is root; whom it becomes reads them
+ * again, at each reload and for each instance. */
+static void
+secret_readable(struct walk *w, const struct node *block, const char *key,
+		const struct secret *s)
+{
+	for (size_t i = 1; i < SECRET_FORMS && s->file != NULL; i++) {
+		const char *form = arena_printf(w->arena, "%s%s", key,
+						secret_suffixes[i]);
+
+		if (node_get(block, form) != NULL)
+			readable(w, block, form, s->file);
+	}
+}
+
 static void
 showable(struct walk *w, const struct node *block,
 	 const struct smtp_options *o)
@@ -190,6 +205,8 @@ rows_fill(struct walk *w, const struct postern_option *o,
 		value_print(w, o, w->slot);
 		if (o->flags & POSTERN_READABLE)
 			readable(w, block, o->key, w->slot->text);
+		if (o->type == POSTERN_SECRET)
+			secret_readable(w, block, o->key, &w->slot->secret);
 		w->slot++;
 	}
 }

@@ -1,4 +1,5 @@
 """test-operating.py - the administrator's side"""
+import grp
 import json
 import os
 import pwd
@@ -49,6 +50,40 @@ class Configuration(Case):
                  "match: {listener: 127.0.0.1:1}\n")
         self.check(gw, "there is no user `no-such-user'",
                    "`127.0.0.1:1' is none of our listeners", "20-bad.yaml:3:")
+
+    def test_a_file_that_the_user_cannot_read(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root becomes somebody else")
+        gw = self.gateway(start=False)
+        gw.write("postern.yaml", gw.read().replace("user: root", "user: nobody"))
+        secret = os.path.join(self.folder, "secret")
+        with open(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+            f.write("word")
+        os.makedirs(os.path.join(gw.folder, "dkim"))
+        gw.command("dkim", "new", "example.test", "one", check=True)
+        key = os.path.join(gw.folder, "dkim", "one.pem")
+        os.chown(key, 0, 0)
+        rows = [
+            ("password_file", secret, "backend: connector\nconnector:\n"
+             "  {host: h.test, tls: verify, user: u, password_file: %s}\n"),
+            ("client_secret_file", secret, "backend: oauth\noauth:\n"
+             "  {provider: google, grant: refresh_token, client_id: c, user: u@e.test,\n"
+             "   refresh_token: r, client_secret_file: %s}\n"),
+            ("DKIM key", key, "backend: 'null'\ndkim:\n"
+             "  - {domain: example.test, selector: one, key: %s}\n"),
+        ]
+        for name, path, text in rows:
+            gw.route("20-own", "route: own\nmatch: {}\n" + text % path)
+            said = self.check(gw, f"{path}: the gateway becomes the user `nobody', "
+                              "who cannot read it: Permission denied", "^~~",
+                              "hint: `chgrp nogroup FILE; chmod 640 FILE'")
+            self.assertRegex(said, f"20-own.yaml:.*{name}")
+            self.assertEqual(said.count("error:"), 1)
+            os.chown(path, 0, grp.getgrnam("nogroup").gr_gid)
+            os.chmod(path, 0o640)
+            self.assertEqual(gw.command("check").returncode, 0)
+            os.chown(path, 0, 0)
+            os.chmod(path, 0o600)
 
     def test_not_yaml(self):
         gw = self.gateway(start=False)

@@ -426,7 +426,11 @@ readable_files_are_tried(void **state)
 	} rows[] = {
 		{ "{}", "", "", NULL },
 		{ "{note: /n, host: /h, password_file: /etc/hostname}", NULL,
-		  "", NULL },
+		  "/etc/hostname ", NULL },
+		{ "{password_file: /etc/hostname}", "/etc/hostname",
+		  "/etc/hostname ",
+		  "1:17: error: `password_file': /etc/hostname is not" },
+		{ "{password: word}", "", "", NULL },
 		{ "{ca: /a, note: /n}", NULL, "/a ", NULL },
 		{ "{ca: /a, nested: {inner: /i}}", NULL, "/a /i ", NULL },
 		{ "{ca: /a}", "/a", "/a ",

@@ -363,7 +363,7 @@ secrets_are_not_shown(void **state)
 static void
 secrets_are_wiped(void **state)
 {
-	struct secret own = { mem_strdup("hunter2"), 7 };
+	struct secret own = { .bytes = mem_strdup("hunter2"), .n = 7 };
 
 	(void)state;
 	secret_wipe(&own);
