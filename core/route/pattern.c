@@ -76,6 +76,16 @@ regex_meets(const struct pattern *p, struct span text)
 
 /* --- compiling ------------------------------------------------------- */
 
+/* Others write the mailboxes of a domain so. */
+static bool
+star_refuse(const struct pattern *p, struct address a, struct error *err)
+{
+	error_set(err, ERROR_CONFIG, "`%.*s' would match only a mailbox called "
+		  "`*'", SPAN_ARG(p->text));
+	return error_hint(err, "did you mean \"%s@%.*s\" (the domain)?",
+			  p->excludes ? "!" : "", SPAN_ARG(a.domain));
+}
+
 static bool
 compile_address(struct pattern *p, struct arena *arena, struct error *err)
 {
@@ -99,6 +109,8 @@ compile_address(struct pattern *p, struct arena *arena, struct error *err)
 	}
 	p->kind = PATTERN_TEXT;
 	if (address_parse(s, ADDRESS_UTF8 | ADDRESS_POSTMASTER, &a, &inner)) {
+		if (span_starts_nocase(s, SPAN("*@")))
+			return star_refuse(p, a, err);
 		p->plain = arena_span(arena, address_plain(a, room).text);
 		return true;
 	}
