@@ -5,6 +5,7 @@
  */
 #include <postern-plugin.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,16 +27,48 @@ static const struct postern_option connector_options[] = {
 	{ 0 },
 };
 
-static int
-connector_check(const void *self, postern_instance *me)
+/* The colon of NAME:PORT or [ADDRESS]:PORT, as others write it, or NULL; an
+ * IPv6 address alone has more than one. */
+static const char *
+port_of(const char *host)
 {
-	const struct connector *c = self;
+	const char *colon = host[0] == '[' ? strstr(host, "]:")
+		: strchr(host, ':');
+
+	if (colon != NULL && host[0] == '[')
+		return colon + 1;
+	return colon != NULL && strchr(colon + 1, ':') == NULL ? colon : NULL;
+}
+
+static int
+host_check(const struct connector *c, postern_instance *me)
+{
+	const char *port = port_of(c->host);
+	bool brackets = c->host[0] == '[';
 
 	if (c->host[0] == '\0' || strpbrk(c->host, " \t@/") != NULL) {
 		postern_fail(me, "`host' must be a name or an address, not "
 			     "`%s'", c->host);
 		return -1;
 	}
+	if (port != NULL) {
+		postern_fail(me, "`host' must be a name or an address alone, "
+			     "not `%s'\nwrite host: %.*s and port: %s",
+			     c->host, (int)(port - c->host) - 2 * brackets,
+			     c->host + brackets,
+			     port[1] != '\0' ? port + 1 : "25");
+		return -1;
+	}
+	return 0;
+}
+
+static int
+connector_check(const void *self, postern_instance *me)
+{
+	const struct connector *c = self;
+
+	if (host_check(c, me) != 0)
+		return -1;
 	if ((c->user == NULL) != (c->password == NULL)) {
 		postern_fail(me, "`user' and `password' go together: write "
 			     "both, or none");

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { LINE = 2000 };		/* of a worker's modest stack */
 
@@ -46,7 +47,7 @@ void
 postern_fail(postern_instance *me, const char *fmt, ...)
 {
 	struct error *err = me->failing;
-	char line[sizeof(err->text)];
+	char line[sizeof(err->text) + sizeof(err->hint)], *hint;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -57,6 +58,11 @@ postern_fail(postern_instance *me, const char *fmt, ...)
 				 "open(): %s", line);
 		return;
 	}
+	hint = strchr(line, '\n');
+	if (hint != NULL)
+		*hint++ = '\0';
 	error_set(err, ERROR_CONFIG, "%s", line);
+	if (hint != NULL)
+		error_hint(err, "%s", hint);
 	me->failed = true;
 }

@@ -64,6 +64,26 @@ instance_check(struct postern_instance *me, struct error *err)
 	return ask(me, t->check(me->self, me), err);
 }
 
+/* The key that a module's words begin with, as in "`host' must be ..."; else
+ * the whole block. */
+static const struct mark *
+blamed(const struct module *m, const struct node *block, const char *text)
+{
+	struct span s = span_from(span_of(text), strlen("module `': ") +
+				  strlen(m->table.name));
+	const struct node *n = block->kind == NODE_MAP ? block->first : NULL;
+
+	if (s.n > 0 && s.p[0] == '`')
+		s = span_sub(s, 1, span_find(s, '\'') - 1);
+	else
+		n = NULL;
+	while (n != NULL && !span_eq(n->key, s))
+		n = n->next;
+	if (n != NULL)
+		return &n->mark;
+	return block->key.n > 0 ? &block->key_mark : &block->mark;
+}
+
 bool
 module_check(struct module *m, const struct node *block, const char *what,
 	     const struct module_access *access, uint64_t *print,
@@ -82,9 +102,12 @@ module_check(struct module *m, const struct node *block, const char *what,
 	if (instance_check(me, &err))
 		return true;
 	if (block == NULL)
-		return diag_error(d, NULL, "%s: %s", what, err.text);
-	return diag_error(d, block->key.n > 0 ? &block->key_mark : &block->mark,
-			  "%s", err.text);
+		diag_error(d, NULL, "%s: %s", what, err.text);
+	else
+		diag_error(d, blamed(m, block, err.text), "%s", err.text);
+	if (err.hint[0] != '\0')
+		diag_hint(d, "%s", err.hint);
+	return false;
 }
 
 /* The first of what is wrong, on one line. */

@@ -303,6 +303,14 @@ says_what_is_wrong(void **state)
 		{ "connector", "{host: h, timeouts: {dot: 1}}\n", "a unit" },
 		{ "connector", "host: a@b\n", "`host' must be a name or an "
 		  "address" },
+		{ "connector", "host: mail.example.org:25\n", "test.yaml:1:7: "
+		  "error: module `connector': `host' must be a name or an "
+		  "address alone, not `mail.example.org:25'" },
+		{ "connector", "host: mail.example.org:2525\n", "hint: write "
+		  "host: mail.example.org and port: 2525" },
+		{ "connector", "host: 'h:'\n", "host: h and port: 25" },
+		{ "connector", "host: '[2001:db8::25]:25'\n", "hint: "
+		  "write host: 2001:db8::25 and port: 25" },
 		{ "connector", "{host: h, source: eth0}\n", "`source' must be an "
 		  "address" },
 		{ "fault", "answer: busy\n", "`answer' must be a final reply" },
@@ -333,6 +341,27 @@ says_what_is_wrong(void **state)
 }
 
 static void
+hosts_that_are_addresses_are_right(void **state)
+{
+	static const char *const rows[] = {
+		"host: '2001:db8::25'\n", "host: '[2001:db8::25]'\n",
+		"host: '[IPv6:2001:db8::25]'\n", "host: '::1'\n",
+		"host: 192.0.2.1\n", "{host: mail.example.org, port: 2525}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct yaml y = yaml(rows[i]);
+		struct error err;
+		struct module *m = module_find("connector", &err);
+
+		CHECK_ROW(i, module_check(m, y.root, "this block", NULL, NULL,
+					  y.d));
+		yaml_free(&y);
+	}
+}
+
+static void
 opening_says_it_too(void **state)
 {
 	struct yaml y = yaml("path: []\n");
@@ -358,6 +387,7 @@ main(void)
 		cmocka_unit_test(fills_defaults),
 		cmocka_unit_test(fills_what_is_written),
 		cmocka_unit_test(says_what_is_wrong),
+		cmocka_unit_test(hosts_that_are_addresses_are_right),
 		cmocka_unit_test(opening_says_it_too),
 	};
 
