@@ -22,9 +22,11 @@ enum {
 /* --- check ----------------------------------------------------------- */
 
 static bool
-told(struct diags *d, const struct mark *mark, const struct error *err)
+told(struct diags *d, const struct module_certificate *c, bool of_key,
+     struct error *err)
 {
-	diag_error(d, mark, "%s", err->text);
+	error_prefix(err, of_key ? "`key'" : "`certificate'");
+	diag_error(d, of_key ? c->key_mark : c->mark, "%s", err->text);
 	if (err->hint[0] != '\0')
 		diag_hint(d, "%s", err->hint);
 	return false;
@@ -40,14 +42,26 @@ warn_of_its_end(const struct tls_identity *i, const struct mark *mark,
 	if (left_ms > WARN_BEFORE_DAYS * DAY_MS)
 		return;
 	clock_iso(tls_identity_expires_ms(i), text, sizeof(text));
-	if (left_ms < 0)
+	if (left_ms < 0) {
 		diag_warning(d, mark, "the certificate for %s expired at %s",
 			     tls_identity_names(i), text);
-	else
-		diag_warning(d, mark, "the certificate for %s expires in %d "
-			     "days, at %s", tls_identity_names(i),
-			     (int)(left_ms / DAY_MS), text);
-	diag_hint(d, "a new one under the same name is used without a reload");
+		diag_hint(d, "others will refuse it: renew it under the same "
+			  "name; no reload is needed");
+		return;
+	}
+	diag_warning(d, mark, "the certificate for %s expires in %d days, at "
+		     "%s", tls_identity_names(i), (int)(left_ms / DAY_MS), text);
+	diag_hint(d, "renew it under the same name; no reload is needed");
+}
+
+/* Words about a file begin with it. */
+static bool
+is_about(const struct error *err, const char *file)
+{
+	struct span words = span_of(err->text), s = span_of(file);
+
+	return span_eq(span_sub(words, 0, s.n), s) &&
+	       span_sub(words, s.n, 1).n > 0 && words.p[s.n] == ':';
 }
 
 bool
@@ -58,18 +72,16 @@ certificate_can_show(const struct identity *who,
 	struct error err;
 
 	if (!identity_can_read(who, c->file, &err))
-		return told(d, c->mark, &err);
+		return told(d, c, false, &err);
 	if (c->key != NULL && !identity_can_read(who, c->key, &err))
-		return told(d, c->key_mark, &err);
+		return told(d, c, true, &err);
 	i = tls_identity_read(c->file, c->key, &err);
-	if (i != NULL) {
-		warn_of_its_end(i, c->mark, d);
-		return true;
-	}
-	/* the file that is to blame is named first */
-	return told(d, c->key != NULL && strcmp(c->key, c->file) != 0 &&
-		       span_starts_nocase(span_of(err.text), span_of(c->key))
-		       ? c->key_mark : c->mark, &err);
+	if (i == NULL)
+		return told(d, c, c->key != NULL &&
+			    strcmp(c->key, c->file) != 0 &&
+			    is_about(&err, c->key), &err);
+	warn_of_its_end(i, c->mark, d);
+	return true;
 }
 
 bool

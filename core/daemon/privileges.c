@@ -148,8 +148,13 @@ identity_can_read(const struct identity *id, const char *path,
 		return true;
 	}
 	errno = number;
-	if (!id->change || number != EACCES)
-		return error_errno(err, "%s", path);
+	if (!id->change || number != EACCES) {
+		error_errno(err, "%s cannot be read", path);
+		return error_hint(err, "%s", number == EACCES
+				  ? "make it readable by the user that the "
+				    "gateway runs as"
+				  : "put the file there, or mend the path");
+	}
 	error_errno(err, "%s: the gateway becomes the user `%s', who cannot "
 		    "read it", path, id->name);
 	return group_hint(id, err);

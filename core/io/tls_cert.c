@@ -158,6 +158,31 @@ chain_check(const char *path, const struct list *l, struct error *err)
 	return true;
 }
 
+/* What else the file may be: the other one of the two, or one in DER, which
+ * begins with a sequence of some hundred bytes. */
+static bool
+other_hint(const struct buf *pem, const char *mark, const char *what,
+	   const char *tool, struct error *err)
+{
+	struct span s = buf_span(pem);
+
+	if (s.n > 0 && memmem(s.p, s.n, mark, strlen(mark)) != NULL)
+		return error_hint(err, "it holds a %s: are certificate and key "
+				  "swapped?", what);
+	if (s.n > 1 && s.p[0] == 0x30 && (unsigned char)s.p[1] >= 0x80)
+		return error_hint(err, "it may be in DER: `openssl %s -inform "
+				  "der -in OLD -out NEW' makes PEM of it", tool);
+	return false;
+}
+
+static bool
+no_certificate(const char *path, const struct buf *pem, struct error *err)
+{
+	error_set(err, ERROR_CONFIG, "%s: there is no certificate in PEM in it",
+		  path);
+	return other_hint(pem, "PRIVATE KEY-----", "private key", "x509", err);
+}
+
 static bool
 chain_import(const char *path, const struct buf *pem, struct list *ret,
 	     struct error *err)
@@ -171,8 +196,7 @@ chain_import(const char *path, const struct buf *pem, struct list *ret,
 	*ret = (struct list){ .n = 0 };
 	if (code == GNUTLS_E_NO_CERTIFICATE_FOUND ||
 	    code == GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR)
-		return error_set(err, ERROR_CONFIG, "%s: there is no "
-				 "certificate in PEM in it", path);
+		return no_certificate(path, pem, err);
 	return error_set(err, ERROR_CONFIG, "%s: cannot be read as a "
 			 "certificate: %s", path, gnutls_strerror(code));
 }
@@ -190,8 +214,8 @@ static const struct {
 };
 
 static bool
-key_import(const char *path, const struct buf *pem, gnutls_privkey_t *ret,
-	   struct error *err)
+key_import(const char *path, const struct buf *pem, bool alone,
+	   gnutls_privkey_t *ret, struct error *err)
 {
 	gnutls_datum_t bytes = datum(pem);
 	const char *words = NULL;
@@ -210,7 +234,24 @@ key_import(const char *path, const struct buf *pem, gnutls_privkey_t *ret,
 	if (code == GNUTLS_E_DECRYPTION_FAILED)
 		return error_hint(err, "take the password off with `openssl "
 				  "pkey -in OLD -out NEW'");
-	return false;
+	if (words == NULL)
+		return false;
+	if (!alone)
+		return error_hint(err, "append the key to the certificate, or "
+				  "name its file as `key'");
+	return other_hint(pem, "BEGIN CERTIFICATE-----", "certificate", "pkey",
+			  err);
+}
+
+static bool
+key_differs(const char *certificate, const char *key, const char *names,
+	    struct error *err)
+{
+	error_set(err, ERROR_CONFIG, "%s: this is not the key of the "
+		  "certificate in %s", key, certificate);
+	return error_hint(err, "that certificate is for %.120s: name the key "
+			  "that it was made with, or have a new certificate "
+			  "made for this key", names[0] ? names : "nobody");
 }
 
 static bool
@@ -278,12 +319,12 @@ tls_identity_read(const char *certificate, const char *key, struct error *err)
 		if (!pem_read(key, &pem, err))
 			return NULL;
 	}
-	if (!key_import(key ? key : certificate, &pem, &i->key, err))
+	if (!key_import(key ? key : certificate, &pem, key != NULL, &i->key,
+			err))
 		return NULL;
 	if (!same_key(list.v[0], i->key)) {
-		error_set(err, ERROR_CONFIG, "%s: this is not the key of the "
-			  "certificate in %s", key ? key : certificate,
-			  certificate);
+		key_differs(certificate, key ? key : certificate, i->names,
+			    err);
 		return NULL;
 	}
 	ret = i;
@@ -353,8 +394,7 @@ tls_trust_read(const char *file, struct error *err)
 	n = gnutls_certificate_set_x509_trust_mem(t->credentials, &bytes,
 						  GNUTLS_X509_FMT_PEM);
 	if (n == 0 || n == GNUTLS_E_NO_CERTIFICATE_FOUND) {
-		error_set(err, ERROR_CONFIG, "%s: there is no certificate in "
-			  "PEM in it", file);
+		no_certificate(file, &pem, err);
 		return NULL;
 	}
 	if (n < 0) {

@@ -436,7 +436,7 @@ class Mended(ConnectorCase):
         r = gw.command("reload")
         self.assertNotEqual(r.returncode, 0)
         for kind in self.spoiled:
-            self.assertRegex(r.stdout + r.stderr, f"{kind}.(pem|key): ")
+            self.assertRegex(r.stdout + r.stderr, f"{kind}.(pem|key)(:| cannot be read:) ")
             copy(world.good, self.folder, kind)
         self.assertEqual(len(gw.queue()), len(routes))
         # one by the operator's hand, the rest by a reload
@@ -509,8 +509,8 @@ class Checked(ConnectorCase):
         rows = [
             ((good[0], other[1]), rf"{other[1]}: this is not the key of the "
              rf"certificate in {good[0]}\n.*\|.* key: "),
-            ((gone, good[1]), rf"{gone}: No such file .*\n.*\|.* certificate: "),
-            ((good[0], gone), rf"{gone}: No such file .*\n.*\|.* key: "),
+            ((gone, good[1]), rf"`certificate.: {gone} cannot be read: No such file .*\n.*\|.* certificate: "),
+            ((good[0], gone), rf"`key.: {gone} cannot be read: No such file .*\n.*\|.* key: "),
             ((good[1], good[1]), "there is no certificate in PEM in it"),
             ((good[0], good[0]), "there is no key in PEM in it"),
             ((mixed, good[1]), "the chain is out of order"),

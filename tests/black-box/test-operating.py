@@ -36,7 +36,7 @@ class Configuration(Case):
         gw.route("30-bad", "route: bad2\nbackend: connector\n"
                  "connector: {hots: h, port: 99999}\n")
         said = self.check(gw, "unknown key `hostnam'", "did you mean `hostname'",
-                          "retry", "x: No such file or directory", "did you mean `connector'",
+                          "retry", "x cannot be read: No such file or directory", "did you mean `connector'",
                           "unknown key `hots'", "did you mean `host'", "port",
                           "20-bad.yaml:2:", "^~~")
         self.assertGreaterEqual(said.count("error:"), 6)

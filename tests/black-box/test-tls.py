@@ -330,8 +330,13 @@ class Tls(Case):
         rows = [
             (0, f"tls:\n  certificate: {self.cert}\n  key: {self.key}\n", ""),
             (78, f"tls:\n  certificate: {missing}\n  key: {self.key}\n",
-             "certificate: "),
-            (78, f"tls:\n  certificate: {self.cert}\n  key: {missing}\n", "key: "),
+             f"error: `certificate': {missing} cannot be read: No such file or "
+             "directory"),
+            (78, f"tls:\n  certificate: {self.cert}\n  key: {missing}\n", f"`key': {missing} cannot be read: No such"),
+            (78, f"tls:\n  certificate: {missing}\n  key: {self.key}\n",
+             "hint: put the file there, or mend the path"),
+            (78, f"tls:\n  certificate: {self.key}\n  key: {self.cert}\n",
+             "are certificate and key swapped?"),
             (78, f"tls:\n  certificate: {self.cert}\n  key: {other_key}\n",
              "this is not the key of the certificate"),
             (78, f"tls:\n  certificate: {self.cert}\n",
@@ -343,6 +348,8 @@ class Tls(Case):
              "the certificate for gw.example.test, 127.0.0.1 expires in 4 days"),
             (0, f"tls:\n  certificate: {old}\n  key: {old_key}\n",
              "the certificate for gw.example.test, 127.0.0.1 expired at 20"),
+            (0, f"tls:\n  certificate: {old}\n  key: {old_key}\n",
+             "hint: others will refuse it: renew it under the same name"),
             (0, "LISTEN starttls\n", "STARTTLS is not offered"),
             (78, "LISTEN required\n", "there is no certificate for it"),
             (78, "LISTEN implicit\n", "there is no certificate for it"),
@@ -354,7 +361,7 @@ class Tls(Case):
             if status:
                 self.assertIn("^", r.stderr, i)     # a caret at the place
         # the line that is to blame
-        r = self.check(rows[3][1], "line")
+        r = self.check(rows[5][1], "line")
         self.assertRegex(r.stderr, r"error: .*not the key.*\n.*\|.*key: ")
 
     def test_a_file_that_the_user_of_the_service_cannot_read(self):

@@ -124,11 +124,17 @@ what_is_wrong_names_the_file_first(void **state)
 	CHECK_WORDS(why_not(other, key_path), other, "No such file");
 	CHECK_WORDS(why_not(cert_path, other), other, "No such file");
 	CHECK_WORDS(why_not(key_path, key_path), key_path,
-		    "there is no certificate in PEM in it");
+		    "there is no certificate in PEM in it|it holds a private "
+		    "key: are certificate and key swapped?");
 	CHECK_WORDS(why_not(cert_path, cert_path), cert_path,
-		    "there is no key in PEM in it");
+		    "there is no key in PEM in it|it holds a certificate: are");
 	CHECK_WORDS(why_not(cert_path, NULL), cert_path,
-		    "there is no key in PEM in it");
+		    "there is no key in PEM in it|append the key");
+	save(other, "\x30\x82\x01\x0a");
+	CHECK_WORDS(why_not(other, key_path), other,
+		    "no certificate in PEM in it|it may be in DER: `openssl "
+		    "x509 -inform der");
+	CHECK_WORDS(why_not(cert_path, other), other, "`openssl pkey -inform");
 	save(other, "");
 	CHECK_WORDS(why_not(other, key_path), other, "no certificate");
 	CHECK_WORDS(why_not(cert_path, other), other, "no key");
@@ -141,7 +147,8 @@ what_is_wrong_names_the_file_first(void **state)
 		    "password off");
 	save_certs(WHO_SERVER, WHO_COUNT, WHO_CLIENT);
 	CHECK_WORDS(why_not(cert_path, key_path), key_path,
-		    "this is not the key of the certificate in ");
+		    "|that certificate is for mx.example.org, mx2.example.org, "
+		    "127.0.0.1: name the key");
 	save_certs(WHO_SERVER, WHO_MIDDLE, WHO_SERVER);
 	CHECK_WORDS(why_not(cert_path, key_path), cert_path,
 		    "the chain is out of order: certificate 1 was issued by "
