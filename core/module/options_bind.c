@@ -125,6 +125,11 @@ showable(struct walk *w, const struct node *block,
 	if (w->access == NULL || c.file == NULL)
 		return;
 	w->ok = w->access->can_show(w->access->arg, &c, w->d) && w->ok;
+	if (o->tls != POSTERN_TLS_OPPORTUNISTIC)
+		return;
+	diag_warning(w->d, c.mark, "with `tls: opportunistic' the mail may go "
+		     "in the clear and without your certificate");
+	diag_hint(w->d, "write tls: verify");
 }
 
 /* --- values ---------------------------------------------------------- */

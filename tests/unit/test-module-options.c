@@ -474,6 +474,43 @@ readable_files_are_tried(void **state)
 	}
 }
 
+/* A certificate is shown in TLS alone, which may not come about. */
+static void
+a_certificate_wants_tls(void **state)
+{
+	static const struct {
+		const char *text;
+		bool warned;
+	} rows[] = {
+		{ "{certificate: /c}", true },
+		{ "{certificate: /c, tls: opportunistic}", true },
+		{ "{certificate: /c, tls: required}", false },
+		{ "{certificate: /c, tls: verify}", false },
+		{ "{certificate: /c, tls: implicit}", false },
+		{ "{tls: opportunistic}", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct asked asked = { .refused = NULL };
+		const struct module_access access = {
+			can_read, can_show, &asked,
+		};
+		struct module *m = relay_module();
+		struct yaml y = yaml(rows[i].text);
+		struct relay self;
+		uint64_t print;
+
+		CHECK_ROW(i, bind(m, &y, &self, &access, &print));
+		CHECK_ROW(i, diags_warnings(y.d) == rows[i].warned);
+		if (rows[i].warned)
+			CHECK_HAS(yaml_said(&y), "1:15: warning: with `tls: "
+				  "opportunistic' the mail may go");
+		yaml_free(&y);
+		module_drop(&m);
+	}
+}
+
 static void
 readable_is_for_paths_alone(void **state)
 {
@@ -524,6 +561,7 @@ main(void)
 		cmocka_unit_test(a_secret_in_a_file_is_a_value),
 		cmocka_unit_test(a_check_gives_the_fingerprint),
 		cmocka_unit_test(readable_files_are_tried),
+		cmocka_unit_test(a_certificate_wants_tls),
 		cmocka_unit_test(readable_is_for_paths_alone),
 	};
 
