@@ -37,6 +37,10 @@ run(const struct cli *cli, int argc, char **argv)
 		puts(buf_str(&text));
 	} else {
 		diags_show(d, &text);
+		if (!ok) {
+			diags_count(d, &text);
+			buf_add_char(&text, '\n');
+		}
 		print_lines(stderr, buf_str(&text));
 		if (ok)
 			print_verdict(snap, d);

@@ -11,6 +11,8 @@ struct binding {
 	const struct node *map;		/* where it stands or should; or NULL */
 	const char *what;		/* names the map; or NULL */
 	bool absent;			/* the map: nothing is missed in it */
+	const char **meant;		/* what its unknown keys are like */
+	size_t n_meant;
 	char *into;			/* the struct */
 	struct arena *arena;
 	struct diags *d;

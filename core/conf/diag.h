@@ -47,7 +47,7 @@ void diags_keep_tree(struct diags *d, struct tree *t);
  * after LIMIT_CONF_ERRORS errors, and as many warnings, with a line that
  * says how many more.  What was said twice of one place is shown once. */
 void diags_show(const struct diags *d, struct buf *out);
-/* "no errors", "1 error", "2 errors and 1 warning" */
+/* "no errors", "1 error in 1 file", "2 errors, 1 warning in 2 files" */
 void diags_count(const struct diags *d, struct buf *out);
 /* The same as diags_show, as a JSON array of
  * {file,line,column,level,message,hint}; file, line and column are null

@@ -41,11 +41,39 @@ node_is_null(const struct node *n)
 	return n->kind == NODE_SCALAR && !n->quoted && n->scalar.n == 0;
 }
 
+/* Calls it a name of the table if it is one, in any form of a secret. */
+static bool
+key_is(const struct schema_key *key, struct span name)
+{
+	struct span own = span_of(key->name);
+
+	if (key->type != T_SECRET)
+		return span_eq(own, name);
+	for (size_t i = 0; i < SECRET_FORMS; i++)
+		if (name.n >= own.n && span_eq(span_sub(name, 0, own.n), own)
+		    && span_eq(span_from(name, own.n),
+			       span_of(secret_suffixes[i])))
+			return true;
+	return false;
+}
+
+/* Mistyped, which is said already. */
+static bool
+was_meant(const struct binding *b)
+{
+	for (size_t i = 0; i < b->n_meant; i++)
+		if (key_is(b->key, span_of(b->meant[i])))
+			return true;
+	return false;
+}
+
 bool
 binding_missing(const struct binding *b)
 {
 	if (!(b->key->flags & KEY_REQUIRED) || b->absent)
 		return true;
+	if (was_meant(b))
+		return false;
 	diag_error(b->d, block_mark(b->map), "`%s' is missing%s",
 		   b->key->name, binding_in(b));
 	if (b->key->type == T_SECRET)
@@ -176,6 +204,25 @@ bind_block(const struct binding *b, const struct node *n)
 	return bind_map(&nested, b->key->keys) && ok;
 }
 
+/* `listen: 0.0.0.0:25' is meant where one key of a block must be given. */
+static bool
+lone_hint(const struct binding *b, const struct node *n)
+{
+	const struct schema_key *lone = NULL;
+
+	for (const struct schema_key *k = b->key->keys; k->name != NULL; k++) {
+		if (!(k->flags & KEY_REQUIRED))
+			continue;
+		if (lone != NULL)
+			return false;
+		lone = k;
+	}
+	if (lone == NULL || lone->type == T_SECRET)
+		return false;
+	return diag_hint(b->d, "write `- %s: %.*s'", lone->name,
+			 SPAN_ARG(span_sub(n->scalar, 0, 80)));
+}
+
 static bool
 bind_blocks(const struct binding *b, const struct node *n)
 {
@@ -187,8 +234,10 @@ bind_blocks(const struct binding *b, const struct node *n)
 
 	if (n == NULL || node_is_null(n))
 		return binding_missing(b);
-	if (n->kind == NODE_SCALAR)
-		return binding_wrong(b, n, type_words(T_BLOCKS));
+	if (n->kind == NODE_SCALAR) {
+		binding_wrong(b, n, type_words(T_BLOCKS));
+		return lone_hint(b, n);
+	}
 	to->n = n->kind == NODE_LIST ? n->count : 1;
 	to->v = arena_array(b->arena, to->n, b->key->block_size);
 	to->nodes = arena_array(b->arena, to->n, sizeof(*to->nodes));
@@ -199,6 +248,8 @@ bind_blocks(const struct binding *b, const struct node *n)
 		to->nodes[i] = nested.map = child;
 		nested.into = (char *)to->v + i * b->key->block_size;
 		ok &= bind_map(&nested, b->key->keys);
+		if (child->kind == NODE_SCALAR && !node_is_null(child))
+			lone_hint(b, child);
 	}
 	return ok;
 }
@@ -223,22 +274,6 @@ bind_key(const struct binding *b)
 	default:
 		return bind_scalar(b, n);
 	}
-}
-
-/* Calls it a name of the table if it is one, in any form of a secret. */
-static bool
-key_is(const struct schema_key *key, struct span name)
-{
-	struct span own = span_of(key->name);
-
-	if (key->type != T_SECRET)
-		return span_eq(own, name);
-	for (size_t i = 0; i < SECRET_FORMS; i++)
-		if (name.n >= own.n && span_eq(span_sub(name, 0, own.n), own)
-		    && span_eq(span_from(name, own.n),
-			       span_of(secret_suffixes[i])))
-			return true;
-	return false;
 }
 
 static size_t
@@ -283,7 +318,7 @@ conceal_if_meant(const struct schema_key *keys, const struct node *n,
 }
 
 static void
-key_unknown(const struct binding *at, const struct schema_key *keys,
+key_unknown(struct binding *at, const struct schema_key *keys,
 	    const struct node *n)
 {
 	struct arena *a;
@@ -305,6 +340,7 @@ key_unknown(const struct binding *at, const struct schema_key *keys,
 	if (near != NULL) {
 		diag_hint(at->d, "did you mean `%s'?", near);
 		conceal_if_meant(keys, n, near);
+		at->meant[at->n_meant++] = arena_strdup(at->arena, near);
 	} else {
 		names_hint(names, count, at->d);
 	}
@@ -312,10 +348,12 @@ key_unknown(const struct binding *at, const struct schema_key *keys,
 }
 
 static bool
-names_check(const struct binding *at, const struct schema_key *keys)
+names_check(struct binding *at, const struct schema_key *keys)
 {
 	bool ok = true;
 
+	at->meant = arena_array(at->arena, at->map->count + 1,
+				sizeof(*at->meant));
 	for (const struct node *n = at->map->first; n != NULL; n = n->next) {
 		const struct schema_key *key = keys;
 
@@ -343,6 +381,7 @@ bind_map(const struct binding *at, const struct schema_key *keys)
 			   b.map->kind == NODE_LIST ? "a list" : "one value");
 		return diag_hint(b.d, "write `key: value' in each line");
 	}
+	b.n_meant = 0;
 	if (b.map != NULL)
 		ok = names_check(&b, keys);
 	for (b.key = keys; b.key->name != NULL; b.key++)

@@ -139,17 +139,36 @@ diags_show(const struct diags *d, struct buf *out)
 	mem_free(sorted);
 }
 
+static size_t
+files_of(const struct diags *d)
+{
+	const struct diag **sorted = diags_sorted(d);
+	const char *last = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		n += strcmp(sorted[i]->path, last) != 0;
+		last = sorted[i]->path;
+	}
+	mem_free(sorted);
+	return n;
+}
+
 void
 diags_count(const struct diags *d, struct buf *out)
 {
+	size_t files = files_of(d);
+
 	if (d->errors == 0)
 		buf_add_str(out, "no errors");
 	else
 		buf_addf(out, "%zu error%s", d->errors,
 			 d->errors == 1 ? "" : "s");
 	if (d->warnings > 0)
-		buf_addf(out, " and %zu warning%s", d->warnings,
+		buf_addf(out, ", %zu warning%s", d->warnings,
 			 d->warnings == 1 ? "" : "s");
+	if (files > 0)
+		buf_addf(out, " in %zu file%s", files, files == 1 ? "" : "s");
 }
 
 static void

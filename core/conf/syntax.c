@@ -47,7 +47,8 @@ static const struct row {
 	  "without them it is a YAML tag" },
 	{ "mapping values are not allowed", "", NULL, AT_PROBLEM,
 	  "no key can stand here",
-	  "indent it like its neighbours; put a value that holds `: ' or ends in `:' in quotes" },
+	  "indent it like its neighbours; put a value that holds `: ' or ends in `:' in quotes; "
+	  "or a space is missing after `:' in the line before" },
 	{ "expected '-' indicator", "", NULL, AT_PROBLEM,
 	  "this does not belong to the list that begins in line %u",
 	  "indent each `-' of a list alike, and keys like their neighbours" },

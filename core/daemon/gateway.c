@@ -121,6 +121,15 @@ full_name(struct arena *arena)
 }
 
 static bool
+hostname_refuse(struct load *l)
+{
+	diag_error(l->d, schema_mark(l->root, "hostname"),
+		   "`%s' is no host name", l->gateway->hostname);
+	return diag_hint(l->d, "write the name that others know this machine by, "
+			 "as gw.example.org: letters, digits, dashes and dots");
+}
+
+static bool
 gateway_check(struct load *l)
 {
 	struct gateway_config *g = l->gateway;
@@ -133,8 +142,7 @@ gateway_check(struct load *l)
 	if (g->hostname == NULL)
 		g->hostname = full_name(l->arena);
 	else if (!domain_valid(span_of(g->hostname), false))
-		ok = diag_error(l->d, schema_mark(l->root, "hostname"),
-				"`%s' is no host name", g->hostname);
+		ok = hostname_refuse(l);
 	if (folder == NULL && strcmp(g->spool, "memory:") != 0) {
 		diag_error(l->d, schema_mark(l->root, "spool"),
 			   "`%s' is no spool", g->spool);

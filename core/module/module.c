@@ -137,6 +137,17 @@ load_file(const char *given, const char *name, struct error *err)
 	return other;
 }
 
+static const char *
+names_text(struct search *s, const char **names, size_t n)
+{
+	const char *text = n > 0 ? "there are" : "there are none here";
+
+	for (size_t i = 0; i < n; i++)
+		text = arena_printf(s->arena, "%s%s %s", text, i ? "," : "",
+				    names[i]);
+	return text;
+}
+
 static void
 not_found(struct search *s, const char *name, struct error *err)
 {
@@ -149,8 +160,8 @@ not_found(struct search *s, const char *name, struct error *err)
 	if (near != NULL)
 		error_hint(err, "did you mean `%s'?", near);
 	else
-		error_hint(err, "install it there, or list its file under "
-			   "`modules:'");
+		error_hint(err, "%s; one elsewhere is listed with its file "
+			   "under `modules:'", names_text(s, names, n));
 }
 
 struct module *

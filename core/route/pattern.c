@@ -104,8 +104,10 @@ compile_address(struct pattern *p, struct arena *arena, struct error *err)
 		p->kind = below ? PATTERN_SUBDOMAINS : PATTERN_DOMAIN;
 		if (domain_valid(span_from(s, below ? 2 : 1), true))
 			return true;
-		return error_set(err, ERROR_CONFIG, "`%.*s' is no domain",
-				 SPAN_ARG(s));
+		error_set(err, ERROR_CONFIG, "`%.*s' is no domain",
+			  SPAN_ARG(s));
+		return error_hint(err, "write @example.org, or @.example.org for "
+				  "all of its subdomains");
 	}
 	p->kind = PATTERN_TEXT;
 	if (address_parse(s, ADDRESS_UTF8 | ADDRESS_POSTMASTER, &a, &inner)) {

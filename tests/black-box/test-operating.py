@@ -39,7 +39,9 @@ class Configuration(Case):
                           "retry", "x cannot be read: No such file or directory", "did you mean `connector'",
                           "unknown key `hots'", "did you mean `host'", "port",
                           "20-bad.yaml:2:", "^~~")
-        self.assertGreaterEqual(said.count("error:"), 6)
+        self.assertEqual(said.count("error:"), 6)
+        self.assertNotIn("missing", said)
+        self.assertIn("\n6 errors, 1 warning in 3 files\n", said)
         self.assertFalse(os.path.exists(gw.spool))
 
     def test_dangling_names(self):
@@ -84,6 +86,29 @@ class Configuration(Case):
             self.assertEqual(gw.command("check").returncode, 0)
             os.chown(path, 0, 0)
             os.chmod(path, 0o600)
+
+    def test_hints(self):
+        rows = [
+            ("extra", "listen: 0.0.0.0:2527\n", "hint: write `- address: 0.0.0.0:2527'"),
+            ("extra", "listen:\n  - 0.0.0.0:2527\n", "hint: write `- address: 0.0.0.0:2527'"),
+            ("hostname", "a_b..c", "hint: write the name that others know this machine by"),
+            ("route", "route: own\nbackend: zzzzzzzz\n", "hint: there are connector, direct, fault, "
+             "maildir, null, oauth, tag;"),
+            ("route", "route: own\nbackend: oauth\noauth:\n  provider:microsoft\n  tenant: x\n",
+             "or a space is missing after `:' in the line before"),
+            ("route", "route: own\nmatch: {recipient: '@-'}\nbackend: 'null'\n",
+             "hint: write @example.org"),
+        ]
+        for i, (where, text, hint) in enumerate(rows):
+            gw = self.gateway(start=False, name=f"gw{i}")
+            if where == "route":
+                gw.route("20-own", text)
+            elif where == "extra":
+                gw.write("postern.yaml", re.sub("(?m)^listen:.*\n", text, gw.read()))
+            else:
+                gw.write("postern.yaml", re.sub("(?m)^hostname:.*$", f"hostname: {text}",
+                                                gw.read()))
+            self.check(gw, hint)
 
     def test_not_yaml(self):
         gw = self.gateway(start=False)

@@ -163,6 +163,8 @@ bad_yaml_is_explained(void **state)
 		{ "a: !x {b: 1}", "a.yaml:1:4: error: `!x' is a YAML tag", "quotes" },
 		{ "a: b: c", "a.yaml:1:5: error: no key can stand here", "quotes" },
 		{ "a: 1\n  b: 2", "a.yaml:2:4: error: no key can stand here", "indent" },
+		{ "x:\n  a:1\n  b: 2", "a.yaml:3:4: error: no key can stand here",
+		  "or a space is missing after `:' in the line before" },
 		{ "a:\n - x\n b: 1", "a.yaml:3:2: error: this does not belong to the list that begins in line 2", "indent" },
 		{ "a: [1, 2\n", "a.yaml:1:8: error: the list that `[' begins in line 1", "`]'" },
 		{ "x: 1\na: {b: 1\n\n\n", "a.yaml:2:8: error: the block that `{' begins in line 2", "`}'" },
@@ -349,7 +351,7 @@ all_is_shown_in_order_with_a_caret(void **state)
 		"      hint: a hint\n");
 	buf_clear(&out);
 	diags_count(d, &out);
-	assert_string_equal(buf_str(&out), "5 errors and 1 warning");
+	assert_string_equal(buf_str(&out), "5 errors, 1 warning in 3 files");
 	buf_clear(&out);
 	diags_json(d, &out);
 	assert_non_null(strstr(buf_str(&out),

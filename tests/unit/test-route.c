@@ -296,6 +296,7 @@ mistakes_are_pointed_at(void **state)
 		{ "route: \"a b\"\nbackend: null\n", "cannot be a route's name" },
 		{ "route: a\nbackend: null\nmatch: {sendr: x@y}\n", "did you mean `sender'" },
 		{ "route: a\nbackend: null\nmatch: {sender: [\"@-\"]}\n", "no domain" },
+		{ "route: a\nbackend: null\nmatch: {recipient: [\"@-\"]}\n", "hint: write @example.org" },
 		{ "route: a\nbackend: null\nmatch: {recipient: [\"*@example.org\"]}\n",
 		  "`*@example.org' would match only a mailbox called `*'" },
 		{ "route: a\nbackend: null\nmatch: {sender: [\"*@example.org\"]}\n",
