@@ -175,6 +175,22 @@ gateway_check(struct load *l)
 
 /* --- modules and rooms ----------------------------------------------- */
 
+/* As every path: variables are expanded, and it begins at its file's folder. */
+static const char *
+module_file(struct load *l, const char *written)
+{
+	AUTO(buf_fini) struct buf path = BUF_MAX(LIMIT_CONF_VALUE);
+	const char *slash = strrchr(l->path, '/');
+	struct span missing;
+
+	if (!expand_variables(&path, span_of(written), &missing))
+		return NULL;
+	return buf_str(&path)[0] == '/' || slash == NULL
+		? arena_strdup(l->arena, buf_str(&path))
+		: arena_printf(l->arena, "%.*s/%s", (int)(slash - l->path),
+			       l->path, buf_str(&path));
+}
+
 static bool
 modules_load(struct load *l)
 {
@@ -182,10 +198,16 @@ modules_load(struct load *l)
 	struct error err;
 	bool ok = true;
 
-	for (size_t i = 0; i < paths->n; i++)
-		if (module_load(paths->v[i], &err) == NULL)
-			ok = diag_error(l->d, &paths->nodes[i]->mark, "%s",
-					err.text);
+	for (size_t i = 0; i < paths->n; i++) {
+		const struct mark *mark = &paths->nodes[i]->mark;
+		const char *file = module_file(l, paths->v[i]);
+
+		if (file == NULL)
+			ok = diag_error(l->d, mark, "a variable in `%s' is not "
+					"set", paths->v[i]);
+		else if (module_load(file, &err) == NULL)
+			ok = diag_error(l->d, mark, "%s", err.text);
+	}
 	return ok;
 }
 

@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import signal
 import smtplib
 import socket
@@ -130,6 +131,20 @@ class Configuration(Case):
         gw.write("postern.yaml", gw.read() + f"modules: [{bad}]\n")
         self.check(gw, bad)
 
+    def test_a_module_beside_the_configuration(self):
+        gw = self.gateway(start=False)
+        where = os.path.join(gw.folder, "own")
+        os.makedirs(where)
+        shutil.copy(os.path.join(harness.BUILD, "backends", "null", ".libs", "null.so"),
+                    os.path.join(where, "null.so"))
+        for path in ("own/null.so", "${POSTERN_TEST_OWN}/null.so"):
+            gw.write("postern.yaml", gw.read().split("modules:")[0] + f"modules: ['{path}']\n")
+            os.environ["POSTERN_TEST_OWN"] = where
+            r = gw.command("check")
+            del os.environ["POSTERN_TEST_OWN"]
+            self.assertEqual(r.returncode, 0, r.stderr)
+        self.check(gw, "a variable in `${POSTERN_TEST_OWN}/null.so' is not set")
+
     def test_an_empty_file_is_right(self):
         gw = self.gateway(start=False)
         gw.write("postern.yaml", "")
@@ -155,6 +170,20 @@ class Configuration(Case):
         gw.write("postern.yaml", shown[0].replace("0.0.0.0:25", "127.0.0.1:" + port)
                  + gw.read().split(port + "}]\n")[1])
         self.takes(gw, shown[1], "microsoft")
+
+    def test_what_the_manual_shows_is_right(self):
+        gw = self.of_the_samples()
+        with open(os.path.join(SOURCE, "core", "daemon", "postern.yaml.5.in")) as f:
+            page = f.read().split(".Sh EXAMPLES")[1]
+        shown = re.findall(r"^\.Pa \S*/(\S+) :\n\.Bd [^\n]*\n(.*?)^\.Ed", page, re.S | re.M)
+        self.assertEqual([name for name, _ in shown],
+                         ["postern.yaml", "10-own.yaml", "90-microsoft.yaml"])
+        gw.write("postern.yaml", shown[0][1])
+        for name, text in shown[1:]:
+            gw.route(name[:-5], text)
+        r = gw.command("check")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("right: 2 routes: own, microsoft\n", r.stdout)
 
     def takes(self, gw, route, name):
         gw.route("10", route.replace("/etc/postern", self.folder))
