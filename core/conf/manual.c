@@ -33,13 +33,23 @@ words_add(struct buf *out, const char *words)
 	}
 }
 
+/* How a size or a duration is written, stands in the page once. */
+static struct span
+words_without_examples(const char *words)
+{
+	const char *end = strstr(words, " such as ");
+
+	return end == NULL ? span_of(words)
+		: (struct span){ words, (size_t)(end - words) };
+}
+
 static void
 type_add(const struct schema_key *key, struct buf *out)
 {
 	if (key->type == T_ENUM)
 		words_add(out, key->words);
 	else
-		text_add(out, span_of(type_words(key->type)));
+		text_add(out, words_without_examples(type_words(key->type)));
 	if (key->min != 0 || key->max != 0) {
 		buf_add_str(out, key->max < key->min ? ", at least "
 			    : ", from ");

@@ -54,7 +54,7 @@ const struct schema_key route_keys[] = {
 	  .keys = dkim_keys, .block_size = sizeof(struct dkim_entry),
 	  .help = "the keys that sign its mail, a list of {domain, selector, "
 		  "key}; of each algorithm one signs" },
-	{ .name = "dkim_required", .type = T_BOOL, .fallback = "no",
+	{ .name = "dkim_required", .type = T_BOOL, .fallback = "false",
 	  .offset = offsetof(struct route_block, dkim_required),
 	  .help = "what cannot be signed waits, and is returned when its time "
 		  "is over, instead of going out without a signature" },

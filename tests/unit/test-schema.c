@@ -414,8 +414,8 @@ the_manual_is_made_of_the_table(void **state)
 	static const char *const parts[] = {
 		".It Cm route.port\nthe port.\nType: a whole number, from 1 to "
 		"65535.\nDefault: 25.\n",
-		".It Cm route.size\n\\&.size\\e.\nType: a size such as 512K, 25M "
-		"or 1G, from 1K to 1G.\nDefault: 2M.\n",
+		".It Cm route.size\n\\&.size\\e.\nType: a size, "
+		"from 1K to 1G.\nDefault: 2M.\n",
 		".It Cm route.least\na lower bound alone.\nType: a whole number, "
 		"at least 2.\n",
 		".It Cm route.tls\nencryption.\nType: none, starttls or "
