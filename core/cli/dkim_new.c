@@ -33,6 +33,8 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
+enum { CANNOT_CREATE = 73 };		/* EX_CANTCREAT of sysexits.h */
+
 /* What is asked for. */
 struct wish {
 	const char *domain;
@@ -205,8 +207,11 @@ make(const struct cli *cli, const struct wish *w)
 	if (k == NULL)
 		return failed(&err);
 	if (!file_save(w, buf_span(&pem), &err)) {
+		int rc = failed(&err);
+
 		signer_key_free(&k);
-		return failed(&err);
+		/* no configuration is wrong when the file is there */
+		return err.kind == ERROR_CONFIG ? CANNOT_CREATE : rc;
 	}
 	/* relative paths in a route's file begin at that file's folder */
 	full = realpath(w->path, NULL);
