@@ -158,24 +158,43 @@ sign_in(struct alone *a, const struct route *r)
 	return login_interrupted() ? 130 : 1;
 }
 
+static bool
+signs_in(const struct route *r)
+{
+	struct error err;
+	struct module *m = module_find(r->backend, &err);
+
+	return m != NULL && module_has_action(m, "login");
+}
+
 /* The route, as the configuration has it; NULL after saying what is wrong. */
 static const struct route *
 find_route(const struct alone *a, const char *name)
 {
 	const struct routes *routes = snapshot_get(a->snap, SLOT_ROUTES);
 	const struct route *r = routes_find(routes, name);
-	const char **names = mem_array(routes->n + 1, sizeof(*names)), *near;
+	const char **all = mem_array(2 * routes->n + 1, sizeof(*all));
+	const char **have = all + routes->n, *near = NULL;
+	size_t n = 0;
+	struct error err;
 
-	for (size_t i = 0; i < routes->n; i++)
-		names[i] = routes->v[i].name;
-	near = nearest_name(span_of(name), names, routes->n);
-	mem_free(names);
-	if (r != NULL)
-		return r;
-	print_error("there is no route `%.64s'", name);
-	if (near != NULL)
-		print_hint("did you mean `%s'?", near);
-	return NULL;
+	for (size_t i = 0; i < routes->n; i++) {
+		all[i] = routes->v[i].name;
+		if (signs_in(&routes->v[i]))
+			have[n++] = routes->v[i].name;
+	}
+	if (r == NULL)
+		near = nearest_name(span_of(name), all, routes->n);
+	if (r == NULL || !signs_in(r)) {
+		action_refuse(&err, name, r ? r->backend : NULL, "login", have,
+			      n);
+		if (near != NULL)
+			error_hint(&err, "did you mean `%s'?", near);
+		print_failure(&err);
+		r = NULL;
+	}
+	mem_free(all);
+	return r;
 }
 
 /* As the service, and as its only one. */

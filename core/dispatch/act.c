@@ -128,20 +128,35 @@ dispatch_act(struct dispatch *d, struct dispatch_act *act)
 
 /* --- actions of backends --------------------------------------------- */
 
+static bool
+outlet_has_action(const struct outlet *o, const char *action)
+{
+	struct error err;
+	struct module *m = module_find(o->module, &err);
+
+	return m != NULL && module_has_action(m, action);
+}
+
 struct postern_action_run *
 dispatch_action(struct dispatch *d, const char *route, const char *action,
 		const struct action_events *ev, void *arg, struct error *err)
 {
-	const char *names[LIMIT_ROUTES], *near;
-	struct outlet *o = outlet_find(d, route);
-	size_t n = 0;
+	const char *all[LIMIT_ROUTES], *have[LIMIT_ROUTES], *near = NULL;
+	struct outlet *found = outlet_find(d, route);
+	size_t n = 0, n_have = 0;
 
-	if (o != NULL)
-		return action_begin(o->backend, action, ev, arg, err);
-	for (o = d->outlets; o != NULL && n < LIMIT_ROUTES; o = o->next)
-		names[n++] = o->name;
-	near = nearest_name(span_of(route), names, n);
-	error_set(err, ERROR_CONFIG, "there is no route `%.64s'", route);
+	if (found != NULL && outlet_has_action(found, action))
+		return action_begin(found->backend, action, ev, arg, err);
+	for (struct outlet *o = d->outlets; o != NULL && n < LIMIT_ROUTES;
+	     o = o->next) {
+		all[n++] = o->name;
+		if (outlet_has_action(o, action))
+			have[n_have++] = o->name;
+	}
+	if (found == NULL)
+		near = nearest_name(span_of(route), all, n);
+	action_refuse(err, route, found ? found->module : NULL, action, have,
+		      n_have);
 	if (near != NULL)
 		error_hint(err, "did you mean `%s'?", near);
 	return NULL;

@@ -47,6 +47,36 @@ action_find(const struct backend *b, const char *name, struct error *err)
 	return NULL;
 }
 
+bool
+module_has_action(const struct module *m, const char *name)
+{
+	const struct postern_action *a = module_table(m)->actions;
+
+	while (a != NULL && a->name != NULL && strcmp(a->name, name) != 0)
+		a++;
+	return a != NULL && a->name != NULL;
+}
+
+bool
+action_refuse(struct error *err, const char *route, const char *backend,
+	      const char *action, const char *const *have, size_t n)
+{
+	AUTO(buf_fini) struct buf list = BUF_MAX(LIMIT_HINT);
+
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&list, "%s`%s'", i ? ", " : "", have[i]);
+	if (backend != NULL)
+		error_set(err, ERROR_CONFIG, "route `%.64s' needs no %.64s: its "
+			  "backend `%s' has no action of this name", route,
+			  action, backend);
+	else
+		error_set(err, ERROR_CONFIG, "there is no route `%.64s'", route);
+	if (n == 0)
+		return error_hint(err, "no route has a backend with it");
+	return error_hint(err, "%s: %s", n == 1 ? "only this route has it"
+			  : "only these routes have it", buf_str(&list));
+}
+
 struct postern_action_run *
 action_begin(struct backend *b, const char *name,
 	     const struct action_events *ev, void *arg, struct error *err)

@@ -21,6 +21,11 @@ struct action_events {
 struct postern_action_run *action_begin(struct backend *b, const char *name,
 					const struct action_events *ev,
 					void *arg, struct error *err);
+bool module_has_action(const struct module *m, const char *name);
+/* Says that a route has no such action, or (backend is NULL) is not there.
+ * The hint names have, the n routes that have it. */
+bool action_refuse(struct error *err, const char *route, const char *backend,
+		   const char *action, const char *const *have, size_t n);
 /* Nobody waits any more: no event is called from now on. */
 void action_abandon(struct postern_action_run **run);
 

@@ -119,7 +119,10 @@ class ByTheGateway(LoginStage):
         gw.route("60-null", "route: nil\nbackend: 'null'\n")
         gw.command("reload", check=True)
         for name, words in (("offcie", "did you mean `office'?"),
-                            ("nil", "its backend `null' has no action")):
+                            ("nope", "only this route has it: `office'"),
+                            ("nil", "only this route has it: `office'"),
+                            ("nil", "route `nil' needs no login: its backend "
+                                    "`null' has no action")):
             login = self.login(gw, name)
             self.assertEqual(login.end(), 65, name)
             self.assertIn(words, login.errors)
@@ -166,7 +169,10 @@ class WithoutAGateway(LoginStage):
         gw = self.office(start=False)
         gw.route("60-null", "route: nil\nbackend: 'null'\n")
         for name, words in (("offcie", "did you mean `office'?"),
-                            ("nil", "its backend `null' has no action")):
+                            ("nope", "only this route has it: `office'"),
+                            ("nil", "only this route has it: `office'"),
+                            ("nil", "route `nil' needs no login: its backend "
+                                    "`null' has no action")):
             login = self.login(gw, name)
             self.assertEqual(login.end(), 65, name)
             self.assertIn(words, login.errors)

@@ -233,6 +233,21 @@ action_begin(struct backend *b, const char *name,
 	return NULL;
 }
 
+bool
+module_has_action(const struct module *m, const char *name)
+{
+	(void)m, (void)name;
+	return false;
+}
+
+bool
+action_refuse(struct error *err, const char *route, const char *backend,
+	      const char *action, const char *const *have, size_t n)
+{
+	(void)route, (void)backend, (void)action, (void)have, (void)n;
+	return error_set(err, ERROR_CONFIG, "has no actions");
+}
+
 /* --- routes ---------------------------------------------------------- */
 
 const struct route *
