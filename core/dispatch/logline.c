@@ -76,6 +76,17 @@ add_reply(struct fields *f, const struct logline *l, char *enhanced,
 						: BACKEND_NEUTRAL)));
 }
 
+/* Of a route that has keys. */
+static void
+add_dkim(struct fields *f, const struct logline *l)
+{
+	const struct item *item = l->delivery->attempt->item;
+
+	if (l->tried && item->sealed_by != 0)
+		add_text(f, "dkim", item->sealed > 0 ? SPAN("signed")
+			 : SPAN("none"));
+}
+
 static void
 add_delays(struct fields *f, const struct logline *l)
 {
@@ -125,6 +136,7 @@ logline_write(const struct logline *l)
 	add_recipients(&f, l, &to);
 	add_text(&f, "host", span_of(l->outcome->host));
 	add_text(&f, "tls", span_of(l->outcome->tls));
+	add_dkim(&f, l);
 	add_text(&f, "status", span_of(verdict_word(l->verdict)));
 	add_reply(&f, l, enhanced, sizeof(enhanced));
 	add_number(&f, "attempt", l->attempt);

@@ -638,6 +638,27 @@ class Life(Case):
                          "250", "taken"):
                 self.assertIn(text, line)
 
+    def test_the_log_tells_whether_it_is_signed(self):
+        gw = self.gateway(start=False)
+        gw.command("dkim", "new", "src.test", "one", check=True)
+        with open(os.path.join(gw.folder, "conf.d", "50-capture.yaml")) as f:
+            text = f.read()
+        keys = "dkim: [{domain: src.test, selector: one, key: ../dkim/one.pem}]\n"
+        for more, sender, want in ((keys, "src.test", " dkim=signed "),
+                                   (keys, "other.test", " dkim=none "),
+                                   ("", "plain.test", None)):
+            gw.route("50-capture", text + more)
+            gw.start()
+            gw.send(f"From: a@{sender}\r\nSubject: x\r\n\r\nhello\r\n", f"a@{sender}")
+            gw.wait_empty()
+            gw.stop()
+            line = next(l for l in gw.log().splitlines()
+                        if "delivered" in l and f"from=a@{sender}" in l)
+            if want:
+                self.assertIn(want, line)
+            else:
+                self.assertNotIn("dkim=", line)
+
     def test_send_and_modules(self):
         gw = self.gateway()
         r = gw.command("send", "--from", "a@src.test", "--to", "b@dst.test",
