@@ -221,7 +221,8 @@ class LateAnswer(Stage):
 
     def renewal(self):
         """One that no message waits for."""
-        self.provider.lifetime(2)
+        # long enough for what comes before it
+        self.provider.lifetime(6 * SLOW)
         gw = self.begin(margin="1s")
         with self.replaced():
             pass
