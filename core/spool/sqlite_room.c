@@ -83,19 +83,6 @@ page_count(struct sqlite *q, int64_t *ret, struct error *err)
 	return sqlite_result(&q->c, rc, err);
 }
 
-/* A crash of the machine may have undone what was taken. */
-void
-room_begin(struct sqlite *q)
-{
-	int64_t pages = 0;
-	struct error err;
-
-	if (page_count(q, &pages, &err) == STORE_OK)
-		grow_to(q, pages, &err);
-	measure(q, pages);
-	q->wal_limit = -1;
-}
-
 enum store_result
 room_take(struct sqlite *q, struct error *err)
 {
@@ -132,6 +119,23 @@ checkpoint(struct sqlite *q, struct error *err)
 	if (page_count(q, &pages, err) == STORE_OK)
 		measure(q, pages);
 	return STORE_OK;
+}
+
+/* A crash of the machine may have undone what was taken.  The log that was
+ * found is put in its place first of all: that makes room in it for what is
+ * committed at the start, where the disk has none. */
+void
+room_begin(struct sqlite *q)
+{
+	int64_t pages = 0;
+	struct error err;
+
+	q->wal_limit = -1;
+	q->store.dirty = true;
+	if (page_count(q, &pages, &err) == STORE_OK)
+		grow_to(q, pages, &err);
+	measure(q, pages);
+	checkpoint(q, &err);
 }
 
 /* After a backlog the file gives its space back, a step at a time; each
