@@ -49,8 +49,8 @@ struct admin_deps {
 
 struct admin *admin_start(const struct admin_deps *deps, struct error *err);
 /* On the thread of the loop, which may have stopped.  Ends the admin thread;
- * requests under way are answered with 503 at once, and nothing is begun for
- * them. */
+ * requests under way get a 503 at once, or no answer, and nothing is begun
+ * for them. */
 void admin_stop(struct admin **a);
 
 #endif

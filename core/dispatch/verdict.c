@@ -13,8 +13,8 @@
 enum {
 	ANY = -1,
 	REPLY = K(OUTCOME_REPLY),
-	SECURITY = K(OUTCOME_SECURITY),
-	UNSUPPORTED = K(OUTCOME_UNSUPPORTED),
+	TRUST = K(OUTCOME_SECURITY),
+	OURS = K(OUTCOME_UNSUPPORTED),
 	EVERY = (1 << PHASE_COUNT) - 1,
 	RESOLVE = P(PHASE_RESOLVE),
 	EHLO = P(PHASE_EHLO),
@@ -45,67 +45,67 @@ static const struct rule {
 	const char *words;		/* in the text, in any case; NULL: any */
 	enum verdict verdict;
 } rules[] = {
-	{ ALL,       REPLY,       EVERY,     200, 299, ANY, ANY, ANY, false, NULL, VERDICT_DELIVERED },
+	{ ALL,       REPLY, EVERY,     200, 299, ANY, ANY, ANY, false, NULL, VERDICT_DELIVERED },
 
 	/* too many recipients: those that were taken are through, so each
 	 * further transaction makes progress */
-	{ ALL,       REPLY,       RCPT,      400, 599, ANY, 5,   3,   true,  NULL, VERDICT_RETRY_NOW },
-	{ ALL,       REPLY,       RCPT,      452, 452, ANY, 0,   0,   true,  NULL, VERDICT_RETRY_NOW },
+	{ ALL,       REPLY, RCPT,      400, 599, ANY, 5,   3,   true,  NULL, VERDICT_RETRY_NOW },
+	{ ALL,       REPLY, RCPT,      452, 452, ANY, 0,   0,   true,  NULL, VERDICT_RETRY_NOW },
 
 	/* the mailbox may not send as this sender: the message's own matter */
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   60,  false, NULL, VERDICT_BOUNCE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   2,   252, false, NULL, VERDICT_BOUNCE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   2,   ANY, false, "SendAsDenied", VERDICT_BOUNCE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   7,   60,  false, NULL, VERDICT_BOUNCE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   2,   252, false, NULL, VERDICT_BOUNCE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   2,   ANY, false, "SendAsDenied", VERDICT_BOUNCE },
 
 	/* the account we send by has had enough for today, or is blocked: no
 	 * other message would fare better */
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   1,   90,  false, NULL, VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   1,   8,   false, "outbound sender", VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   2,   ANY, false, "submission quota", VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   2,   ANY, false, "SubmissionQuota", VERDICT_PAUSE },
-	{ RELAY,     REPLY,       DOT,       500, 599, 5,   2,   2,   false, "QuotaExceeded", VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   4,   5,   false, NULL, VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   232, false, NULL, VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   233, false, NULL, VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   236, false, NULL, VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   501, false, NULL, VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   502, false, NULL, VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   503, false, NULL, VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   705, false, NULL, VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   708, false, NULL, VERDICT_PAUSE },
-	{ RELAY,     REPLY,       INSIDE,    500, 599, 5,   7,   750, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   1,   90,  false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   1,   8,   false, "outbound sender", VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   2,   ANY, false, "submission quota", VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   2,   ANY, false, "SubmissionQuota", VERDICT_PAUSE },
+	{ RELAY,     REPLY, DOT,       500, 599, 5,   2,   2,   false, "QuotaExceeded", VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   4,   5,   false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   7,   232, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   7,   233, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   7,   236, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   7,   501, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   7,   502, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   7,   503, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   7,   705, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   7,   708, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, INSIDE,    500, 599, 5,   7,   750, false, NULL, VERDICT_PAUSE },
 
 	/* address, mailbox, message too big, conversion */
-	{ ALL,       REPLY,       ITSELF,    500, 599, 5,   1,   ANY, false, NULL, VERDICT_BOUNCE },
-	{ ALL,       REPLY,       ITSELF,    500, 599, 5,   2,   ANY, false, NULL, VERDICT_BOUNCE },
-	{ ALL,       REPLY,       ITSELF,    500, 599, 5,   3,   4,   false, NULL, VERDICT_BOUNCE },
-	{ ALL,       REPLY,       ITSELF,    500, 599, 5,   6,   ANY, false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, ITSELF,    500, 599, 5,   1,   ANY, false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, ITSELF,    500, 599, 5,   2,   ANY, false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, ITSELF,    500, 599, 5,   3,   4,   false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, ITSELF,    500, 599, 5,   6,   ANY, false, NULL, VERDICT_BOUNCE },
 	/* the same, said as soon as MAIL told of it */
-	{ ALL,       REPLY,       ITS_SHAPE, 500, 599, 5,   3,   4,   false, NULL, VERDICT_BOUNCE },
-	{ ALL,       REPLY,       ITS_SHAPE, 552, 552, 0,   ANY, ANY, false, NULL, VERDICT_BOUNCE },
-	{ ALL,       REPLY,       ITS_SHAPE, 500, 599, 5,   6,   7,   false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, ITS_SHAPE, 500, 599, 5,   3,   4,   false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, ITS_SHAPE, 552, 552, 0,   ANY, ANY, false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, ITS_SHAPE, 500, 599, 5,   6,   7,   false, NULL, VERDICT_BOUNCE },
 	/* its sender's address is this message's matter, too, and must not
 	 * stop the others.  "Sender address rejected" alone does not tell:
 	 * so speaks Postfix, too, to whom it does not know */
-	{ RELAY,     REPLY,       MAIL,      500, 599, 5,   1,   ANY, false, NULL, VERDICT_RETRY },
-	{ RELAY,     REPLY,       MAIL,      501, 501, ANY, ANY, ANY, false, NULL, VERDICT_RETRY },
-	{ RELAY,     REPLY,       MAIL,      553, 553, ANY, ANY, ANY, false, NULL, VERDICT_RETRY },
-	{ RELAY,     REPLY,       MAIL,      555, 555, ANY, ANY, ANY, false, NULL, VERDICT_RETRY },
-	{ RELAY,     REPLY,       MAIL,      500, 599, ANY, ANY, ANY, false, "not owned by", VERDICT_RETRY },
+	{ RELAY,     REPLY, MAIL,      500, 599, 5,   1,   ANY, false, NULL, VERDICT_RETRY },
+	{ RELAY,     REPLY, MAIL,      501, 501, ANY, ANY, ANY, false, NULL, VERDICT_RETRY },
+	{ RELAY,     REPLY, MAIL,      553, 553, ANY, ANY, ANY, false, NULL, VERDICT_RETRY },
+	{ RELAY,     REPLY, MAIL,      555, 555, ANY, ANY, ANY, false, NULL, VERDICT_RETRY },
+	{ RELAY,     REPLY, MAIL,      500, 599, ANY, ANY, ANY, false, "not owned by", VERDICT_RETRY },
 
 	/* a recipient's own server: its no is final */
-	{ RECEIVERS, REPLY,       ITSELF,    500, 599, ANY, ANY, ANY, false, NULL, VERDICT_BOUNCE },
+	{ RECEIVERS, REPLY, ITSELF,    500, 599, ANY, ANY, ANY, false, NULL, VERDICT_BOUNCE },
 	/* an answer of the DNS: there is no such domain, or it takes no mail */
-	{ ALL,       REPLY,       RESOLVE,   500, 599, 5,   ANY, ANY, false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, RESOLVE,   500, 599, 5,   ANY, ANY, false, NULL, VERDICT_BOUNCE },
 
 	/* what we found out ourselves, and called final */
-	{ ALL,       UNSUPPORTED, EVERY,     0,   999, 5,   ANY, ANY, false, NULL, VERDICT_BOUNCE },
+	{ ALL,       OURS,  EVERY,     0,   999, 5,   ANY, ANY, false, NULL, VERDICT_BOUNCE },
 
 	/* the one next hop does not want us, or we may not trust it */
-	{ RELAY,     REPLY,       US,        500, 599, ANY, ANY, ANY, false, NULL, VERDICT_PAUSE },
-	{ RELAY,     SECURITY,    EVERY,     0,   0,   ANY, ANY, ANY, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, US,        500, 599, ANY, ANY, ANY, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     TRUST, EVERY,     0,   0,   ANY, ANY, ANY, false, NULL, VERDICT_PAUSE },
 	/* a certificate that Postfix does not trust: 421, for EHLO by TLS */
-	{ RELAY,     REPLY,       EHLO,      400, 499, 4,   7,   ANY, false, NULL, VERDICT_PAUSE },
+	{ RELAY,     REPLY, EHLO,      400, 499, 4,   7,   ANY, false, NULL, VERDICT_PAUSE },
 };
 
 static bool

@@ -1,9 +1,19 @@
-/* test-dispatch-remedy.c - what is said to whoever can mend it */
+/* test-dispatch-remedy.c - words: whom they blame, and what is said to whoever
+ * can mend it */
 #include "unit.h"
 
 #include "dispatch/remedy.h"
+#include "dispatch/verdict.h"
 
 #include <stdio.h>
+
+#define MINUTE (60 * 1000)
+#define DAY (24 * 60 * (int64_t)MINUTE)
+
+static const struct retry_policy policy = {
+	.first = MINUTE, .factor = 2, .longest = 60 * MINUTE,
+	.give_up = 2 * DAY, .warn_after = 60 * MINUTE,
+};
 
 struct said {
 	enum phase phase;
@@ -106,12 +116,93 @@ refusals_of_a_certificate(void **state)
 	}
 }
 
+/* One code, two things: whom the words blame. */
+static void
+verdicts_by_words(void **state)
+{
+	static const struct {
+		struct said reply;
+		enum verdict want;
+	} rows[] = {
+		/* a message's own */
+		{ { PHASE_DOT, 554, "5.2.0",
+		    "STOREDRV.Submission.Exception:SendAsDeniedException" }, VERDICT_BOUNCE },
+		{ { PHASE_RCPT, 550, "5.2.2",
+		    "mailbox full" }, VERDICT_BOUNCE },
+		{ { PHASE_RCPT, 550, "5.1.8",
+		    "Bad sender's system address" }, VERDICT_BOUNCE },
+		{ { PHASE_MAIL, 554, "5.7.1",
+		    "<a@b.test>: Sender address rejected: NOT OWNED BY user" }, VERDICT_RETRY },
+		{ { PHASE_MAIL, 553, NULL,
+		    "not owned by user" }, VERDICT_RETRY },
+		{ { PHASE_MAIL, 501, "5.5.4",
+		    "Invalid arguments" }, VERDICT_RETRY },
+		{ { PHASE_MAIL, 555, NULL,
+		    "no such parameter" }, VERDICT_RETRY },
+		/* the account's */
+		{ { PHASE_DOT, 550, "5.1.90",
+		    "you've reached your daily limit for message recipients" }, VERDICT_PAUSE },
+		{ { PHASE_DOT, 554, "5.2.0",
+		    "STOREDRV; SubmissionQuotaExceededException" }, VERDICT_PAUSE },
+		{ { PHASE_DOT, 550, "5.2.2",
+		    "Submission quota exceeded" }, VERDICT_PAUSE },
+		{ { PHASE_DOT, 554, "5.2.2",
+		    "mailbox full; STOREDRV.QuotaExceededException" }, VERDICT_PAUSE },
+		{ { PHASE_MAIL, 550, "5.1.8",
+		    "Access denied, bad outbound sender" }, VERDICT_PAUSE },
+		{ { PHASE_DOT, 550, "5.4.5",
+		    "Daily user sending limit exceeded" }, VERDICT_PAUSE },
+		{ { PHASE_RCPT, 550, "5.7.705",
+		    "tenant has exceeded threshold" }, VERDICT_PAUSE },
+		{ { PHASE_MAIL, 530, NULL,
+		    "authentication required" }, VERDICT_PAUSE },
+		{ { PHASE_MAIL, 554, "5.7.1",
+		    "<a@b.test>: Sender address rejected: Access denied" }, VERDICT_PAUSE },
+		/* before a message is spoken of, it is us */
+		{ { PHASE_AUTH, 535, "5.7.60",
+		    "no" }, VERDICT_PAUSE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct outcome o = outcome_of(&rows[i].reply);
+		struct verdict_facts f = {
+			.policy = &policy, .age_ms = MINUTE, .attempts = 3,
+			.manner = BACKEND_RELAY,
+		};
+
+		CHECK_ROW(i, verdict_of(&o, &f) == rows[i].want);
+	}
+}
+
+/* Who is broken off does not pay for it, however old. */
+static void
+a_stop_bounces_nothing(void **state)
+{
+	const struct outcome ours = { .kind = OUTCOME_LOCAL,
+				      .phase = PHASE_DOT };
+	const struct outcome theirs = { .kind = OUTCOME_REPLY,
+					.phase = PHASE_DOT, .code = 450 };
+	struct verdict_facts f = {
+		.policy = &policy, .age_ms = 100 * DAY,
+		.attempts = 9, .stopping = true,
+	};
+
+	(void)state;
+	assert_int_equal(verdict_of(&ours, &f), VERDICT_RETRY);
+	assert_int_equal(verdict_of(&theirs, &f), VERDICT_BOUNCE);
+	f.stopping = false;
+	assert_int_equal(verdict_of(&ours, &f), VERDICT_BOUNCE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals_that_are_known),
 		cmocka_unit_test(refusals_of_a_certificate),
+		cmocka_unit_test(verdicts_by_words),
+		cmocka_unit_test(a_stop_bounces_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

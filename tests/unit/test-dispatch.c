@@ -257,86 +257,6 @@ verdicts_by_manner(void **state)
 	}
 }
 
-/* One code, two things: whom the words blame. */
-static void
-verdicts_by_words(void **state)
-{
-	static const struct {
-		struct verdict_row row;
-		const char *text;
-	} rows[] = {
-		/* a message's own */
-		{ { OUTCOME_REPLY, PHASE_DOT, 554, "5.2.0", 0, VERDICT_BOUNCE },
-		  "STOREDRV.Submission.Exception:SendAsDeniedException" },
-		{ { OUTCOME_REPLY, PHASE_RCPT, 550, "5.2.2", 0, VERDICT_BOUNCE },
-		  "mailbox full" },
-		{ { OUTCOME_REPLY, PHASE_RCPT, 550, "5.1.8", 0, VERDICT_BOUNCE },
-		  "Bad sender's system address" },
-		{ { OUTCOME_REPLY, PHASE_MAIL, 554, "5.7.1", 0, VERDICT_RETRY },
-		  "<a@b.test>: Sender address rejected: NOT OWNED BY user" },
-		{ { OUTCOME_REPLY, PHASE_MAIL, 553, NULL, 0, VERDICT_RETRY },
-		  "not owned by user" },
-		{ { OUTCOME_REPLY, PHASE_MAIL, 501, "5.5.4", 0, VERDICT_RETRY },
-		  "Invalid arguments" },
-		{ { OUTCOME_REPLY, PHASE_MAIL, 555, NULL, 0, VERDICT_RETRY },
-		  "no such parameter" },
-		/* the account's */
-		{ { OUTCOME_REPLY, PHASE_DOT, 550, "5.1.90", 0, VERDICT_PAUSE },
-		  "you've reached your daily limit for message recipients" },
-		{ { OUTCOME_REPLY, PHASE_DOT, 554, "5.2.0", 0, VERDICT_PAUSE },
-		  "STOREDRV; SubmissionQuotaExceededException" },
-		{ { OUTCOME_REPLY, PHASE_DOT, 550, "5.2.2", 0, VERDICT_PAUSE },
-		  "Submission quota exceeded" },
-		{ { OUTCOME_REPLY, PHASE_DOT, 554, "5.2.2", 0, VERDICT_PAUSE },
-		  "mailbox full; STOREDRV.QuotaExceededException" },
-		{ { OUTCOME_REPLY, PHASE_MAIL, 550, "5.1.8", 0, VERDICT_PAUSE },
-		  "Access denied, bad outbound sender" },
-		{ { OUTCOME_REPLY, PHASE_DOT, 550, "5.4.5", 0, VERDICT_PAUSE },
-		  "Daily user sending limit exceeded" },
-		{ { OUTCOME_REPLY, PHASE_RCPT, 550, "5.7.705", 0, VERDICT_PAUSE },
-		  "tenant has exceeded threshold" },
-		{ { OUTCOME_REPLY, PHASE_MAIL, 530, NULL, 0, VERDICT_PAUSE },
-		  "authentication required" },
-		{ { OUTCOME_REPLY, PHASE_MAIL, 554, "5.7.1", 0, VERDICT_PAUSE },
-		  "<a@b.test>: Sender address rejected: Access denied" },
-		/* before a message is spoken of, it is us */
-		{ { OUTCOME_REPLY, PHASE_AUTH, 535, "5.7.60", 0, VERDICT_PAUSE },
-		  "no" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct outcome o = outcome_of(&rows[i].row);
-		struct verdict_facts f = {
-			.policy = &policy, .age_ms = MINUTE, .attempts = 3,
-			.manner = RELAY,
-		};
-
-		snprintf(o.text, sizeof(o.text), "%s", rows[i].text);
-		CHECK_ROW(i, verdict_of(&o, &f) == rows[i].row.want);
-	}
-}
-
-/* Who is broken off does not pay for it, however old. */
-static void
-a_stop_bounces_nothing(void **state)
-{
-	const struct outcome ours = { .kind = OUTCOME_LOCAL,
-				      .phase = PHASE_DOT };
-	const struct outcome theirs = { .kind = OUTCOME_REPLY,
-					.phase = PHASE_DOT, .code = 450 };
-	struct verdict_facts f = {
-		.policy = &policy, .age_ms = 100 * (int64_t)DAY,
-		.attempts = 9, .stopping = true,
-	};
-
-	(void)state;
-	assert_int_equal(verdict_of(&ours, &f), VERDICT_RETRY);
-	assert_int_equal(verdict_of(&theirs, &f), VERDICT_BOUNCE);
-	f.stopping = false;
-	assert_int_equal(verdict_of(&ours, &f), VERDICT_BOUNCE);
-}
-
 static void
 paces(void **state)
 {
@@ -604,8 +524,6 @@ main(void)
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(verdicts_of_old_age),
 		cmocka_unit_test(verdicts_by_manner),
-		cmocka_unit_test(verdicts_by_words),
-		cmocka_unit_test(a_stop_bounces_nothing),
 		cmocka_unit_test(paces),
 		cmocka_unit_test(blame),
 		cmocka_unit_test(audiences),
