@@ -93,7 +93,7 @@ class Backlog(Case):
                       text)
         self.assertNotIn("rests for", text)
         host = "127.0.0.1[127.0.0.1]:"
-        self.assertRegex(text, re.escape(f"s: {host}") + r"\d+: 554 5\.7\.1 go away \(.*; "
+        self.assertRegex(text, re.escape(f": {host}") + r"\d+: 554 5\.7\.1 go away \(.*; "
                                "remedy: Ask whoever runs the server to admit this")
 
     def test_a_host_that_does_not_answer_is_named(self):

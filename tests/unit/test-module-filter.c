@@ -430,7 +430,7 @@ lists_are_checked(void **state)
 		{ "- fault: {}\n", "1:3: error: module `fault' is a backend" },
 		{ "- tag\n", "`value' is missing in filter `tag'" },
 		{ "- ask\n- tag: {valeu: x}\n", "2:9: error: unknown key `valeu'" },
-		{ "- tag: {value: x, header: 'a b'}\n", "1:3: error: module `tag': "
+		{ "- tag: {value: x, header: 'a b'}\n", "1:27: error: module `tag': "
 		  "`header' must be" },
 	};
 

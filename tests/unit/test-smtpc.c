@@ -26,7 +26,7 @@ static const struct play plays[] = {
 	  .self = "Gw.test",
 	  .script = { GREET, "> 250-gw.TEST at your service", "> 250 DSN",
 		      "< QUIT", "> 221 bye", "?" },
-	  .want = { "L0 EHLO |gateway itself" } },
+	  .want = { "L0 ehlo |gateway itself" } },
 	{ .title = "unless that does not matter",
 	  .script = { GREET, "> 250 gw.test", ONE, TAKEN, "?" },
 	  .want = { "R250 dot" } },
