@@ -16,14 +16,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* Those that a new file takes come first.  secure_delete: Debian's SQLite
- * overwrites what is deleted unless told otherwise, which doubles what is
- * written. */
-static const char pragmas[] =
+/* What a new file takes.  To one that has it already the second is a write,
+ * for which a full disk has no room before the log is in its place. */
+static const char new_pragmas[] =
 	"PRAGMA page_size = 4096;"
-	"PRAGMA auto_vacuum = INCREMENTAL;"
+	"PRAGMA auto_vacuum = INCREMENTAL;";
+
+/* secure_delete: Debian's SQLite overwrites what is deleted unless told
+ * otherwise, which doubles what is written. */
+static const char pragmas[] =
 	"PRAGMA secure_delete = OFF;"
 	"PRAGMA temp_store = MEMORY;"
 	"PRAGMA mmap_size = 0;"
@@ -84,6 +88,14 @@ wal_mode(struct sqlite *q, struct error *err)
 }
 
 static bool
+file_is_new(const struct sqlite *q)
+{
+	struct stat st;
+
+	return fstat(q->file, &st) == 0 && st.st_size == 0;
+}
+
+static bool
 database_open(struct sqlite *q, struct error *err)
 {
 	int keep = 0;
@@ -92,7 +104,8 @@ database_open(struct sqlite *q, struct error *err)
 		return false;
 	/* one that is refused here is left as it is */
 	sqlite3_db_config(q->c.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &keep);
-	if (!exec(q, pragmas, err) || !schema_make(&q->c, q->path, err) ||
+	if ((file_is_new(q) && !exec(q, new_pragmas, err)) ||
+	    !exec(q, pragmas, err) || !schema_make(&q->c, q->path, err) ||
 	    !wal_mode(q, err) || !exec(q, wal_pragmas, err) ||
 	    !connection_number(&q->c, "PRAGMA page_size", &q->page_size,
 			       err)) {
