@@ -229,6 +229,7 @@ patience_ends_for(int64_t age_ms, unsigned attempts)
 	assert_int_equal(world_last(w)->fate, FATE_RELEASE);
 	assert_int_equal(world_last(w)->attempts, attempts);
 	assert_int_equal(world_last(w)->due_ms, clock_wall_ms());
+	world_free(&w);
 }
 
 /* Nobody pays for the end of the gateway, not even who would be given up. */
