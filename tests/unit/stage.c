@@ -153,12 +153,25 @@ make_body(struct stage *s, const struct play *p)
 
 /* --- TLS and the login ------------------------------------------------ */
 
-static const struct tls_world *world;
+struct tls_world stage_world;
+static const struct tls_world *world;	/* NULL: there are no certificates */
 
-void
-stage_world(const struct tls_world *w)
+int
+stage_open_world(void **state)
 {
-	world = w;
+	(void)state;
+	world_open(&stage_world);
+	world = &stage_world;
+	return 0;
+}
+
+int
+stage_close_world(void **state)
+{
+	(void)state;
+	world = NULL;
+	world_close(&stage_world);
+	return 0;
 }
 
 void

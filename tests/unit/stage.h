@@ -85,8 +85,11 @@ struct stage {
 	struct buf body;
 };
 
-/* Where the certificates of all plays that follow come from. */
-void stage_world(const struct tls_world *w);
+/* Where the certificates of all plays come from: for a group that has TLS, to
+ * be made before it and undone behind it. */
+extern struct tls_world stage_world;
+int stage_open_world(void **state);
+int stage_close_world(void **state);
 /* The play's server. */
 void stage_server(const struct play *p, struct server *server,
 		  struct endpoint *at);

@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "capture.h"
 
-static struct tls_world w;
-
 #define LET_IN "> 235 2.7.0 come in", ONE, TAKEN, "?"
 #define BYE "< QUIT", "> 221 bye", "?"
 #define SIGNS .tls = TLS_VERIFY, .auth
@@ -391,23 +389,6 @@ who_is_not_let_in_does_not_try_next_door(void **state)
 	}
 }
 
-static int
-open_world(void **state)
-{
-	(void)state;
-	world_open(&w);
-	stage_world(&w);
-	return 0;
-}
-
-static int
-close_world(void **state)
-{
-	(void)state;
-	world_close(&w);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -418,5 +399,6 @@ main(void)
 		cmocka_unit_test(who_is_not_let_in_does_not_try_next_door),
 	};
 
-	return cmocka_run_group_tests(tests, open_world, close_world);
+	return cmocka_run_group_tests(tests, stage_open_world,
+				      stage_close_world);
 }

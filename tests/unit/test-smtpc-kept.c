@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct tls_world w;
 static const char *const here[] = { "127.0.0.1" };
 
 /* --- kinship ---------------------------------------------------------- */
@@ -51,9 +50,9 @@ CHANGE(no_name, p->server_name = NULL)
 CHANGE(name_in_capitals, p->server_name = "SMTP.example.org")
 CHANGE(other_name, p->server_name = "smtp2.example.org")
 CHANGE(no_identity, p->identity = NULL)
-CHANGE(other_identity, p->identity = w.server)
+CHANGE(other_identity, p->identity = stage_world.server)
 CHANGE(no_trust, p->trust = NULL)
-CHANGE(other_trust, p->trust = w.other_trust)
+CHANGE(other_trust, p->trust = stage_world.other_trust)
 CHANGE(no_login, p->auth = (struct auth_credentials){ .mechanisms = 0 })
 CHANGE(other_user, p->auth.user = "v@src.test")
 CHANGE(user_in_capitals, p->auth.user = "U@src.test")
@@ -106,8 +105,8 @@ plan_sample(struct ip *source)
 	assert_true(ip_parse(SPAN("192.0.2.2"), &other_source));
 	return (struct smtpc_plan){
 		.helo = "gw.test", .source = source, .tls = TLS_VERIFY,
-		.server_name = "smtp.example.org", .identity = w.client,
-		.trust = w.trust,
+		.server_name = "smtp.example.org", .identity = stage_world.client,
+		.trust = stage_world.trust,
 		.auth = { .mechanisms = AUTH_PLAIN | AUTH_LOGIN,
 			  .user = "u@src.test", .secret = "s3cret" },
 	};
@@ -163,7 +162,7 @@ static void
 a_connection_outlives_its_plan(void **state)
 {
 	static char user[] = "u@src.test", secret[] = "s3cret";
-	struct tls_identity *identity = world_identity(&w, WHO_SERVER);
+	struct tls_identity *identity = world_identity(&stage_world, WHO_SERVER);
 	struct smtpc_plan plan;
 	struct kinship k;
 	struct ip source;
@@ -504,23 +503,6 @@ answers_have_a_limit(void **state)
 	stage_perform_all(lengths, ARRAY_SIZE(lengths));
 }
 
-static int
-open_world(void **state)
-{
-	(void)state;
-	world_open(&w);
-	stage_world(&w);
-	return 0;
-}
-
-static int
-close_world(void **state)
-{
-	(void)state;
-	world_close(&w);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -537,5 +519,6 @@ main(void)
 		cmocka_unit_test(answers_have_a_limit),
 	};
 
-	return cmocka_run_group_tests(tests, open_world, close_world);
+	return cmocka_run_group_tests(tests, stage_open_world,
+				      stage_close_world);
 }

@@ -4,9 +4,6 @@
 
 #include "base/macros.h"
 
-
-static struct tls_world w;
-
 /* After the handshake, all over again. */
 #define AGAIN HELLO, "> 250 mx.test"
 /* Once more, and now in the clear although TLS is offered. */
@@ -345,23 +342,6 @@ all_plays(void **state)
 	stage_perform_all(plays, ARRAY_SIZE(plays));
 }
 
-static int
-open_world(void **state)
-{
-	(void)state;
-	world_open(&w);
-	stage_world(&w);
-	return 0;
-}
-
-static int
-close_world(void **state)
-{
-	(void)state;
-	world_close(&w);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -369,5 +349,6 @@ main(void)
 		cmocka_unit_test(all_plays),
 	};
 
-	return cmocka_run_group_tests(tests, open_world, close_world);
+	return cmocka_run_group_tests(tests, stage_open_world,
+				      stage_close_world);
 }
