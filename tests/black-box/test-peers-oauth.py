@@ -5,15 +5,11 @@ Without a gateway: what is proved here need not be doubted when a test of the
 gateway fails.
 """
 import base64
-import contextlib
-import functools
 import os
-import shutil
 import smtplib
 import socket
 import ssl
 import sys
-import tempfile
 import time
 import unittest
 import urllib.parse
@@ -21,6 +17,7 @@ import urllib.parse
 import harness
 import peers_oauth as peers
 from harness import SLOW, wait_until
+from oauth_stage import World
 
 MESSAGE = "Subject: test\r\nFrom: a@src.test\r\n\r\nhello\r\n"
 
@@ -33,45 +30,12 @@ def oauthbearer(user, token):
     return f"n,a={user},\x01auth=Bearer {token}\x01\x01"
 
 
-class World:
-    """One authority, provider and Dovecot for all tests; made by the first
-    that needs them."""
-
-    def __init__(self):
-        self.stack = contextlib.ExitStack()
-        self.folder = tempfile.mkdtemp(prefix="postern-test-")
-        self.stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        os.chmod(self.folder, 0o755)
-
-    @functools.cached_property
-    def ca(self):
-        return peers.TestCa(os.path.join(self.folder, "ca"))
-
-    @functools.cached_property
-    def provider(self):
-        return self.closed(peers.OidcProvider(self.folder))
-
-    @functools.cached_property
-    def dovecot(self):
-        return self.closed(peers.DovecotSubmission(self.folder, self.ca,
-                                                   self.provider))
-
-    def closed(self, peer):
-        self.stack.callback(peer.close)
-        return peer
-
-
-def setUpModule():
-    global world
-    world = World()
-    unittest.addModuleCleanup(world.stack.close)
-
-
 class Stage(unittest.TestCase):
     passwords = None
 
     @classmethod
     def setUpClass(cls):
+        world = World.of_this_file()
         cls.folder, cls.ca = world.folder, world.ca
         if cls.passwords is None:
             cls.provider, cls.dovecot = world.provider, world.dovecot
