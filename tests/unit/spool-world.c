@@ -502,3 +502,30 @@ world_files(struct world *w, size_t *orphans)
 	spool_reader_close(&r);
 	return count;
 }
+
+/* --- the contract ------------------------------------------------------ */
+
+const char *contract_scheme;
+
+int
+contract_setup(void **state)
+{
+	struct world *w = world_new(contract_scheme, "");
+	struct error err;
+
+	if (!world_open(w, &err))
+		fail_msg("%s", err.text);
+	*state = w;
+	return 0;
+}
+
+int
+contract_teardown(void **state)
+{
+	struct world *w = *state;
+
+	world_close(w);
+	assert_int_equal(w->budget.used, 0);
+	world_free(&w);
+	return 0;
+}

@@ -65,4 +65,19 @@ bool world_whole(struct world *w, const struct item *item);
 /* The files of bodies; and those of them that no row names. */
 size_t world_files(struct world *w, size_t *orphans);
 
+/* --- the contract ----------------------------------------------------
+ * Tests that each store passes: *state is a world that is open, and whatever
+ * a test did, all memory comes back to its budget. */
+extern const char *contract_scheme;
+int contract_setup(void **state);
+int contract_teardown(void **state);
+#define CONTRACT_TEST(f) \
+	cmocka_unit_test_setup_teardown(f, contract_setup, contract_teardown)
+/* The number of failures, of both stores. */
+#define CONTRACT_RUN(tests)						\
+	((contract_scheme = "sqlite:",					\
+	  cmocka_run_group_tests_name("sqlite", tests, NULL, NULL)) +	\
+	 (contract_scheme = "memory:",					\
+	  cmocka_run_group_tests_name("memory", tests, NULL, NULL)))
+
 #endif
