@@ -109,7 +109,7 @@ struct spool_claim {
 	struct item **items;		/* handed to the caller: items and array */
 	size_t n;
 	int64_t next_due_ms;		/* the next after these; -1: none */
-	size_t most;			/* private: of max, for now */
+	size_t most;			/* private: of max, in one batch */
 };
 void spool_claim(struct spool *s, struct spool_claim *c);
 
