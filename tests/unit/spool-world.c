@@ -508,6 +508,22 @@ world_files(struct world *w, size_t *orphans)
 const char *contract_scheme;
 
 int
+contract_on_sqlite(void **state)
+{
+	(void)state;
+	contract_scheme = "sqlite:";
+	return 0;
+}
+
+int
+contract_on_memory(void **state)
+{
+	(void)state;
+	contract_scheme = "memory:";
+	return 0;
+}
+
+int
 contract_setup(void **state)
 {
 	struct world *w = world_new(contract_scheme, "");

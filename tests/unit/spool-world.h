@@ -69,15 +69,17 @@ size_t world_files(struct world *w, size_t *orphans);
  * Tests that each store passes: *state is a world that is open, and whatever
  * a test did, all memory comes back to its budget. */
 extern const char *contract_scheme;
+int contract_on_sqlite(void **state);
+int contract_on_memory(void **state);
 int contract_setup(void **state);
 int contract_teardown(void **state);
 #define CONTRACT_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, contract_setup, contract_teardown)
 /* The number of failures, of both stores. */
 #define CONTRACT_RUN(tests)						\
-	((contract_scheme = "sqlite:",					\
-	  cmocka_run_group_tests_name("sqlite", tests, NULL, NULL)) +	\
-	 (contract_scheme = "memory:",					\
-	  cmocka_run_group_tests_name("memory", tests, NULL, NULL)))
+	(cmocka_run_group_tests_name("sqlite", tests,			\
+				     contract_on_sqlite, NULL) +	\
+	 cmocka_run_group_tests_name("memory", tests,			\
+				     contract_on_memory, NULL))
 
 #endif
