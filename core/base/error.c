@@ -23,7 +23,9 @@ error_set(struct error *err, enum error_kind kind, const char *fmt, ...)
 bool
 error_prefix(struct error *err, const char *fmt, ...)
 {
+	static const char cut[] = "...";
 	char old[sizeof(err->text)];
+	size_t room;
 	va_list ap;
 	int n;
 
@@ -31,9 +33,11 @@ error_prefix(struct error *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(err->text))
-		snprintf(err->text + n, sizeof(err->text) - (size_t)n,
-			 ": %s", old);
+	if (n < 0 || (size_t)n >= sizeof(err->text))
+		return false;
+	room = sizeof(err->text) - (size_t)n;
+	if ((size_t)snprintf(err->text + n, room, ": %s", old) >= room)
+		strcpy(err->text + sizeof(err->text) - sizeof(cut), cut);
 	return false;
 }
 

@@ -33,7 +33,7 @@ struct error {
 
 /* All of these return false, so that a failing function ends in one line.
  * error_set forgets what *err held; error_prefix puts "PREFIX: " before the
- * text; both cut what is too long. */
+ * text; both cut what is too long, the latter with "..." at the end. */
 bool error_set(struct error *err, enum error_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool error_prefix(struct error *err, const char *fmt, ...)

@@ -453,6 +453,23 @@ errors_gather_context(void **state)
 	assert_int_equal(error_exit_status(&err), 78);
 }
 
+static void
+errors_show_where_they_are_cut(void **state)
+{
+	char name[sizeof(((struct error *)0)->text)];
+	struct error err;
+
+	(void)state;
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	error_set(&err, ERROR_CONFIG, "%s", name);
+	assert_string_equal(err.text, name);
+	error_prefix(&err, "route");
+	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+	assert_memory_equal(err.text, "route: xxx", 10);
+	assert_string_equal(err.text + sizeof(err.text) - 5, "x...");
+}
+
 int
 main(void)
 {
@@ -472,6 +489,7 @@ main(void)
 		cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(arenas_serve_small_and_large),
 		cmocka_unit_test(errors_gather_context),
+		cmocka_unit_test(errors_show_where_they_are_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
