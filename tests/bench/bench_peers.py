@@ -123,6 +123,8 @@ protocol = smtp
 cert = {keys.certificate}
 key = {keys.key}
 TIMEOUTclose = 0
+socket = l:TCP_NODELAY=1
+socket = r:TCP_NODELAY=1
 """)
         self.process = subprocess.Popen(["stunnel", config], **QUIET)
         wait_port(self.port)
