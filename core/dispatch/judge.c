@@ -279,6 +279,7 @@ judging_begin(struct judging *g)
 		.paused = t != NULL && outlet_is_paused(t->outlet),
 		.stopping = a->dispatch->cancelled && g->j->tried,
 		.pauses_used_up = a->item->paused_ms >= p->paused_longest,
+		.retired = t != NULL && t->outlet->retired,
 	};
 	g->warn = p->warn_after > 0 && a->item->warned_ms == 0 &&
 		  age_ms >= p->warn_after;

@@ -147,6 +147,8 @@ verdict_of(const struct outcome *o, const struct verdict_facts *f)
 		return v;
 	if (v == VERDICT_RETRY && f->paused && o->phase <= PHASE_AUTH)
 		v = VERDICT_PAUSE;
+	if (v == VERDICT_PAUSE && f->retired)
+		return VERDICT_RETRY_NOW;
 	if ((v == VERDICT_RETRY ||
 	     (v == VERDICT_PAUSE && f->pauses_used_up)) &&
 	    retry_is_over(f->policy, f->attempts, f->age_ms))

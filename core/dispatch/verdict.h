@@ -17,7 +17,8 @@
 enum verdict {
 	VERDICT_DELIVERED,
 	VERDICT_RETRY,		/* after the pause */
-	VERDICT_RETRY_NOW,	/* the rest of a list that was too long */
+	VERDICT_RETRY_NOW,	/* the rest of a list that was too long, and
+				 * what the old settings stood in the way of */
 	VERDICT_PAUSE,		/* the route's trouble: its mail waits, and
 				 * does not age */
 	VERDICT_BOUNCE,
@@ -32,6 +33,8 @@ struct verdict_facts {
 	bool paused;			/* the route is: what fails before a
 					 * recipient fails for that reason */
 	bool pauses_used_up;		/* it has waited so as long as it may */
+	bool retired;			/* the route has other settings by now,
+					 * which may do better */
 	bool stopping;			/* the gateway breaks off what is left:
 					 * no message pays for that */
 };

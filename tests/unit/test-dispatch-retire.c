@@ -2,6 +2,8 @@
  * lost: a reload and a stop wait with them */
 #include "dispatch-double.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <time.h>
 
@@ -72,6 +74,39 @@ a_job_alone_leaves_the_state(void **state)
 	world_finish(w, 0);
 	world_turn(w);
 	assert_int_equal(w->closed, 1);
+}
+
+static void
+refuses_us(struct world *w, const char *rcpt, struct outcome *o)
+{
+	(void)w, (void)rcpt;
+	say(o, PHASE_AUTH, 535, "5.7.8", "Authentication failed.");
+}
+
+/* It began by settings that have been mended since. */
+static void
+a_refusal_of_the_old_settings_pauses_nothing(void **state)
+{
+	struct world *w = world_new("a: {block: {host: one}}\n");
+	const struct seen_settle *s;
+
+	(void)state;
+	w->d->outlets->manner = w->manner = BACKEND_RELAY;
+	w->answer = refuses_us;
+	w->held = true;
+	world_commit(w, world_item(w, "a", "b@x.test"));
+	change(w, "two");
+	world_finish(w, 0);
+	s = world_last(w);
+	assert_int_equal(s->fate, FATE_RELEASE);
+	assert_int_equal(s->attempts, 0);
+	assert_int_equal(s->paused_ms, 0);
+	assert_true(s->due_ms <= clock_wall_ms());
+	assert_false(outlet_is_paused(w->d->outlets));
+	/* the new ones speak for themselves */
+	w->held = false;
+	world_commit(w, world_again(w, "a", "b@x.test"));
+	assert_true(outlet_is_paused(w->d->outlets));
 }
 
 static void
@@ -179,6 +214,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		PLAY(the_state_passes_on_when_all_is_answered),
 		PLAY(a_job_alone_leaves_the_state),
+		PLAY(a_refusal_of_the_old_settings_pauses_nothing),
 		PLAY(a_route_that_comes_back_waits_too),
 		PLAY(a_stop_waits_for_answers),
 		PLAY(patience_is_not_over_for_answers),
