@@ -37,7 +37,8 @@ error_prefix(struct error *err, const char *fmt, ...)
 		return false;
 	room = sizeof(err->text) - (size_t)n;
 	if ((size_t)snprintf(err->text + n, room, ": %s", old) >= room)
-		strcpy(err->text + sizeof(err->text) - sizeof(cut), cut);
+		memcpy(err->text + sizeof(err->text) - sizeof(cut), cut,
+		       sizeof(cut));
 	return false;
 }
 
