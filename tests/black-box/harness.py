@@ -120,6 +120,9 @@ class Gateway:
         return self
 
     def log(self):
+        """What it has said; a line may come some milliseconds late."""
+        if self.process is not None:
+            time.sleep(0.02 * SLOW)
         with open(self.log_path, errors="replace") as f:
             return f.read()
 

@@ -96,7 +96,7 @@ class Stage(Case):
         try:
             if gw.process is not None and not self.failed():
                 self.assertEqual(gw.stop(), 0, "the gateway's own end")
-                self.assertIn("gateway: stopped; ", gw.log())
+                gw.wait_log("gateway: stopped; ")
                 self.assertNotIn("Sanitizer", gw.log())
         finally:
             super().end(gw)

@@ -478,7 +478,7 @@ class Mended(ConnectorCase):
             return words in gw.log()
         wait_until(lambda: sent_until("relay.key: this is not the key of the "
                                       "certificate"), 40, "a look at the files")
-        self.assertIn("what was read before stays in use", gw.log())
+        gw.wait_log("what was read before stays in use")
         os.rename(new[1], pair[1])
         wait_until(lambda: sent_until("relay.pem has changed and is in use now"),
                    40, "the new certificate")
@@ -523,14 +523,14 @@ class Checked(ConnectorCase):
         gw.start(wait=False)
         self.assertEqual(gw.process.wait(60), 78)
         gw.process = None
-        self.assertIn("the chain is out of order", gw.log())
+        gw.wait_log("the chain is out of order")
 
         gw = self.gateway({"x": self.route("x", 25, pair=good)})
         gw.route("x", self.route("x", 25, pair=(good[0], other[1])))
         r = gw.command("reload")
         self.assertNotEqual(r.returncode, 0)
         self.assertIn("this is not the key of the certificate", r.stdout + r.stderr)
-        self.assertIn("the running configuration stays in force", gw.log())
+        gw.wait_log("the running configuration stays in force")
 
     def test_one_that_ends_soon_is_a_warning(self):
         soon = world.strangers.issue(RELAY, client=True, days=5)
@@ -647,8 +647,8 @@ class Policies(ConnectorCase):
             self.assertIn('tls="none, it failed" status=delivered',
                           self.wait_line(gw, name))
             exim.wait_mail(f"Subject: for {name}.")
-            self.assertIn(f":{exim.ports[name]}: without TLS, which failed: the "
-                          "server refused", gw.log())
+            gw.wait_log(f":{exim.ports[name]}: without TLS, which failed: the "
+                        "server refused")
 
     def test_a_server_that_does_not_ask(self):
         port = self.server("postfix").ports["open"]
@@ -744,7 +744,7 @@ class Replies(ConnectorCase):
         wait_until(lambda: gw.log().count("route `x' is paused: ") >= 7, 30,
                    "some probes")
         self.assertIn(reply.split(" ", 2)[2], self.paused(gw, "x"))
-        self.assertIn(f'phase="{phase}"', gw.log())
+        gw.wait_log(f'phase="{phase}"')
         self.assertEqual(len(gw.queue()), 3)
         well.append(True)
         gw.wait_empty()

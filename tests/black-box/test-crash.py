@@ -326,7 +326,7 @@ class Start(Case):
         for i in range(20):
             gw.send(f"X-Id: {i}\r\n\r\nx")
         self.assertEqual(gw.stop(), 0)
-        self.assertIn("20 messages are left in the queue", gw.log())
+        gw.wait_log("20 messages are left in the queue")
         peer = self.peer()
         gw.route("10-out", self.connector(peer.port))
         gw.start()

@@ -105,8 +105,8 @@ class Trouble(Case):
         gw.wait_empty()
         self.assertEqual(len(peer.messages), 1)
         self.assertEqual(len(tries), 3)
-        self.assertIn("busy", gw.log())
-        self.assertIn('phase="sending RCPT TO"', gw.log())
+        gw.wait_log("busy")
+        gw.wait_log('phase="sending RCPT TO"')
 
     def test_a_server_that_is_away(self):
         port = free_port()

@@ -121,7 +121,7 @@ class Servers(Direct):
         for to in (at("six"), "b@[IPv6:::1]"):
             with self.subTest(to):
                 self.arrives(gw, six, to)
-        self.assertIn(f"six.direct.test[::1]:{self.port}", gw.log())
+        gw.wait_log(f"six.direct.test[::1]:{self.port}")
         with gw.smtp() as s:
             s.ehlo()
             s.mail("a@src.test", ["SMTPUTF8"])
@@ -313,7 +313,7 @@ class Transactions(Direct):
         self.assertIn("Status: 5.1.1", report)
         self.assertIn("no such user", report)
         self.assertEqual(len(gw.captured()), 1)
-        self.assertIn("attempt=3", gw.log())
+        gw.wait_log("attempt=3")
 
     def test_a_refusal_of_us_is_no_bounce(self):
         """A 5xx to MAIL is about the gateway: it may change its mind."""

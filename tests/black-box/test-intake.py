@@ -191,8 +191,8 @@ class Relay(Case):
             self.assertEqual(code, 550)
             self.assertEqual(words, b"5.7.1 no route takes mail for <b@other.test>; the "
                                     b"administrator sees why with `postern explain'")
-        self.assertIn("from=a@src.test to=b@other.test reason=\"capture: recipient "
-                      "b@other.test is not among @dst.test\"", gw.log())
+        gw.wait_log("from=a@src.test to=b@other.test reason=\"capture: recipient "
+                    "b@other.test is not among @dst.test\"")
 
     def test_sessions_of_one_client_are_counted(self):
         gw = self.gateway(extra="limits: {sessions_per_client: 2}\n")

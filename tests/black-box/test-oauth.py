@@ -158,7 +158,7 @@ class RefreshToken(Stage):
         gw.start()
         self.passes(gw)
         gw.wait_log(f"the new sign-in cannot be kept: {gw.spool}/routes")
-        self.assertIn("do not stop the gateway", gw.log())
+        gw.wait_log("do not stop the gateway")
         os.unlink(blocked)
         self.provider.expire()
         self.passes(gw)
@@ -241,7 +241,7 @@ class LateAnswer(Stage):
     def test_the_gateway_stops(self):
         gw = self.renewal()
         self.assertEqual(gw.stop(), 0)
-        self.assertIn("route `office': stopping waits for an answer", gw.log())
+        gw.wait_log("route `office': stopping waits for an answer")
         self.assertTrue(self.newest_is_kept(gw))
         gw.start()
         self.still_good(gw)
@@ -382,7 +382,7 @@ class Refused(Stage):
         ids = self.send(gw, 8)
         self.wait_arrived(ids)
         self.assertEqual(self.statuses(), [200, 200])
-        self.assertIn("AUTH XOAUTH2 is about to fail: ", gw.log())
+        gw.wait_log("AUTH XOAUTH2 is about to fail: ")
         self.assertNotIn("deferred id=", gw.log())
 
     def test_a_connection_that_is_kept_needs_no_new_login(self):
@@ -425,8 +425,8 @@ class Provider(Stage):
         self.waits_until_well(
             gw, self.send(gw, 2), "no access token: "
             f"{self.provider.token_endpoint}: 127.0.0.1: ")
-        self.assertIn(f"does a server listen there on port "
-                      f"{self.provider.port}?", gw.log())
+        gw.wait_log(f"does a server listen there on port "
+                    f"{self.provider.port}?")
 
     def test_slow(self):
         gw = self.office(endpoint_timeout="1s")
@@ -476,7 +476,7 @@ class Server(Stage):
         self.passes(gw)
         self.provider.expire()
         self.passes(gw)
-        self.assertIn("AUTH OAUTHBEARER is about to fail: ", gw.log())
+        gw.wait_log("AUTH OAUTHBEARER is about to fail: ")
         self.assertEqual(self.statuses(), [200, 200])
 
     def test_passwords(self):

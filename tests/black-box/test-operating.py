@@ -507,7 +507,7 @@ class Life(Case):
         go.set()
         self.assertEqual(gw.process.wait(30), 0)
         gw.process = None
-        self.assertIn("0 messages are left", gw.log())
+        gw.wait_log("0 messages are left")
         self.assertEqual(len(peer.messages), 1)
 
     def test_stopping_has_an_end(self):
@@ -520,7 +520,7 @@ class Life(Case):
         gw.send()
         wait_until(lambda: any(l == "DATA" for l in peer.lines), what="DATA")
         self.assertEqual(gw.stop(), 0)
-        self.assertIn("1 message is left", gw.log())
+        gw.wait_log("1 message is left")
 
     def pour(self, port, done):
         """Large messages, one after another, until it is cut off."""
