@@ -107,16 +107,14 @@ class Sink:
 
 
 class Stunnel:
-    """STARTTLS for smtp-sink, which has none (client=False: it is a server
-    before the port), or for smtp-source (client=True)."""
+    """STARTTLS for smtp-sink, which has none."""
 
-    def __init__(self, folder, keys, port, client):
+    def __init__(self, folder, keys, port):
         self.port = free_port()
         config = write(f"{folder}/stunnel-{self.port}.conf", f"""foreground = quiet
 pid =
 debug = crit
 [smtp]
-client = {"yes" if client else "no"}
 accept = 127.0.0.1:{self.port}
 connect = 127.0.0.1:{port}
 protocol = smtp
