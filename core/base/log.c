@@ -29,6 +29,7 @@ static const char *const level_words[] = {
 enum {
 	LINE_END = 2,			/* what ends a line: "}\n" */
 	LINE_ROOM = 2 * LIMIT_LOG_LINE,	/* for a field until it is measured */
+	GATHER_US = 5000,		/* a burst of lines is few writes */
 };
 
 static _Atomic int log_format = LOG_FORMAT_TEXT, log_level = LOG_LEVEL_INFO;
@@ -191,6 +192,9 @@ writer_main(void *arg)
 		buf_clear(&mine);
 		if (mine.cap > LIMIT_LOG_QUEUE / 16)
 			buf_fini(&mine);
+		/* the next ones wake nobody, and go together */
+		if (!stop)
+			usleep(GATHER_US);
 	}
 	buf_fini(&mine);
 	return NULL;
