@@ -192,7 +192,8 @@ writer_main(void *arg)
 		buf_clear(&mine);
 		if (mine.cap > LIMIT_LOG_QUEUE / 16)
 			buf_fini(&mine);
-		/* the next ones wake nobody, and go together */
+		/* the next ones wake nobody, and go together; this thread
+		 * has no loop, and nothing else to do */
 		if (!stop)
 			usleep(GATHER_US);
 	}
