@@ -503,6 +503,16 @@ world_files(struct world *w, size_t *orphans)
 	return count;
 }
 
+void
+world_restart(struct world *w)
+{
+	struct error err;
+
+	world_close(w);
+	if (!world_open(w, &err))
+		fail_msg("%s", err.text);
+}
+
 /* --- the contract ------------------------------------------------------ */
 
 const char *contract_scheme;

@@ -48,6 +48,8 @@ struct item *world_item(struct body *b, unsigned ordinal, const char *route);
 void world_rcpt(struct item *item, const char *address);
 
 enum spool_status world_accept(struct world *w, struct item **items, size_t n);
+/* Closed and opened again, as by another gateway. */
+void world_restart(struct world *w);
 /* Body, item, accept in one; the id, or 0 when it was refused. */
 uint64_t world_put(struct world *w, size_t size, bool claimed, int64_t due_ms);
 enum spool_status world_settle(struct world *w, struct spool_settle *t);
