@@ -127,7 +127,7 @@ struct destination {
 	struct timer timer;		/* end of rest, end of idleness */
 	uint64_t delivered, deferred, bounced;
 	char *words;			/* of the last failure, or NULL */
-	struct delivery *filling;		/* scratch of attempt.c */
+	struct delivery *filling;		/* scratch of placing.c */
 };
 
 /* Finds or makes it, with what the backend says of it now.  Kept until it
@@ -157,7 +157,7 @@ void destinations_each(struct dispatch *d,
 void destination_free(struct destination *t);
 void destinations_free(struct dispatch *d);
 
-/* --- attempt.c ------------------------------------------------------- */
+/* --- delivery.c ------------------------------------------------------ */
 
 struct delivery {
 	struct job job;
@@ -172,6 +172,25 @@ struct delivery {
 	char id[ITEM_TEXT];
 	struct later freeing;
 };
+
+/* Of the attempt, without recipients yet, in no line. */
+struct delivery *delivery_new(struct attempt *a, struct destination *t);
+void delivery_add_rcpt(struct delivery *y, size_t index);
+/* Hands it to the backend. */
+void delivery_start(struct delivery *y);
+/* Without having been tried: its destination rests for so long. */
+void delivery_turn_away(struct delivery *y, const struct outcome *why,
+			int64_t rest_ms);
+/* Without having been tried: its route is paused. */
+void delivery_turn_away_paused(struct delivery *y);
+/* Back to the spool without a word, because there are too many. */
+void delivery_put_off(struct delivery *y, int64_t pause_ms);
+/* Out of its attempt and out of memory soon; it is in no line any more. */
+void delivery_end(struct delivery *y);
+/* It cannot even begin, by our own fault. */
+void delivery_fails_here(struct delivery *y, const char *why);
+
+/* --- attempt.c ------------------------------------------------------- */
 
 struct attempt {
 	struct attempt *next;			/* in the window's hash table */
@@ -213,17 +232,14 @@ int64_t attempt_pause(struct attempt *a);
 void attempt_result(struct attempt *a, size_t rcpt, enum rcpt_state state,
 		    const char *words);
 
-/* Hands it to the backend. */
-void delivery_start(struct delivery *y);
-/* Without having been tried: its destination rests for so long. */
-void delivery_turn_away(struct delivery *y, const struct outcome *why,
-			int64_t rest_ms);
-/* Without having been tried: its route is paused. */
-void delivery_turn_away_paused(struct delivery *y);
-/* Back to the spool without a word, because there are too many. */
-void delivery_put_off(struct delivery *y, int64_t pause_ms);
-/* Out of its attempt and out of memory soon; it is in no line any more. */
-void delivery_end(struct delivery *y);
+/* --- placing.c ------------------------------------------------------- */
+
+/* Where the first of its queued recipients goes; NULL: no route takes it. */
+struct outlet *attempt_outlet(struct attempt *a);
+/* Its queued recipients into lines; the caller keeps it alive (under_way). */
+void attempt_place(struct attempt *a);
+/* The same, into a judgement: none of them can be tried. */
+void attempt_fails_here(struct attempt *a, const char *why);
 /* Waiting ones of a retired outlet go where the new rules say. */
 void delivery_move(struct delivery *y);
 
