@@ -5,33 +5,14 @@
  * fail half-way: what an operation may be refused for is looked at before it
  * changes anything.
  */
-#include "spool/store.h"
+#include "spool/memory.h"
 
 #include "base/clock.h"
-#include "base/macros.h"
 #include "base/mem.h"
-#include "spool/backlog.h"
 
-#include <pthread.h>
 #include <string.h>
 
-struct memory {
-	struct store store;
-	pthread_mutex_t lock;
-	struct item **items;
-	size_t n, room;
-};
-
-struct memory_reader {
-	struct spool_reader base;
-	struct memory *m;
-};
-
-static struct memory *
-memory_of(struct store *st)
-{
-	return container_of(st, struct memory, store);
-}
+/* --- the store ------------------------------------------------------- */
 
 static struct store *
 memory_open(const struct spool_config *c, struct error *err)
@@ -90,121 +71,7 @@ memory_commit(struct store *st, struct error *err)
 	return STORE_OK;
 }
 
-/* --- items ----------------------------------------------------------- */
-
-/* The first place whose id is at least this one. */
-static size_t
-place_of(const struct memory *m, uint64_t id)
-{
-	size_t lo = 0, hi = m->n;
-
-	/* most that come are the newest */
-	if (hi > 0 && m->items[hi - 1]->id < id)
-		return hi;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (m->items[mid]->id < id)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static struct item *
-find(const struct memory *m, uint64_t id)
-{
-	size_t at = place_of(m, id);
-
-	return at < m->n && m->items[at]->id == id ? m->items[at] : NULL;
-}
-
-static char *
-dup_or_null(const char *s)
-{
-	return s ? mem_strdup(s) : NULL;
-}
-
-static struct envelope *
-envelope_copy(const struct envelope *env)
-{
-	size_t *all = mem_array(env->rcpt_count, sizeof(*all));
-	struct envelope *copy;
-
-	for (size_t i = 0; i < env->rcpt_count; i++)
-		all[i] = i;
-	copy = envelope_subset(env, all, env->rcpt_count);
-	if (!copy->frozen)
-		envelope_freeze(copy);
-	mem_free(all);
-	return copy;
-}
-
-static struct item *
-item_copy(const struct item *from)
-{
-	struct item *item = item_new();
-	struct buf prefix = item->prefix;
-	size_t n = from->env->rcpt_count;
-
-	*item = *from;
-	item->letter = (struct letter){ 0 };
-	item->route = mem_strdup(from->route);
-	item->env = envelope_copy(from->env);
-	item->rcpts = mem_array(n, sizeof(*item->rcpts));
-	for (size_t i = 0; i < n; i++)
-		item->rcpts[i] = (struct item_rcpt){
-			from->rcpts[i].state, dup_or_null(from->rcpts[i].last),
-		};
-	item->origin = (struct origin){
-		dup_or_null(from->origin.client),
-		dup_or_null(from->origin.helo),
-		dup_or_null(from->origin.user),
-		dup_or_null(from->origin.listener),
-		dup_or_null(from->origin.message_id),
-	};
-	item->prefix = prefix;
-	buf_add(&item->prefix, buf_span(&from->prefix));
-	item->body = body_ref(from->body);
-	item->last = dup_or_null(from->last);
-	return item;
-}
-
-static void
-insert(struct memory *m, struct item *item)
-{
-	size_t at = place_of(m, item->id);
-
-	if (m->n == m->room) {
-		m->room = m->room ? m->room * 2 : 64;
-		m->items = mem_resize(m->items, m->room, sizeof(*m->items));
-	}
-	memmove(m->items + at + 1, m->items + at,
-		(m->n - at) * sizeof(*m->items));
-	m->items[at] = item;
-	m->n++;
-}
-
-static void
-take_out(struct memory *m, struct item *item)
-{
-	size_t at = place_of(m, item->id);
-
-	m->n--;
-	memmove(m->items + at, m->items + at + 1,
-		(m->n - at) * sizeof(*m->items));
-	item_free(&item);
-}
-
-static struct body *
-find_body(const struct memory *m, uint64_t id)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (m->items[i]->body->id == id)
-			return m->items[i]->body;
-	return NULL;
-}
+/* --- operations ------------------------------------------------------ */
 
 static void
 replace(char **text, const char *with)
@@ -215,13 +82,11 @@ replace(char **text, const char *with)
 	*text = mem_strdup(with);
 }
 
-/* --- operations ------------------------------------------------------ */
-
 static enum store_result
 memory_exists(struct store *st, uint64_t id, struct error *err)
 {
 	(void)err;
-	return find(memory_of(st), id) ? STORE_OK : STORE_GONE;
+	return memory_find(memory_of(st), id) ? STORE_OK : STORE_GONE;
 }
 
 static enum store_result
@@ -231,14 +96,14 @@ memory_accept(struct store *st, struct spool_accept *a, struct error *err)
 
 	for (size_t i = 0; i < a->n; i++) {
 		const struct item *item = a->items[i];
-		bool twice = find(m, item->id) != NULL;
+		bool twice = memory_find(m, item->id) != NULL;
 
 		for (size_t j = 0; j < i; j++)
 			twice = twice || a->items[j]->id == item->id;
 		if (twice)
 			error_set(err, ERROR_SYSTEM, "an item is there already");
 		else if (!body_in_memory(item->body) &&
-			 find_body(m, item->body->id) == NULL)
+			 memory_find_body(m, item->body->id) == NULL)
 			error_set(err, ERROR_SYSTEM, "the body of a message is "
 				  "gone");
 		else
@@ -246,22 +111,16 @@ memory_accept(struct store *st, struct spool_accept *a, struct error *err)
 		return STORE_REFUSED;
 	}
 	for (size_t i = 0; i < a->n; i++) {
-		struct item *copy = item_copy(a->items[i]);
+		struct item *copy = memory_copy(a->items[i]);
 
 		if (!body_in_memory(copy->body)) {
 			body_unref(&copy->body);
-			copy->body = body_ref(find_body(m,
+			copy->body = body_ref(memory_find_body(m,
 						a->items[i]->body->id));
 		}
-		insert(m, copy);
+		memory_insert(m, copy);
 	}
 	return STORE_OK;
-}
-
-static bool
-is_ready(const struct item *item)
-{
-	return !item->claimed && !item->held;
 }
 
 /* The earliest of those that are ready, by (due, lane). */
@@ -273,7 +132,7 @@ earliest(const struct memory *m)
 	for (size_t i = 0; i < m->n; i++) {
 		struct item *item = m->items[i];
 
-		if (is_ready(item) &&
+		if (memory_is_ready(item) &&
 		    (best == NULL || item->due_ms < best->due_ms ||
 		     (item->due_ms == best->due_ms && item->lane < best->lane)))
 			best = item;
@@ -306,7 +165,7 @@ memory_claim(struct store *st, struct spool_claim *c, struct error *err)
 					      sizeof(*c->items));
 		}
 		item->claimed = true;
-		c->items[c->n++] = item_copy(item);
+		c->items[c->n++] = memory_copy(item);
 	}
 	c->next_due_ms = memory_next_due(st);
 	return STORE_OK;
@@ -327,13 +186,13 @@ static enum store_result
 memory_settle(struct store *st, struct spool_settle *t, struct error *err)
 {
 	struct memory *m = memory_of(st);
-	struct item *item = find(m, t->id);
+	struct item *item = memory_find(m, t->id);
 
 	(void)err;
 	if (item == NULL)
 		return STORE_GONE;
 	if (t->fate == FATE_DONE) {
-		take_out(m, item);
+		memory_take_out(m, item);
 		return STORE_OK;
 	}
 	item->due_ms = t->due_ms;
@@ -376,7 +235,7 @@ act_on(struct memory *m, enum spool_verb verb, struct item *item)
 	case SPOOL_REMOVE:
 		if (item->claimed)
 			return false;
-		take_out(m, item);
+		memory_take_out(m, item);
 		return true;
 	}
 	return false;
@@ -392,11 +251,11 @@ memory_act(struct store *st, struct spool_act *a, size_t max, bool *more,
 
 	(void)err;
 	for (; a->ids != NULL && a->ran_at < a->n && done < max; done++) {
-		item = find(m, a->ids[a->ran_at++]);
+		item = memory_find(m, a->ids[a->ran_at++]);
 		a->ran += item != NULL && act_on(m, a->verb, item);
 	}
 	while (a->ids == NULL && done < max) {
-		size_t at = place_of(m, a->ran_at + 1);
+		size_t at = memory_place(m, a->ran_at + 1);
 
 		if (at == m->n)
 			break;
@@ -416,159 +275,6 @@ memory_housekeep(struct store *st, enum store_house how, struct error *err)
 {
 	(void)st, (void)how, (void)err;
 	return STORE_OK;
-}
-
-/* --- readers --------------------------------------------------------- */
-
-static struct memory *
-reader_lock(struct spool_reader *r)
-{
-	struct memory *m = container_of(r, struct memory_reader, base)->m;
-
-	pthread_mutex_lock(&m->lock);
-	return m;
-}
-
-static struct spool_reader *
-memory_reader_open(struct store *st, struct error *err)
-{
-	struct memory_reader *r = NEW(struct memory_reader);
-
-	(void)err;
-	r->m = memory_of(st);
-	return &r->base;
-}
-
-static void
-memory_reader_close(struct spool_reader **r)
-{
-	if (*r != NULL)
-		mem_free(container_of(*r, struct memory_reader, base));
-	*r = NULL;
-}
-
-static bool
-contains(struct span text, const char *part)
-{
-	size_t n = strlen(part);
-
-	for (size_t i = 0; i + n <= text.n; i++)
-		if (strncasecmp(text.p + i, part, n) == 0)
-			return true;
-	return false;
-}
-
-static bool
-query_fits(const struct spool_query *q, const struct item *item)
-{
-	const struct envelope *env = item->env;
-	bool fits;
-
-	if (q->route != NULL && strcmp(q->route, item->route) != 0)
-		return false;
-	if (q->held >= 0 && item->held != (q->held != 0))
-		return false;
-	if (q->address == NULL)
-		return true;
-	fits = contains(env->sender.text, q->address);
-	for (size_t i = 0; i < env->rcpt_count && !fits; i++)
-		fits = contains(env->rcpts[i].address.text, q->address);
-	return fits;
-}
-
-static bool
-memory_view(struct spool_reader *r, const struct spool_query *q,
-	    void (*row)(void *arg, const struct item *item), void *arg,
-	    struct error *err)
-{
-	struct memory *m = reader_lock(r);
-	size_t seen = 0;
-
-	(void)err;
-	for (size_t i = place_of(m, q->after + 1); i < m->n && seen < q->max;
-	     i++) {
-		if (!query_fits(q, m->items[i]))
-			continue;
-		row(arg, m->items[i]);
-		seen++;
-	}
-	pthread_mutex_unlock(&m->lock);
-	return true;
-}
-
-static enum spool_status
-memory_view_item(struct spool_reader *r, uint64_t id, struct item **ret,
-		 struct error *err)
-{
-	struct memory *m = reader_lock(r);
-	const struct item *item = find(m, id);
-
-	(void)err;
-	if (item != NULL)
-		*ret = item_copy(item);
-	pthread_mutex_unlock(&m->lock);
-	return item != NULL ? SPOOL_OK : SPOOL_GONE;
-}
-
-static bool
-memory_count(struct spool_reader *r, int64_t now_ms, struct spool_counts *ret,
-	     struct error *err)
-{
-	struct memory *m = reader_lock(r);
-
-	(void)err;
-	*ret = (struct spool_counts){ .items = m->n };
-	for (size_t i = 0; i < m->n; i++) {
-		ret->held += m->items[i]->held;
-		ret->due += is_ready(m->items[i]) &&
-			    m->items[i]->due_ms <= now_ms;
-	}
-	if (m->n > 0)
-		ret->oldest_ms = m->items[0]->created_ms;
-	pthread_mutex_unlock(&m->lock);
-	return true;
-}
-
-static bool
-memory_backlogs(struct spool_reader *r, struct backlogs *all,
-		struct error *err)
-{
-	struct memory *m = reader_lock(r);
-
-	(void)err;
-	for (size_t i = 0; i < m->n; i++)
-		backlogs_add_item(all, m->items[i]);
-	pthread_mutex_unlock(&m->lock);
-	return true;
-}
-
-static bool
-memory_read_row(struct spool_reader *r, uint64_t id, uint64_t offset, char *to,
-		size_t max, size_t *got, struct error *err)
-{
-	struct memory *m = reader_lock(r);
-	const struct body *b = find_body(m, id);
-	struct span piece = SPAN_NONE;
-
-	if (b != NULL)
-		piece = span_sub(buf_span(&b->bytes), offset, max);
-	if (piece.n > 0)
-		memcpy(to, piece.p, piece.n);
-	*got = piece.n;
-	pthread_mutex_unlock(&m->lock);
-	return b != NULL || error_set(err, ERROR_SYSTEM, "the body is gone");
-}
-
-static bool
-memory_has_body(struct spool_reader *r, uint64_t id, bool *ret,
-		struct error *err)
-{
-	struct memory *m = reader_lock(r);
-
-	(void)err;
-	*ret = find_body(m, id) != NULL;
-	pthread_mutex_unlock(&m->lock);
-	return true;
 }
 
 const struct store_ops memory_store = {

@@ -3,7 +3,7 @@
  * WAL with synchronous=FULL: one sync of the WAL for each commit.  Checkpoints
  * are ours alone, and so is the room that they need: sqlite_room.c.
  */
-#include "spool/sqlite.h"
+#include "spool/sqlite_bind.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -37,12 +37,6 @@ static const char pragmas[] =
 static const char wal_pragmas[] =
 	"PRAGMA synchronous = FULL;"
 	"PRAGMA wal_autocheckpoint = 0;";
-
-static struct sqlite *
-sqlite_of(struct store *st)
-{
-	return container_of(st, struct sqlite, store);
-}
 
 /* --- opening --------------------------------------------------------- */
 
@@ -124,9 +118,9 @@ state_write(struct sqlite *q, struct error *err)
 {
 	sqlite3_stmt *stmt = statement(&q->c, Q_STATE);
 
-	sqlite3_bind_int64(stmt, 1, (int64_t)q->store.owner);
-	sqlite3_bind_int64(stmt, 2, (int64_t)q->store.seed);
-	return sqlite_result(&q->c, statement_run(stmt), err) == STORE_OK;
+	bind_id(stmt, 1, q->store.owner);
+	bind_id(stmt, 2, q->store.seed);
+	return sqlite_run(q, stmt, err) == STORE_OK;
 }
 
 static bool
@@ -305,8 +299,8 @@ doubts_settle(struct sqlite *q, const struct doubt *doubts, size_t n,
 			r = sqlite_remove(q, doubts[i].id, err);
 		} else {
 			stmt = statement(&q->c, Q_UNCLAIM);
-			sqlite3_bind_int64(stmt, 1, (int64_t)doubts[i].id);
-			r = sqlite_result(&q->c, statement_run(stmt), err);
+			bind_id(stmt, 1, doubts[i].id);
+			r = sqlite_run(q, stmt, err);
 		}
 		if (r != STORE_OK && r != STORE_GONE)
 			return false;
@@ -338,7 +332,7 @@ sqlite_exists(struct store *st, uint64_t id, struct error *err)
 	enum store_result r;
 	int64_t there = 0;
 
-	sqlite3_bind_int64(stmt, 1, (int64_t)id);
+	bind_id(stmt, 1, id);
 	r = sqlite_result(&q->c, statement_number(stmt, 0, &there), err);
 	return r == STORE_OK && !there ? STORE_GONE : r;
 }

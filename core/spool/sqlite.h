@@ -105,7 +105,7 @@ bool sqlite_read_row(struct spool_reader *r, uint64_t id, uint64_t offset,
 bool sqlite_has_body(struct spool_reader *r, uint64_t id, bool *ret,
 		     struct error *err);
 
-/* --- sqlite_write.c -------------------------------------------------- */
+/* --- sqlite_accept.c, sqlite_write.c ---------------------------------- */
 
 enum store_result sqlite_accept(struct store *st, struct spool_accept *a,
 				struct error *err);
