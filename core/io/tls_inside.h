@@ -34,6 +34,8 @@ struct tls_trust {
 	gnutls_certificate_credentials_t credentials;
 };
 
+/* --- tls_names.c ----------------------------------------------------- */
+
 /* The names a certificate is for, or its subject's where it has none; what
  * a stranger put there is made printable. */
 void certificate_names(gnutls_x509_crt_t crt, struct buf *out);

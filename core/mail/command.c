@@ -5,10 +5,10 @@
  */
 #include "mail/command.h"
 
-#include "base/buf.h"
 #include "base/encode.h"
 #include "base/limits.h"
 #include "base/macros.h"
+#include "mail/xtext.h"
 
 #include <string.h>
 
@@ -48,83 +48,6 @@ command_hello(struct span args, struct span *ret, struct error *err)
 					 "a control character");
 	*ret = args;
 	return true;
-}
-
-/* --- xtext: RFC 3461 section 4 --------------------------------------- */
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The byte at the front, and how many bytes of s say it; 0: malformed. */
-static size_t
-xtext_next(struct span s, char *ret)
-{
-	unsigned char c = (unsigned char)s.p[0];
-
-	if (c < 33 || c > 126 || c == '=')
-		return 0;
-	if (c != '+') {
-		*ret = s.p[0];
-		return 1;
-	}
-	if (s.n < 3 || hex_value(s.p[1]) < 0 || hex_value(s.p[2]) < 0)
-		return 0;
-	*ret = (char)(hex_value(s.p[1]) << 4 | hex_value(s.p[2]));
-	return 3;
-}
-
-static bool
-xtext_valid(struct span s)
-{
-	char c;
-
-	for (size_t i = 0, n; i < s.n; i += n) {
-		n = xtext_next(span_from(s, i), &c);
-		if (n == 0)
-			return false;
-	}
-	return s.n > 0;
-}
-
-bool
-xtext_decode(struct buf *b, struct span s)
-{
-	size_t before = b->len;
-	char c;
-
-	for (size_t i = 0, n; i < s.n; i += n) {
-		n = xtext_next(span_from(s, i), &c);
-		if (n == 0 || !buf_add_char(b, c)) {
-			buf_cut(b, before);
-			return false;
-		}
-	}
-	return true;
-}
-
-bool
-xtext_encode(struct buf *b, struct span s)
-{
-	size_t before = b->len;
-	bool ok = true;
-
-	for (size_t i = 0; ok && i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if (c < 33 || c > 126 || c == '+' || c == '=')
-			ok = buf_addf(b, "+%02X", c);
-		else
-			ok = buf_add_char(b, s.p[i]);
-	}
-	if (!ok)
-		buf_cut(b, before);
-	return ok;
 }
 
 /* --- values of parameters -------------------------------------------- */

@@ -59,9 +59,4 @@ bool command_rcpt(struct span args, bool utf8, struct rcpt_command *ret,
 bool command_bdat(struct span args, uint64_t *size, bool *last,
 		  struct command_error *err);
 
-/* xtext (RFC 3461 section 4) to what it stands for, appended to b. */
-struct buf;
-bool xtext_decode(struct buf *b, struct span s);
-bool xtext_encode(struct buf *b, struct span s);
-
 #endif

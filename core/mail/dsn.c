@@ -8,6 +8,7 @@
 
 #include "mail/dot.h"
 #include "mail/header.h"
+#include "mail/xtext.h"
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/limits.h"

@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "mail/command.h"
+#include "mail/xtext.h"
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/macros.h"

@@ -1,5 +1,6 @@
 /* test-mail-command.c - command lines, good and bad */
 #include "mail/command.h"
+#include "mail/xtext.h"
 
 #include "base/buf.h"
 #include "base/macros.h"
