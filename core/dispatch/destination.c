@@ -236,6 +236,10 @@ destination_start(struct destination *t)
 {
 	struct delivery *y = destination_shift(t);
 
+	if (!delivery_is_prepared(y)) {
+		delivery_put_off(y, 0);
+		return;
+	}
 	t->active++;
 	t->outlet->active++;
 	pace_note(&t->pace, clock_now_ms());

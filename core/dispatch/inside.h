@@ -248,6 +248,9 @@ void delivery_move(struct delivery *y);
 /* False: there is nothing to be done, or not now.  Else attempt_prepared()
  * follows. */
 bool attempt_prepare(struct attempt *a, const struct outlet *o);
+/* False: while it waited in line its route got other keys, so that it has to
+ * begin anew. */
+bool delivery_is_prepared(const struct delivery *y);
 
 /* --- judge.c --------------------------------------------------------- */
 

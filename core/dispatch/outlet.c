@@ -71,12 +71,13 @@ outlet_take_route(struct outlet *o, const struct route *r,
 
 /* --- what the backend says of the route ------------------------------ */
 
+/* A retired one's word concerns its last jobs alone. */
+
 static void
 on_paused(void *arg, const char *why)
 {
 	struct outlet *o = arg;
 
-	/* a retired one's word concerns its last jobs alone */
 	if (!o->retired)
 		outlet_pause(o, why);
 }
@@ -84,7 +85,10 @@ on_paused(void *arg, const char *why)
 static void
 on_ready(void *arg)
 {
-	outlet_resume(arg, "its backend can deliver again");
+	struct outlet *o = arg;
+
+	if (!o->retired)
+		outlet_resume(o, "its backend can deliver again");
 }
 
 static void

@@ -117,8 +117,9 @@ let_us_in(const struct outcome *o)
 void
 outlet_probe_over(struct outlet *o, const struct job *job)
 {
-	/* a verdict on it may have begun the next pause already */
-	if (!outlet_is_paused(o) || !o->pause.probing)
+	/* a verdict on it may have begun the next pause already; of a retired
+	 * one it proves nothing any more */
+	if (!outlet_is_paused(o) || !o->pause.probing || o->retired)
 		return;
 	for (size_t i = 0; i < job->rcpt_count; i++)
 		if (let_us_in(&job->outcomes[i])) {

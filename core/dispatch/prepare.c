@@ -16,6 +16,8 @@
 #include "base/worker.h"
 #include "mail/signer.h"
 
+#include <string.h>
+
 enum { KEYS_MAX = 8, PIECE = 64 * 1024 };
 
 enum found {
@@ -243,6 +245,18 @@ signers_number(const struct route *r)
 		number = number * 0x100000001b3u ^
 			 signer_key_number(r->signers[i]);
 	return r->signer_count > 0 ? number | 1 : 0;
+}
+
+bool
+delivery_is_prepared(const struct delivery *y)
+{
+	const struct outlet *o = y->destination->outlet;
+	const struct item *item = y->attempt->item;
+
+	/* recipients of a route that is gone may go by several: one of them
+	 * has signed */
+	return item->sealed_by == signers_number(o->route) ||
+	       strcmp(item->route, o->name) != 0;
 }
 
 bool

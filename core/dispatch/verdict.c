@@ -145,7 +145,8 @@ verdict_of(const struct outcome *o, const struct verdict_facts *f)
 	/* we broke it off ourselves: it may even have gone out */
 	if (f->stopping && o->kind == OUTCOME_LOCAL && v == VERDICT_RETRY)
 		return v;
-	if (v == VERDICT_RETRY && f->paused && o->phase <= PHASE_AUTH)
+	if (v == VERDICT_RETRY && (f->paused || f->retired) &&
+	    o->phase <= PHASE_AUTH)
 		v = VERDICT_PAUSE;
 	if (v == VERDICT_PAUSE && f->retired)
 		return VERDICT_RETRY_NOW;

@@ -33,8 +33,9 @@ struct verdict_facts {
 	bool paused;			/* the route is: what fails before a
 					 * recipient fails for that reason */
 	bool pauses_used_up;		/* it has waited so as long as it may */
-	bool retired;			/* the route has other settings by now,
-					 * which may do better */
+	bool retired;			/* the route has other settings by now:
+					 * what the old ones failed at is tried
+					 * by them at once */
 	bool stopping;			/* the gateway breaks off what is left:
 					 * no message pays for that */
 };

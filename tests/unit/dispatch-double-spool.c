@@ -87,6 +87,8 @@ source_pread(struct body_source *b, uint64_t offset, char *to, size_t max,
 {
 	(void)b, (void)offset, (void)to, (void)max;
 	*got = 0;
+	if (world->reads_wait != NULL)
+		sem_wait(world->reads_wait);
 	return !world->reads_fail ||
 	       error_set(err, ERROR_SYSTEM, "the disk is gone");
 }

@@ -13,6 +13,8 @@
 #include "dispatch/inside.h"
 #include "module/host.h"
 
+#include <semaphore.h>
+
 struct match {
 	const char *domain;		/* NULL: takes everything */
 };
@@ -73,6 +75,7 @@ struct world {
 	struct seen_settle *settles;
 	size_t settle_count;
 	bool settles_gone, drafts_fail, claims_fail, reads_fail;
+	sem_t *reads_wait;		/* for this, when it is not NULL */
 	struct item *due[SEEN_MAX];	/* unclaimed */
 	size_t due_count, claims;
 	int64_t next_due_ms;

@@ -110,6 +110,56 @@ a_refusal_of_the_old_settings_pauses_nothing(void **state)
 }
 
 static void
+unreachable(struct world *w, const char *rcpt, struct outcome *o)
+{
+	(void)w, (void)rcpt;
+	say(o, PHASE_AUTH, 0, NULL, "the provider refused the secret");
+}
+
+/* Not even what would be tried later anyway, and counts. */
+static void
+nor_does_what_they_failed_at(void **state)
+{
+	struct world *w = world_new("a: {block: {host: one}}\n");
+	const struct seen_settle *s;
+
+	(void)state;
+	w->answer = unreachable;
+	w->held = true;
+	world_commit(w, world_item(w, "a", "b@x.test"));
+	change(w, "two");
+	world_finish(w, 0);
+	s = world_last(w);
+	assert_int_equal(s->fate, FATE_RELEASE);
+	assert_int_equal(s->attempts, 0);
+	assert_true(s->due_ms <= clock_wall_ms());
+	assert_int_equal(w->d->outlets->deferred, 1);
+}
+
+/* The old pause is over: a probe that was under way says nothing of it. */
+static void
+a_probe_of_the_old_settings_is_nothing(void **state)
+{
+	struct world *w = world_new("a: {block: {host: one}}\n");
+	struct outlet *old = w->d->outlets;
+
+	(void)state;
+	old->manner = w->manner = BACKEND_RELAY;
+	w->answer = refuses_us;
+	world_commit(w, world_item(w, "a", "b@x.test"));
+	assert_true(outlet_is_paused(old));
+	clock_fake(clock_now_ms() + HOUR, clock_wall_ms() + HOUR);
+	w->held = true;
+	world_commit(w, world_again(w, "a", "b@x.test"));
+	assert_true(old->pause.probing);
+	change(w, "two");
+	assert_true(old->retired);
+	world_finish(w, 1);
+	assert_int_equal(old->pause.failures, 1);
+	assert_false(outlet_is_paused(w->d->outlets));
+}
+
+static void
 a_route_that_comes_back_waits_too(void **state)
 {
 	struct world *w = world_new("a: {block: {host: one}}\n");
@@ -215,6 +265,8 @@ main(void)
 		PLAY(the_state_passes_on_when_all_is_answered),
 		PLAY(a_job_alone_leaves_the_state),
 		PLAY(a_refusal_of_the_old_settings_pauses_nothing),
+		PLAY(nor_does_what_they_failed_at),
+		PLAY(a_probe_of_the_old_settings_is_nothing),
 		PLAY(a_route_that_comes_back_waits_too),
 		PLAY(a_stop_waits_for_answers),
 		PLAY(patience_is_not_over_for_answers),

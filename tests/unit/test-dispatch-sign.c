@@ -274,6 +274,12 @@ what_cannot_be_read_waits(void **state)
 	signer_key_free(&ours);
 }
 
+static void
+set_true(void *arg)
+{
+	*(bool *)arg = true;
+}
+
 /* Stopping waits for the worker, and lets the item go unharmed. */
 static void
 a_stop_meets_one_that_is_being_signed(void **state)
@@ -282,21 +288,82 @@ a_stop_meets_one_that_is_being_signed(void **state)
 	struct signer_key *ours = key("here.test", "s1");
 	const struct signer_key *keys[] = { ours };
 	struct item *item = message(w, "a@here.test");
+	bool stopped = false;
+	sem_t read;
 
 	(void)state;
+	sem_init(&read, 0, 0);
+	w->reads_wait = &read;
+	item->body->size = 100 * 1000;	/* the bytes are elsewhere */
 	world_sign(w, "out", keys, 1);
-	assert_true(dispatch_window(w->d, &item, 1));
-	dispatch_committed(w->d, item);
-	/* no turn of the loop: the worker may be done already */
-	dispatch_stop(w->d, 1000, NULL, NULL);
-	for (int i = 0; i < 5000 && w->settle_count == 0; i++) {
-		world_turn(w);
-		usleep(1000);
-	}
+	world_commit(w, item);
+	dispatch_stop(w->d, 1000, set_true, &stopped);
+	world_turn(w);
+	assert_int_equal(w->settle_count, 0);
+	assert_false(stopped);
+	for (int i = 0; i < 10; i++)
+		sem_post(&read);
+	wait_settled(w, 1);
+	world_turn(w);
+	assert_true(stopped);
 	assert_int_equal(w->job_count, 0);
 	assert_int_equal(world_last(w)->fate, FATE_RELEASE);
 	world_free(&world);
 	signer_key_free(&ours);
+}
+
+static void
+add_waiting(void *arg, struct destination *t)
+{
+	*(unsigned *)arg += t->waiting;
+}
+
+static unsigned
+waiting(struct world *w)
+{
+	unsigned n = 0;
+
+	destinations_each(w->d, add_waiting, &n);
+	return n;
+}
+
+/* The route got another key meanwhile. */
+static void
+what_waits_in_line_is_signed_anew(void **state)
+{
+	struct world *w = world_new("out: {connections: 1}\n");
+	struct signer_key *one = key("here.test", "s1");
+	struct signer_key *two = key("here.test", "s2");
+	const struct signer_key *first[] = { one }, *second[] = { two };
+	struct item *again;
+
+	(void)state;
+	w->held = true;
+	world_sign(w, "out", first, 1);
+	world_commit(w, message(w, "a@here.test"));
+	wait_for(w, 1);
+	world_commit(w, message(w, "a@here.test"));
+	for (int i = 0; i < 5000 && waiting(w) == 0; i++) {
+		world_turn(w);
+		usleep(1000);
+	}
+	world_sign(w, "out", second, 1);
+	world_finish(w, 0);
+	wait_settled(w, 2);
+	assert_int_equal(w->job_count, 1);
+	assert_int_equal(world_last(w)->fate, FATE_RELEASE);
+	assert_int_equal(world_last(w)->attempts, 0);
+	assert_true(world_last(w)->due_ms <= clock_wall_ms());
+
+	again = message(w, "a@here.test");
+	again->id = world_last(w)->id;
+	again->sealed_by = world_last(w)->sealed_by;
+	world_commit(w, again);
+	wait_for(w, 2);
+	assert_true(prefix_has(item_in_hand(w, 1), "s=s2"));
+	world_free(&world);
+	signer_key_free(&one);
+	signer_key_free(&two);
 }
 
 int
@@ -309,6 +376,7 @@ main(void)
 		PLAY(a_route_may_demand_signatures),
 		PLAY(what_cannot_be_read_waits),
 		PLAY(a_stop_meets_one_that_is_being_signed),
+		PLAY(what_waits_in_line_is_signed_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,32 +47,36 @@ rig_open(const char *yaml)
 	dispatch_set_spool(rig.w->d, rig.spool);
 }
 
+enum { ENOUGH = 2 };
+
 static bool (*wanted)(void);
-static bool was_so;			/* the loop goes on a little after that */
+static unsigned was_so;			/* looks in a row */
 static int64_t until_ms;
 
 static void
 on_look(struct timer *t)
 {
-	was_so = wanted();
-	if (was_so || clock_now_ms() > until_ms)
+	was_so = wanted() ? was_so + 1 : 0;
+	if (was_so == ENOUGH || clock_now_ms() > until_ms)
 		loop_stop(rig.w->loop);
 	else
 		timer_start(t, 5);
 }
 
-/* Runs the loop until it is so, for 20 s at most. */
+/* Runs the loop until it is so, and not for a moment only, for 20 s at most.
+ * It goes on a little after that. */
 static void
 run_until(bool (*so)(void))
 {
 	struct timer t;
 
 	wanted = so;
+	was_so = 0;
 	until_ms = clock_now_ms() + 20 * SEC;
 	timer_init(&t, rig.w->loop, on_look);
 	timer_start(&t, 1);
 	loop_run(rig.w->loop);
-	assert_true(was_so);
+	assert_int_equal(was_so, ENOUGH);
 }
 
 static struct spool_counts
