@@ -1,6 +1,8 @@
 /* error.c - filling a struct error, and ending on a bug */
 #include "base/error.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,7 +27,6 @@ error_prefix(struct error *err, const char *fmt, ...)
 {
 	static const char cut[] = "...";
 	char old[sizeof(err->text)];
-	size_t room;
 	va_list ap;
 	int n;
 
@@ -33,10 +34,10 @@ error_prefix(struct error *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof(err->text))
-		return false;
-	room = sizeof(err->text) - (size_t)n;
-	if ((size_t)snprintf(err->text + n, room, ": %s", old) >= room)
+	if (n >= 0 && (size_t)n < sizeof(err->text))
+		n += snprintf(err->text + n, sizeof(err->text) - (size_t)n,
+			      ": %s", old);
+	if (n >= (int)sizeof(err->text))
 		memcpy(err->text + sizeof(err->text) - sizeof(cut), cut,
 		       sizeof(cut));
 	return false;
@@ -90,6 +91,7 @@ bug_at(const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;
 
+	log_last_words();
 	flockfile(stderr);
 	fprintf(stderr, "postern: bug at %s:%d: ", file, line);
 	va_start(ap, fmt);

@@ -246,6 +246,16 @@ log_stop(void)
 }
 
 void
+log_last_words(void)
+{
+	if (pthread_mutex_trylock(&writer.lock) != 0)
+		return;
+	write_all(STDERR_FILENO, buf_span(&writer.waiting));
+	buf_clear(&writer.waiting);
+	pthread_mutex_unlock(&writer.lock);
+}
+
+void
 log_event(const struct log *log, enum log_level level,
 	  const struct log_field *fields, size_t n, const char *fmt, ...)
 {

@@ -468,6 +468,8 @@ errors_show_where_they_are_cut(void **state)
 	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
 	assert_memory_equal(err.text, "route: xxx", 10);
 	assert_string_equal(err.text + sizeof(err.text) - 5, "x...");
+	error_prefix(&err, "%s and more", name);
+	assert_string_equal(err.text + sizeof(err.text) - 5, "x...");
 }
 
 int
