@@ -120,9 +120,6 @@ class Gateway:
         return self
 
     def log(self):
-        """What it has said; a line may come some milliseconds late."""
-        if self.process is not None:
-            time.sleep(0.02 * SLOW)
         with open(self.log_path, errors="replace") as f:
             return f.read()
 
@@ -135,8 +132,17 @@ class Gateway:
         self.process = None
         return status
 
+    # its lines come some milliseconds late
+
     def wait_log(self, text, seconds=15):
         wait_until(lambda: text in self.log(), seconds, f"`{text}' in the log")
+
+    def count_log(self, text, n):
+        """So often, neither less nor more."""
+        wait_until(lambda: self.log().count(text) >= n,
+                   what=f"`{text}' {n} times in the log")
+        time.sleep(0.02 * SLOW)
+        assert self.log().count(text) == n, f"`{text}' comes too often"
 
     # --- mail ---------------------------------------------------------------
 

@@ -464,7 +464,7 @@ class Provider(Stage):
         self.provider.well()
         self.wait_arrived(ids)
         # it was tried meanwhile, but the provider was left alone
-        self.assertGreater(gw.log().count("deferred id="), 1)
+        wait_until(lambda: gw.log().count("deferred id=") > 1, what="two lines")
         self.assertEqual(self.statuses(), [503, 200])
         before, after = self.provider.answers()[-2:]
         self.assertGreaterEqual(after["at"] - before["at"], 1900 * SLOW)

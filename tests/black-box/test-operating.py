@@ -466,7 +466,7 @@ class Reload(Case):
         gw = self.gateway()
         gw.route("60-bad", "route: bad\nbackend: conector\nmatsch: {}\n")
         gw.process.send_signal(signal.SIGHUP)
-        gw.wait_log("stays in force")
+        gw.wait_log("stays in force")  # the last of them
         told = re.findall(r"Z ((?:error|warning): reload: .*)", gw.log())
         self.assertEqual(len(told), 4, gw.log())
         for line, start, end in (

@@ -77,7 +77,8 @@ class Tls(Case):
         message = gw.wait_captured(1)[0]
         self.assertRegex(message, rb"\(using TLSv1\.3 with cipher TLS_[A-Z0-9_]+\)")
         self.assertIn(b" with ESMTPS id ", message)
-        self.assertRegex(gw.log(), r'accepted .*tls="?TLS1\.3 AES')
+        wait_until(lambda: re.search(r'accepted .*tls="?TLS1\.3 AES', gw.log()),
+                   what="its line in the log")
         gw.send()
         self.assertIn(b" with ESMTP id ",
                       [m for m in gw.wait_captured(2)
