@@ -1,7 +1,7 @@
 /* sqlite_write.c - what the writer does with rows that are there
  *
- * Inside the batch's transaction: a failure other than STORE_GONE rolls back
- * the batch.
+ * Inside the batch's transaction.  STORE_GONE and STORE_REFUSED leave nothing
+ * of the operation; any other failure rolls back the batch.
  */
 #include "spool/sqlite_bind.h"
 
