@@ -18,8 +18,11 @@
 #include <jansson.h>
 #include <poll.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -441,6 +444,47 @@ arenas_serve_small_and_large(void **state)
 	assert_null(a);
 }
 
+/* In a child: the second line is in the queue when the bug is found. */
+static void
+die_of_a_bug(int to)
+{
+	static const struct rlimit no_core = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	dup2(to, STDERR_FILENO);
+	log_start();
+	for (int i = 1; i <= 200; i++)
+		log_info(NULL, "line %d;", i);
+	bug("found");
+}
+
+static void
+a_bug_comes_after_the_lines_before_it(void **state)
+{
+	char said[32 * 1024], *last, *words;
+	int ends[2], status;
+	size_t n = 0;
+	ssize_t got;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0)
+		die_of_a_bug(ends[1]);
+	close(ends[1]);
+	while ((got = read(ends[0], said + n, sizeof(said) - 1 - n)) > 0)
+		n += (size_t)got;
+	said[n] = '\0';
+	close(ends[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+	last = strstr(said, " line 200;");
+	words = strstr(said, "postern: bug at ");
+	assert_non_null(last);
+	assert_true(words > last);
+}
+
 static void
 errors_gather_context(void **state)
 {
@@ -490,6 +534,7 @@ main(void)
 		cmocka_unit_test(one_idle_worker_is_not_two),
 		cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(arenas_serve_small_and_large),
+		cmocka_unit_test(a_bug_comes_after_the_lines_before_it),
 		cmocka_unit_test(errors_gather_context),
 		cmocka_unit_test(errors_show_where_they_are_cut),
 	};
