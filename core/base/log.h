@@ -6,7 +6,8 @@
  * names its parent.  Safe from any thread and never blocking: lines go
  * through a bounded queue to a thread of their own, which writes them to
  * standard error; when the reader is too slow, lines are dropped and counted.
- * Before log_start() lines are written at once.
+ * Before log_start() lines are written at once; after it they may wait some
+ * milliseconds, to go with others.
  *
  * Secrets must not reach these functions; there is no format for them.
  */
