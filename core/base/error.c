@@ -1,13 +1,13 @@
 /* error.c - filling a struct error, and ending on a bug */
 #include "base/error.h"
 
-#include "base/log.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void (*last_words)(void);
 
 bool
 error_set(struct error *err, enum error_kind kind, const char *fmt, ...)
@@ -87,11 +87,18 @@ error_exit_status(const struct error *err)
 }
 
 void
+bug_last_words(void (*fn)(void))
+{
+	last_words = fn;
+}
+
+void
 bug_at(const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;
 
-	log_last_words();
+	if (last_words != NULL)
+		last_words();
 	flockfile(stderr);
 	fprintf(stderr, "postern: bug at %s:%d: ", file, line);
 	va_start(ap, fmt);

@@ -54,5 +54,8 @@ _Noreturn void bug_at(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 #define bug(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
 #define must(cond) ((cond) ? (void)0 : bug("broken promise: %s", #cond))
+/* fn is called before the abort, by whoever found the bug.  To be set before
+ * there are threads. */
+void bug_last_words(void (*fn)(void));
 
 #endif

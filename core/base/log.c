@@ -218,6 +218,17 @@ queue_line(struct span line)
 	pthread_mutex_unlock(&writer.lock);
 }
 
+/* Before an abort, whose cause may be at the queue itself. */
+static void
+last_words(void)
+{
+	if (pthread_mutex_trylock(&writer.lock) != 0)
+		return;
+	write_all(STDERR_FILENO, buf_span(&writer.waiting));
+	buf_clear(&writer.waiting);
+	pthread_mutex_unlock(&writer.lock);
+}
+
 void
 log_start(void)
 {
@@ -225,6 +236,7 @@ log_start(void)
 	writer.running = true;
 	writer.stopping = false;
 	writer.thread = thread_start("log", writer_main, NULL);
+	bug_last_words(last_words);
 }
 
 void
@@ -242,16 +254,6 @@ log_stop(void)
 	write_all(STDERR_FILENO, buf_span(&writer.waiting));
 	buf_fini(&writer.waiting);
 	writer.running = false;
-	pthread_mutex_unlock(&writer.lock);
-}
-
-void
-log_last_words(void)
-{
-	if (pthread_mutex_trylock(&writer.lock) != 0)
-		return;
-	write_all(STDERR_FILENO, buf_span(&writer.waiting));
-	buf_clear(&writer.waiting);
 	pthread_mutex_unlock(&writer.lock);
 }
 

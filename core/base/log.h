@@ -44,8 +44,6 @@ struct log {
 void log_configure(enum log_format format, enum log_level level);
 void log_start(void);			/* the thread; not before a fork */
 void log_stop(void);			/* writes what waits, ends the thread */
-/* Before an abort: writes what waits, unless somebody is at the queue. */
-void log_last_words(void);
 bool log_wants(enum log_level level);
 
 /* log may be NULL.  fields may be NULL when n is 0. */
