@@ -223,8 +223,10 @@ show(const struct cli *cli, struct control *c, int argc, char **argv)
 /* The status to exit with: nothing was met, which is an error for what was
  * named. */
 static int
-act_on_nothing(struct control *c, json_t *answer, int ids)
+act_on_nothing(struct control *c, const char *verb, json_t *answer, int ids)
 {
+	bool retry = strcmp(verb, "retry") == 0;
+
 	if (number(answer, "changed") > 0)
 		return 0;
 	if (number(answer, "busy") > 0)
@@ -233,9 +235,11 @@ act_on_nothing(struct control *c, json_t *answer, int ids)
 		return check_route(c);
 	if (ids == 0)
 		return 0;
-	print_error("no message with %s is in the queue",
-		    ids == 1 ? "this id" : "these ids");
-	print_hint("`postern queue' lists what is there");
+	print_error("no message with %s is in the queue%s",
+		    ids == 1 ? "this id" : "these ids",
+		    retry ? " and not held" : "");
+	print_hint("`postern queue' lists what is there%s", retry
+		   ? "; `postern queue release' frees what is held" : "");
 	return 65;
 }
 
@@ -261,7 +265,7 @@ act(const struct cli *cli, struct control *c, const char *verb, int argc,
 	mem_free(path);
 	if (rc != 0)
 		return rc;
-	rc = act_on_nothing(c, answer, argc);
+	rc = act_on_nothing(c, verb, answer, argc);
 	if (cli->json) {
 		print_json(answer);
 		return rc;

@@ -139,8 +139,9 @@ on_backlog(void *arg, const struct spool_backlog *b)
 		return;
 	buf_addf(&r->text, "warning: %llu message%s for route `%s', which is "
 		 "gone; %s next attempt takes the route that the rules find "
-		 "now\n", (unsigned long long)b->items,
-		 one ? " waits" : "s wait", b->route, one ? "its" : "their");
+		 "now (at once by `postern queue retry --route %s')\n",
+		 (unsigned long long)b->items, one ? " waits" : "s wait",
+		 b->route, one ? "its" : "their", b->route);
 }
 
 /* Of a route that was renamed or removed, now or before. */

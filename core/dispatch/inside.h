@@ -60,7 +60,7 @@ struct outlet {
 	bool retired;			/* closes when all of it has ended */
 	bool silent;			/* its backend has left the state */
 	bool fresh;			/* opened by the present configure; */
-	bool heir;			/* the one before it was paused */
+	bool heir;			/* it has taken another's place */
 	struct later closing;
 };
 

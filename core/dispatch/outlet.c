@@ -238,7 +238,7 @@ outlet_inherit(struct outlet *o, const struct outlet *old)
 	o->delivered = old->delivered;
 	o->deferred = old->deferred;
 	o->bounced = old->bounced;
-	o->heir = outlet_is_paused(old);
+	o->heir = true;
 }
 
 /* The list in the order of the routes; what is left over is returned. */

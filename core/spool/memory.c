@@ -228,7 +228,7 @@ act_on(struct memory *m, enum spool_verb verb, struct item *item)
 		item->held = false;
 		return true;
 	case SPOOL_RETRY:
-		if (item->claimed)
+		if (!memory_is_ready(item))
 			return false;
 		item->due_ms = clock_wall_ms();
 		return true;

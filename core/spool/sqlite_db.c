@@ -114,7 +114,8 @@ static const char *const statements[Q_STATEMENTS] = {
 		" WHERE id = ?1",
 	[Q_HOLD] = "UPDATE item SET held = 1 WHERE id = ?1",
 	[Q_RELEASE] = "UPDATE item SET held = 0 WHERE id = ?1",
-	[Q_RETRY] = "UPDATE item SET due = ?2 WHERE id = ?1 AND owner IS NULL",
+	[Q_RETRY] = "UPDATE item SET due = ?2 WHERE id = ?1 AND owner IS NULL"
+		" AND held = 0",
 	[Q_UNCLAIMED] = "SELECT 1 FROM item WHERE id = ?1 AND owner IS NULL",
 	[Q_SOME] = "SELECT id FROM item WHERE id > ?1"
 		" AND (?2 IS NULL OR route = ?2) ORDER BY id LIMIT ?3",

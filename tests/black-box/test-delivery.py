@@ -129,6 +129,27 @@ class Trouble(Case):
                  + "match: {recipient: \"@dst.test\"}\n")
         return gw.start(), peer
 
+    def test_a_route_that_is_mended_is_tried_at_once(self):
+        port, peer = free_port(), self.peer()
+        gw = self.gateway({"10-out": self.connector(port)},
+                          extra="retry: {first: 1h}\n")
+        gw.send()
+        gw.wait_log("connection refused")
+        gw.command("queue", "hold", "--all", check=True)
+        gw.send()
+        wait_until(lambda: gw.log().count("status=deferred") == 2, what="both")
+        gw.route("10-out", self.connector(peer.port))
+        gw.command("reload", check=True)
+        wait_until(lambda: len(peer.messages) == 1, what="the first")
+        held, = gw.queue()
+        retry = gw.command("queue", "retry", held["id"])
+        self.assertEqual(retry.returncode, 65)
+        self.assertIn("in the queue and not held", retry.stderr)
+        self.assertIn("queue release", retry.stderr)
+        gw.command("queue", "release", "--all", check=True)
+        gw.command("queue", "retry", held["id"], check=True)
+        gw.wait_empty()
+
     def test_no_such_user_bounces_at_once(self):
         gw, peer = self.bounce_gateway(
             lambda verb, line: "550 5.1.1 no such user" if verb == "RCPT"

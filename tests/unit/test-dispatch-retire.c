@@ -134,6 +134,9 @@ nor_does_what_they_failed_at(void **state)
 	assert_int_equal(s->attempts, 0);
 	assert_true(s->due_ms <= clock_wall_ms());
 	assert_int_equal(w->d->outlets->deferred, 1);
+	/* what is in the spool goes, too */
+	assert_int_equal(w->acted, SPOOL_RETRY);
+	assert_int_equal(w->acts, 1);
 }
 
 /* The old pause is over: a probe that was under way says nothing of it. */

@@ -53,6 +53,10 @@ retry_makes_due(void **state)
 	item = world_look(w, id);
 	assert_true(item->due_ms <= clock_wall_ms());
 	item_free(&item);
+
+	/* what is held is not to go */
+	assert_int_equal(world_act(w, SPOOL_HOLD, id), 1);
+	assert_int_equal(world_act(w, SPOOL_RETRY, id), 0);
 }
 
 static void
