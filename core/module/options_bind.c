@@ -132,6 +132,25 @@ showable(struct walk *w, const struct node *block,
 	diag_hint(w->d, "write tls: verify");
 }
 
+/* RFC 8314 section 3.3, and RFC 3207: the other way round both sides wait for
+ * each other until patience ends. */
+static void
+port_suits(struct walk *w, const struct node *block,
+	   const struct smtp_options *o)
+{
+	bool implicit = o->tls == POSTERN_TLS_IMPLICIT;
+
+	if (o->port == 465 && !implicit) {
+		diag_warning(w->d, schema_mark(block, "port"), "on port 465 "
+			     "servers begin with TLS, not with STARTTLS");
+		diag_hint(w->d, "write tls: implicit, or port: 587");
+	} else if ((o->port == 587 || o->port == 25) && implicit) {
+		diag_warning(w->d, schema_mark(block, "tls"), "on port %d "
+			     "servers begin TLS with STARTTLS", (int)o->port);
+		diag_hint(w->d, "write tls: verify, or port: 465");
+	}
+}
+
 /* --- values ---------------------------------------------------------- */
 
 static void
@@ -146,6 +165,7 @@ smtp_fill(struct walk *w, const struct node *block,
 	w->slot += SMTP_SLOTS;
 	if (!smtp_options_check(from, &key, &err))
 		wrong_at(w, block, key, &err);
+	port_suits(w, block, from);
 	showable(w, block, from);
 	readable(w, block, "trust_file", from->trust_file);
 	print_text(w, from->server_name);

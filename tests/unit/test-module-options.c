@@ -486,7 +486,7 @@ a_certificate_wants_tls(void **state)
 		{ "{certificate: /c, tls: opportunistic}", true },
 		{ "{certificate: /c, tls: required}", false },
 		{ "{certificate: /c, tls: verify}", false },
-		{ "{certificate: /c, tls: implicit}", false },
+		{ "{certificate: /c, tls: implicit, port: 465}", false },
 		{ "{tls: opportunistic}", false },
 	};
 
@@ -506,6 +506,35 @@ a_certificate_wants_tls(void **state)
 		if (rows[i].warned)
 			CHECK_HAS(yaml_said(&y), "1:15: warning: with `tls: "
 				  "opportunistic' the mail may go");
+		yaml_free(&y);
+		module_drop(&m);
+	}
+}
+
+static void
+ports_that_do_not_suit_are_told(void **state)
+{
+	static const struct { const char *text, *said; } rows[] = {
+		{ "{port: 465, tls: verify}",
+		  "1:8: warning: on port 465 servers begin with TLS" },
+		{ "{port: 587, tls: implicit}",
+		  "1:18: warning: on port 587 servers begin TLS with STARTTLS" },
+		{ "{tls: implicit}", "1:7: warning: on port 25 " },
+		{ "{port: 465, tls: implicit}", NULL },
+		{ "{port: 2525, tls: implicit}", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct module *m = relay_module();
+		struct yaml y = yaml(rows[i].text);
+		struct relay self;
+		uint64_t print;
+
+		CHECK_ROW(i, bind(m, &y, &self, NULL, &print));
+		CHECK_ROW(i, diags_warnings(y.d) == (rows[i].said != NULL));
+		if (rows[i].said != NULL)
+			CHECK_HAS(yaml_said(&y), rows[i].said);
 		yaml_free(&y);
 		module_drop(&m);
 	}
@@ -562,6 +591,7 @@ main(void)
 		cmocka_unit_test(a_check_gives_the_fingerprint),
 		cmocka_unit_test(readable_files_are_tried),
 		cmocka_unit_test(a_certificate_wants_tls),
+		cmocka_unit_test(ports_that_do_not_suit_are_told),
 		cmocka_unit_test(readable_is_for_paths_alone),
 	};
 
