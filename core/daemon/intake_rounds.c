@@ -33,18 +33,25 @@ struct question {
 	struct error err;
 };
 
+/* r is NULL where nobody waits for an answer. */
+static void
+question_post(struct intake_loop *on, struct round *r,
+	      void (*ask)(struct letter *l))
+{
+	struct question *q = NEW(struct question);
+
+	q->round = r;
+	q->on = on;
+	q->letter.deliver = ask;
+	mailbox_post(loop_mailbox(on->loop), &q->letter);
+}
+
 static void
 round_ask(struct round *r, void (*ask)(struct letter *l))
 {
 	r->waiting = r->intake->n;
-	for (size_t i = 0; i < r->intake->n; i++) {
-		struct question *q = NEW(struct question);
-
-		q->round = r;
-		q->on = &r->intake->loops[i];
-		q->letter.deliver = ask;
-		mailbox_post(loop_mailbox(q->on->loop), &q->letter);
-	}
+	for (size_t i = 0; i < r->intake->n; i++)
+		question_post(&r->intake->loops[i], r, ask);
 }
 
 static void
@@ -228,11 +235,6 @@ hurry_ask(struct letter *l)
 void
 intake_hurry(struct intake *in)
 {
-	for (size_t i = 0; i < in->n; i++) {
-		struct question *q = NEW(struct question);
-
-		q->on = &in->loops[i];
-		q->letter.deliver = hurry_ask;
-		mailbox_post(loop_mailbox(q->on->loop), &q->letter);
-	}
+	for (size_t i = 0; i < in->n; i++)
+		question_post(&in->loops[i], NULL, hurry_ask);
 }
