@@ -235,8 +235,8 @@ log_start(void)
 	must(!writer.running);
 	writer.running = true;
 	writer.stopping = false;
-	writer.thread = thread_start("log", writer_main, NULL);
 	bug_last_words(last_words);
+	writer.thread = thread_start("log", writer_main, NULL);
 }
 
 void

@@ -72,7 +72,6 @@ outlet_take_route(struct outlet *o, const struct route *r,
 /* --- what the backend says of the route ------------------------------ */
 
 /* A retired one's word concerns its last jobs alone. */
-
 static void
 on_paused(void *arg, const char *why)
 {
