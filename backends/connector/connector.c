@@ -19,11 +19,11 @@ static const struct postern_option connector_options[] = {
 		       .flags = POSTERN_REQUIRED,
 		       .help = "The next hop: a name or an address."),
 	POSTERN_OPTION(struct connector, user, POSTERN_STRING,
-		       .help = "Whom to log in as (PLAIN or LOGIN)."),
+		       .help = "The user name for AUTH PLAIN or AUTH LOGIN."),
 	POSTERN_OPTION(struct connector, password, POSTERN_SECRET,
 		       .help = "The password of the user."),
 	POSTERN_OPTION(struct connector, smtp, POSTERN_SMTP,
-		       .help = "How the host is spoken to."),
+		       .help = "The keys of every SMTP backend."),
 	{ 0 },
 };
 
@@ -75,7 +75,7 @@ connector_check(const void *self, postern_instance *me)
 		return -1;
 	}
 	if (c->user != NULL && c->smtp.tls < POSTERN_TLS_REQUIRED) {
-		postern_fail(me, "a password is sent by TLS alone: set `tls' "
+		postern_fail(me, "a password is sent only over TLS: set `tls' "
 			     "to verify, implicit or required");
 		return -1;
 	}

@@ -33,7 +33,7 @@ struct looking {
 
 static const struct postern_option direct_options[] = {
 	POSTERN_OPTION(struct direct, smtp, POSTERN_SMTP,
-		       .help = "How the servers are spoken to."),
+		       .help = "The keys of every SMTP backend."),
 	{ 0 },
 };
 
@@ -48,7 +48,7 @@ direct_check(const void *self, postern_instance *me)
 		return -1;
 	}
 	if (d->smtp.server_name != NULL) {
-		postern_fail(me, "`server_name' makes no sense here: each "
+		postern_fail(me, "`server_name' cannot be used here: each "
 			     "server is verified by its own name");
 		return -1;
 	}
@@ -173,7 +173,7 @@ send_to_mx(struct looking *l, const struct postern_dns_answer *a)
 		send_to(l, hosts, n);
 		break;
 	case MX_NULL:
-		settle(l, 556, "5.1.10", "the domain %s takes no mail (null "
+		settle(l, 556, "5.1.10", "the domain %s accepts no mail (null "
 		       "MX)", l->domain);
 		break;
 	case MX_OURS:

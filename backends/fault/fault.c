@@ -1,7 +1,7 @@
-/* fault.c - a backend that answers as it is told
+/* fault.c - a backend that gives the answers you configure
  *
- * What breaks elsewhere by bad luck breaks here on demand: it is what
- * Postern's own tests deliver to.
+ * Postern's own tests deliver to it, to see what Postern does after each kind
+ * of answer.
  */
 #include <postern-plugin.h>
 
@@ -27,23 +27,25 @@ struct fault_job {
 
 static const struct postern_option fault_options[] = {
 	POSTERN_OPTION(struct fault, answer, POSTERN_STRING,
-		       .fallback = "250 2.0.0 ok", .help = "Reply code, "
-		       "enhanced code (may be left out) and text; code 0 is "
-		       "no answer."),
+		       .fallback = "250 2.0.0 ok", .help = "The answer: "
+		       "reply code, enhanced status code (may be left out) "
+		       "and text; code 0 means no answer."),
 	POSTERN_OPTION(struct fault, phase, POSTERN_ENUM, .fallback = "dot",
 		       .words = "none|resolve|connect|greeting|ehlo|starttls|"
 		       "auth|mail|rcpt|data|body|dot|quit",
-		       .help = "Where the attempt was when it was answered."),
+		       .help = "The step of the attempt at which the answer came."),
 	POSTERN_OPTION(struct fault, times, POSTERN_INT, .min = 0,
-		       .max = 1000000, .help = "So many deliveries are answered "
-		       "so, those after them by `then'; 0: all."),
+		       .max = 1000000, .help = "The number of deliveries "
+		       "that get `answer'; later ones get `then'. 0: all "
+		       "deliveries get `answer'."),
 	POSTERN_OPTION(struct fault, then, POSTERN_STRING,
 		       .fallback = "250 2.0.0 ok",
-		       .help = "The answer after `times' deliveries."),
+		       .help = "The answer to the deliveries after the first `times'."),
 	POSTERN_OPTION(struct fault, delay, POSTERN_DURATION,
-		       .fallback = "0", .help = "Every answer takes so long."),
+		       .fallback = "0", .help = "The time before each answer."),
 	POSTERN_OPTION(struct fault, hang, POSTERN_BOOL, .fallback = "no",
-		       .help = "Never answer, instead of `answer'."),
+		       .help = "Never answer a delivery that would get "
+		       "`answer'."),
 	{ 0 },
 };
 
@@ -208,7 +210,7 @@ static const struct postern_backend fault_backend = {
 
 POSTERN_MODULE(
 	.name = "fault",
-	.summary = "answers as it is told, for tests",
+	.summary = "gives the answers you configure, for tests",
 	.options = fault_options,
 	.self_size = sizeof(struct fault),
 	.check = fault_check,

@@ -27,7 +27,8 @@ struct maildir {
 static const struct postern_option maildir_options[] = {
 	POSTERN_OPTION(struct maildir, path, POSTERN_PATH,
 		       .flags = POSTERN_REQUIRED,
-		       .help = "The Maildir; made when it is missing."),
+		       .help = "The folder of the Maildir; the backend makes it when it is "
+		       "missing."),
 	{ 0 },
 };
 

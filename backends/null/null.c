@@ -1,4 +1,4 @@
-/* null.c - a backend that takes everything and keeps nothing */
+/* null.c - a backend that accepts and discards every message */
 #include <postern-plugin.h>
 
 static void
@@ -6,7 +6,7 @@ null_describe(const void *self, const char *recipient,
 	      struct postern_destination *ret)
 {
 	(void)self, (void)recipient;
-	(void)ret;		/* one for all, called as we are */
+	(void)ret;		/* one destination for all, named after the module */
 }
 
 static void
@@ -28,6 +28,6 @@ static const struct postern_backend null_backend = {
 
 POSTERN_MODULE(
 	.name = "null",
-	.summary = "takes every message and keeps none",
+	.summary = "accepts and discards every message",
 	.backend = &null_backend
 );

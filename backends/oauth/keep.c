@@ -36,10 +36,10 @@ keep_failed(struct oauth *o, const char *why)
 {
 	struct token *t = &o->token;
 
-	postern_log(o->me, POSTERN_ERROR, "the new sign-in cannot be kept: %s; "
-		    "%s", why, o->retired ? "it may be lost"
-		    : "until it can, do not stop the gateway or change this "
-		    "route");
+	postern_log(o->me, POSTERN_ERROR, "the new sign-in cannot be stored: %s; "
+		    "%s", why, o->retired ? "the sign-in may be lost"
+		    : "until it is stored, do not stop the gateway and do not "
+		    "change this route");
 	postern_timer_stop(o->me, t->again);
 	t->again = o->retired ? 0 : postern_timer(o->me, KEEP_AGAIN_MS,
 						  on_keep_again, o);

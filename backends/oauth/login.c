@@ -53,10 +53,10 @@ tell_who(struct oauth *o, const struct token_reply *r)
 {
 	if (r->who[0] == '\0' || strcasecmp(r->who, o->user) == 0)
 		return;
-	postern_action_say(o->login.run, "note: %s has signed in, and the "
-			   "route submits as %s; unless that one may use the "
-			   "mailbox, the server will refuse it", r->who,
-			   o->user);
+	postern_action_say(o->login.run, "note: %s has signed in, but the "
+			   "route submits as %s; the server will refuse the "
+			   "mail unless %s may use this mailbox", r->who,
+			   o->user, r->who);
 }
 
 void
@@ -78,7 +78,7 @@ login_unkept(struct oauth *o, const char *why)
 {
 	if (o->login.run == NULL || !o->login.trying)
 		return;
-	login_end(o, 0, "signed in, but that cannot be kept: %s", why);
+	login_end(o, 0, "signed in, but the sign-in cannot be stored: %s", why);
 	postern_ready(o->me);
 }
 
@@ -87,8 +87,9 @@ signed_in(struct oauth *o, struct token_reply *r)
 {
 	if (r->refresh == NULL && (o->token.refresh == NULL || o->token.dead)) {
 		login_end(o, 0, "the provider gave no refresh token, so the "
-			  "sign-in would be over in an hour: add offline_access "
-			  "to `scope', or allow it for the application");
+			  "sign-in would end within an hour: add offline_access "
+			  "to `scope', or allow offline access for the "
+			  "application");
 		return;
 	}
 	tell_who(o, r);
@@ -106,7 +107,7 @@ ask_again(struct oauth *o, int64_t longer_ms)
 
 	l->interval_ms += longer_ms;
 	if (oauth_now_ms() + l->interval_ms > l->until_ms)
-		login_end(o, 0, "the code has expired; begin again");
+		login_end(o, 0, "the code has expired; run the command again");
 	else
 		l->timer = postern_timer(o->me, l->interval_ms, ask, o);
 }
@@ -187,14 +188,14 @@ login_begin(void *self, postern_action_run *run)
 	struct form form = { NULL, 0, 0 };
 
 	if (o->login.run != NULL) {
-		postern_action_end(run, 0, "somebody is signing in on this "
-				   "route already");
+		postern_action_end(run, 0, "another sign-in for this route is "
+				   "already running");
 		return;
 	}
 	o->login.run = run;
 	if (o->grant != GRANT_DEVICE_CODE) {
-		postern_action_say(run, "No person need sign in for this "
-				   "grant; asking for a token ...");
+		postern_action_say(run, "Nobody needs to sign in with this "
+				   "grant; asking the provider for a token ...");
 		o->login.trying = 1;
 		token_renew(o);
 		return;
@@ -211,5 +212,5 @@ login_cancel(void *self, postern_action_run *run)
 	struct oauth *o = self;
 
 	if (o->login.run == run)
-		login_end(o, 0, "broken off");
+		login_end(o, 0, "the sign-in was cancelled");
 }

@@ -18,53 +18,56 @@
 static const struct postern_option oauth_options[] = {
 	OPTION(provider, POSTERN_ENUM, .flags = POSTERN_REQUIRED,
 	       .words = OAUTH_PROVIDERS,
-	       .help = "Whose service it is; custom: the endpoints and the "
-	       "host are given."),
+	       .help = "The provider of the mailbox. custom: set the endpoints and "
+	       "the host yourself."),
 	OPTION(tenant, POSTERN_STRING,
-	       .help = "The directory at Microsoft: its id, or one of its "
-	       "domains."),
+	       .help = "Microsoft only: the id of the directory, or one of the "
+	       "directory's domains."),
 	OPTION(client_id, POSTERN_STRING, .flags = POSTERN_REQUIRED,
 	       .help = "The id of the registered application."),
 	OPTION(client_secret, POSTERN_SECRET,
-	       .help = "The secret of the application, where it has one."),
+	       .help = "The secret of the application, if the application has "
+	       "one."),
 	OPTION(grant, POSTERN_ENUM, .fallback = "device_code",
 	       .words = OAUTH_GRANTS,
-	       .help = "How a token is got: device_code, a person signs in "
-	       "once by `postern login'; refresh_token, the result of a "
-	       "sign-in elsewhere; client_credentials, the application by "
-	       "itself."),
+	       .help = "How the gateway gets tokens. device_code: a person signs "
+	       "in once with `postern login'. refresh_token: a person signed "
+	       "in elsewhere and brought a refresh token. client_credentials: "
+	       "the application gets tokens by itself."),
 	OPTION(refresh_token, POSTERN_SECRET,
-	       .help = "The first refresh token, for `grant: refresh_token'; "
-	       "those that follow are kept by the gateway."),
+	       .help = "The first refresh token, for `grant: refresh_token'. The "
+	       "gateway stores the later ones itself."),
 	OPTION(user, POSTERN_STRING, .flags = POSTERN_REQUIRED,
 	       .help = "The mailbox that submits."),
 	OPTION(scope, POSTERN_STRINGS,
-	       .help = "What is asked for, instead of the provider's usual."),
+	       .help = "The OAuth scopes to ask for. The default depends on the "
+	       "provider."),
 	OPTION(token_endpoint, POSTERN_STRING,
-	       .help = "Where tokens come from, instead of the provider's."),
+	       .help = "The URL of the token endpoint. The default depends on the "
+	       "provider."),
 	OPTION(device_endpoint, POSTERN_STRING,
-	       .help = "Where device codes come from, instead of the "
-	       "provider's."),
+	       .help = "The URL of the device code endpoint. The default depends "
+	       "on the provider."),
 	OPTION(endpoint_trust_file, POSTERN_PATH, .flags = POSTERN_READABLE,
-	       .help = "The authorities that may vouch for the endpoints "
-	       "(PEM), instead of the gateway's."),
+	       .help = "The certificate authorities for the endpoints (PEM). "
+	       "Default: the gateway's."),
 	OPTION(endpoint_timeout, POSTERN_DURATION, .fallback = "30s",
 	       .min = 1000, .max = 600 * 1000,
-	       .help = "How long an endpoint may take to answer."),
+	       .help = "The timeout for an answer of an endpoint."),
 	OPTION(proxy, POSTERN_SECRET,
-	       .help = "An HTTP proxy for the endpoints, "
-	       "http://proxy.example.org:3128 or, secret for that, "
+	       .help = "An HTTP proxy for the endpoints: "
+	       "http://proxy.example.org:3128, or with a password "
 	       "http://USER:PASSWORD@proxy.example.org:3128."),
 	OPTION(margin, POSTERN_DURATION, .fallback = "600s", .min = 0,
 	       .max = 24 * 3600 * 1000,
-	       .help = "A token is renewed so long before it expires."),
+	       .help = "The gateway renews a token this long before it expires."),
 	OPTION(mechanism, POSTERN_ENUM, .fallback = "xoauth2",
-	       .words = "xoauth2|oauthbearer", .help = "The login."),
+	       .words = "xoauth2|oauthbearer", .help = "The SASL mechanism."),
 	OPTION(host, POSTERN_STRING,
-	       .help = "The server that takes submissions, instead of the "
-	       "provider's."),
+	       .help = "The server that accepts submissions. The default depends "
+	       "on the provider."),
 	OPTION(smtp, POSTERN_SMTP, .fallback = "port=587 tls=verify",
-	       .help = "How the host is spoken to."),
+	       .help = "The keys of every SMTP backend."),
 	{ 0 },
 };
 
@@ -128,10 +131,10 @@ fault_of_provider(const struct oauth *o)
 	if (o->tenant != NULL && !is_plain(o->tenant))
 		return "`tenant' must be an id or a domain";
 	if (p->token == NULL && o->token_endpoint == NULL)
-		return "`token_endpoint' is missing: a custom provider's must "
-		       "be given";
+		return "`token_endpoint' is missing: a custom provider has no "
+		       "default";
 	if (provider_host(o) == NULL)
-		return "`host' is missing: a custom provider's must be given";
+		return "`host' is missing: a custom provider has no default";
 	return NULL;
 }
 
@@ -145,8 +148,8 @@ fault_of_grant(const struct oauth *o)
 		if (p->no_device != NULL && o->device_endpoint == NULL)
 			return p->no_device;
 		if (p->device == NULL && o->device_endpoint == NULL)
-			return "`device_endpoint' is missing, or another `grant' "
-			       "is meant";
+			return "`device_endpoint' is missing: set it, or use "
+			       "another `grant'";
 		break;
 	case GRANT_REFRESH_TOKEN:
 		if (o->refresh_token == NULL)
@@ -158,8 +161,8 @@ fault_of_grant(const struct oauth *o)
 			return "`client_secret' (or client_secret_file) is "
 			       "missing";
 		if (p->application == NULL && o->scope.n == 0)
-			return "`scope' is missing: this provider has no usual "
-			       "one for `client_credentials'";
+			return "`scope' is missing: this provider has no "
+			       "default for `client_credentials'";
 	}
 	if (o->grant != GRANT_REFRESH_TOKEN && o->refresh_token != NULL)
 		return "`refresh_token' belongs to `grant: refresh_token'";
@@ -174,11 +177,11 @@ fault_of_mailbox(const struct oauth *o)
 		return "`user' must be the address of a mailbox";
 	if (o->smtp.tls != POSTERN_TLS_VERIFY
 	    && o->smtp.tls != POSTERN_TLS_IMPLICIT)
-		return "`tls' must be verify or implicit: a token is given to "
-		       "nobody else";
+		return "`tls' must be verify or implicit: a token is sent only "
+		       "to a server whose certificate is valid";
 	if (o->smtp.certificate != NULL)
-		return "`certificate' has no use here: the token says who we "
-		       "are";
+		return "`certificate' cannot be used here: the gateway logs in "
+		       "with a token";
 	return NULL;
 }
 

@@ -51,11 +51,11 @@ damaged(const struct oauth *o, char *buf, size_t size)
 {
 	char remedy[100];
 
-	snprintf(buf, size, "the stored sign-in is damaged, which is the file "
-		 "routes/%s/" KEY " of the state folder; %s", postern_route(o->me),
+	snprintf(buf, size, "the stored sign-in is damaged (the file "
+		 "routes/%s/" KEY " in the state folder); %s", postern_route(o->me),
 		 o->grant == GRANT_REFRESH_TOKEN
-		 ? "remove it, and the refresh token of the configuration is "
-		   "used"
+		 ? "delete the file, and the gateway uses the refresh token "
+		   "of the configuration"
 		 : remedy_of(o, remedy, sizeof(remedy)));
 	return buf;
 }
@@ -104,7 +104,7 @@ on_loaded(void *arg, const void *bytes, int64_t n)
 
 	if (n == -2) {
 		snprintf(words, sizeof(words), "the stored sign-in cannot be "
-			 "read: %s; mend it", (const char *)bytes);
+			 "read: %s; correct this", (const char *)bytes);
 		why = words;
 	} else if (n >= 0) {
 		j = json_loadb(bytes, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
@@ -153,7 +153,7 @@ store_keep(struct oauth *o)
 	text = json_dumps(j, JSON_COMPACT);
 	json_decref(j);
 	if (text == NULL) {
-		token_kept(o, 0, "it is no text");
+		token_kept(o, 0, "the sign-in is not valid UTF-8");
 		return;
 	}
 	postern_state_put(o->me, KEY, text, strlen(text), on_kept, o);

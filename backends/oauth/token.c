@@ -162,7 +162,7 @@ say_refused(struct oauth *o, const struct token_reply *r)
 {
 	switch (o->grant) {
 	case GRANT_DEVICE_CODE:
-		token_says(o, "the provider refuses a token, sign in again by "
+		token_says(o, "the provider refuses a token; sign in again with "
 			   "`postern login %s': %s", postern_route(o->me),
 			   r->why);
 		break;
@@ -172,7 +172,7 @@ say_refused(struct oauth *o, const struct token_reply *r)
 			   "and reload: %s", r->why);
 		break;
 	default:
-		token_says(o, "the provider refuses a token; look at tenant, "
+		token_says(o, "the provider refuses a token; check tenant, "
 			   "client_id and client_secret, and reload: %s",
 			   r->why);
 	}

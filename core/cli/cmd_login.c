@@ -122,7 +122,7 @@ login_through(const struct cli *cli, struct control *c, const char *route)
 		nanosleep(&pause, NULL);
 		if (login_interrupted()) {
 			run_cancel(c, number);
-			fprintf(stderr, "postern: broken off\n");
+			fprintf(stderr, "postern: the sign-in was cancelled\n");
 			return 130;
 		}
 	}

@@ -9,9 +9,11 @@ struct tag {
 
 static const struct postern_option tag_options[] = {
 	POSTERN_OPTION(struct tag, header, POSTERN_STRING,
-		       .fallback = "X-Tag", .help = "Name of the field."),
+		       .fallback = "X-Tag", .help = "The name of the "
+		       "header field, without the colon."),
 	POSTERN_OPTION(struct tag, value, POSTERN_STRING,
-		       .flags = POSTERN_REQUIRED, .help = "Its text."),
+		       .flags = POSTERN_REQUIRED, .help = "The text of the "
+		       "header field, on one line."),
 	{ 0 },
 };
 
@@ -25,8 +27,8 @@ tag_check(const void *self, postern_instance *me)
 	while (*c > ' ' && *c < 127 && *c != ':')
 		c++;
 	if (c == tag->header || *c != '\0') {
-		postern_fail(me, "`header' must be the name of a field, without "
-			     "blanks and colon, not `%s'", tag->header);
+		postern_fail(me, "`header' must be the name of a header field, "
+			     "without blanks and colon, not `%s'", tag->header);
 		return -1;
 	}
 	if (strpbrk(tag->value, "\r\n") != NULL) {

@@ -214,7 +214,7 @@ class Answers(Direct):
     def test_what_is_returned(self):
         h1 = self.mx("127.0.1.1")
         gw = self.direct()
-        rows = {at("null"): ("5.1.10", "takes no mail"),
+        rows = {at("null"): ("5.1.10", "accepts no mail"),
                 at("nowhere"): ("5.1.2", "does not exist"),
                 at("text"): ("5.1.2", "neither a mail server nor an address")}
         for to, (status, words) in rows.items():

@@ -92,7 +92,7 @@ class ByTheGateway(LoginStage):
         code = first.code()
         second = self.login(gw)
         self.assertEqual(second.end(), 1)
-        self.assertIn("somebody is signing in on this route already",
+        self.assertIn("another sign-in for this route is already running",
                       second.said)
         self.provider.approve(code)
         self.assertEqual(first.end(), 0)
@@ -100,7 +100,7 @@ class ByTheGateway(LoginStage):
     def test_the_gateway_goes_on_and_stops(self):
         gw = self.office()
         for more, status, words in (({}, 0, "gave an access token"),
-                                    ({"reuse": 7}, 1, "broken off")):
+                                    ({"reuse": 7}, 1, "was cancelled")):
             login = self.login(gw)
             code = login.code()
             gw.route("50-office", self.oauth("device_code", **more))
@@ -162,7 +162,8 @@ class WithoutAGateway(LoginStage):
         login = self.login(gw)
         self.provider.approve(login.code())
         self.assertEqual(login.end(), 1)
-        self.assertIn("signed in, but that cannot be kept: " + gw.spool,
+        self.assertIn("signed in, but the sign-in cannot be stored: "
+                      + gw.spool,
                       login.said)
 
     def test_what_is_no_route_of_oauth(self):
@@ -209,7 +210,7 @@ class HowItEnds(LoginStage):
         codes = [login.code() for login in logins]
         for login in logins:
             login.process.send_signal(signal.SIGINT)
-        self.all_end(logins, 130, "broken off")
+        self.all_end(logins, 130, "was cancelled")
         for code in codes:
             self.provider.approve(code)
         # the next begins anew, and nobody has redeemed those
@@ -236,7 +237,7 @@ class HowItEnds(LoginStage):
         for secret, status, words in (
                 (self.APP[1], 0, f"gave an access token for {peers.USER}"),
                 ("wrong", 1, "no access token: the provider refuses a token; "
-                 "look at tenant, client_id and client_secret, and reload: "
+                 "check tenant, client_id and client_secret, and reload: "
                  "invalid_client")):
             route = self.oauth("client_credentials", client_secret=secret)
             gw = self.gateway({"50-office": route}, PATIENT, False,
@@ -256,7 +257,7 @@ class ItIsOver(LoginStage):
         self.passes(gw)
         self.provider.revoke_all()
         ids = self.send(gw, 3)
-        self.wait_paused(gw, "the provider refuses a token, sign in again by "
+        self.wait_paused(gw, "the provider refuses a token; sign in again with "
                          "`postern login office': invalid_grant")
         self.assertEqual(len(gw.queue()), 3)
         for item in gw.queue():
@@ -279,7 +280,7 @@ class ItIsOver(LoginStage):
     def test_somebody_else(self):
         gw = self.office()
         login = self.sign_in(gw, peers.OTHER_USER)
-        self.assertIn(f"note: {peers.OTHER_USER} has signed in, and the route "
+        self.assertIn(f"note: {peers.OTHER_USER} has signed in, but the route "
                       f"submits as {peers.USER}", login.said)
         ids = self.send(gw, 2)
         self.wait_paused(gw, "535 5.7.8", "postern login ROUTE")

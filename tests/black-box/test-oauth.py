@@ -63,7 +63,7 @@ class ClientCredentials(Stage):
         gw = self.office(extra=PATIENT, client_secret=None,
                          client_secret_file=path)
         ids = self.send(gw)
-        why = self.wait_paused(gw, "invalid_client", "look at tenant, "
+        why = self.wait_paused(gw, "invalid_client", "check tenant, "
                                "client_id and client_secret, and reload")
         self.assertNotIn("postern login", why)
         # what was wrong is asked once, not hammered at
@@ -157,7 +157,7 @@ class RefreshToken(Stage):
             pass
         gw.start()
         self.passes(gw)
-        gw.wait_log(f"the new sign-in cannot be kept: {gw.spool}/routes")
+        gw.wait_log(f"the new sign-in cannot be stored: {gw.spool}/routes")
         gw.wait_log("do not stop the gateway")
         os.unlink(blocked)
         self.provider.expire()
@@ -307,7 +307,7 @@ class LateAnswer(Stage):
             pass
         gw.start()
         self.passes(gw)
-        gw.wait_log("the new sign-in cannot be kept")
+        gw.wait_log("the new sign-in cannot be stored")
         os.unlink(blocked)
         self.changed(gw)
         self.still_good(gw, self.send(gw))
@@ -335,7 +335,7 @@ class StoredSignIn(Stage):
         self.gw.start()
         ids = self.send(self.gw)
         self.wait_paused(self.gw, "the stored sign-in cannot be read: "
-                         f"{self.path}", "mend it")
+                         f"{self.path}", "correct this")
         self.probe()
         self.wait_paused(self.gw, "the stored sign-in cannot be read")
         os.rmdir(self.path)
@@ -351,8 +351,8 @@ class StoredSignIn(Stage):
             f.write(text[:40])
         self.gw.start()
         ids = self.send(self.gw)
-        self.wait_paused(self.gw, "the stored sign-in is damaged, which is "
-                         "the file routes/office/sign-in", "remove it")
+        self.wait_paused(self.gw, "the stored sign-in is damaged (the "
+                         "file routes/office/sign-in", "delete the file")
         self.assertEqual(self.statuses(), [200])
         with open(self.path, "w") as f:
             f.write(text)

@@ -322,7 +322,7 @@ says_what_is_wrong(void **state)
 		{ "fault", "answer: 550 5.1.1111 x\n", "`answer' must be" },
 		{ "fault", "then: 99 x\n", "`then' must be" },
 		{ "fault", "phase: lunch\n", "`phase' must be none, " },
-		{ "tag", "{header: 'X Tag', value: v}\n", "the name of a field" },
+		{ "tag", "{header: 'X Tag', value: v}\n", "the name of a header field" },
 		{ "tag", "{value: \"a\\nb\"}\n", "on one line" },
 		{ "null", "a: b\n", "unknown key `a'" },
 	};

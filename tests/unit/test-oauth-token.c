@@ -174,8 +174,8 @@ what_cannot_be_kept_is_kept_later(void **state)
 		deliver(1);
 		token("A1", "R1", 3600);
 		not_kept();
-		CHECK_HAS_HEARD("cannot be kept: disk full; until it can, do "
-				"not stop the gateway");
+		CHECK_HAS_HEARD("cannot be stored: disk full; until it is "
+				"stored, do not stop the gateway");
 		pass(10 * SEC);
 	}
 	/* one timer, not three */
@@ -231,7 +231,8 @@ a_newer_one_that_fails_at_once_is_not_kept(void **state)
 	puts_fail = true;
 	token("A2", "R2", 3600);
 	kept();
-	CHECK_HAS_HEARD("end 0 signed in, but that cannot be kept: too large");
+	CHECK_HAS_HEARD("end 0 signed in, but the sign-in cannot be "
+			"stored: too large");
 	assert_true(oauth->token.unkept);
 	puts_fail = false;
 	pass(60 * SEC);
@@ -252,7 +253,7 @@ refused_and_signed_in_again(void **state)
 	refused("invalid_grant");
 	CHECK_HEARD("");
 	got(record("R0"));		/* it is what we have */
-	CHECK_HAS_HEARD("pause the provider refuses a token, sign in again by "
+	CHECK_HAS_HEARD("pause the provider refuses a token; sign in again with "
 			"`postern login out': invalid_grant. fail 1 ");
 	/* dead as it is, it does not stand in for one that does not come */
 	sign_in();
@@ -376,9 +377,9 @@ when_the_seed_is_used(void **state)
 		{ "R5", "R5", NULL },
 		{ "{\"refresh_token\":\"R\",\"seed\":\"0\"}", "S", NULL },
 		{ "!disk", NULL, "the stored sign-in cannot be read: !disk; "
-		  "mend it. " },
-		{ "", NULL, "damaged, which is the file routes/out/sign-in of "
-		  "the state folder; remove it" },
+		  "correct this. " },
+		{ "", NULL, "damaged (the file routes/out/sign-in in "
+		  "the state folder); delete the file" },
 		{ "{\"refresh_", NULL, "damaged" },
 		{ "[]", NULL, "damaged" },
 		{ "{\"seed\":\"af640e4c86024182\"}", NULL, "damaged" },
@@ -434,8 +435,8 @@ it_is_for_another(void **state)
 			"sign in again: postern login out. ");
 	deliver(0);
 	got("{}");
-	CHECK_HAS_HEARD("is damaged, which is the file routes/out/sign-in of "
-			"the state folder; sign in again: postern login out");
+	CHECK_HAS_HEARD("is damaged (the file routes/out/sign-in in "
+			"the state folder); sign in again: postern login out");
 }
 
 static void
@@ -445,7 +446,7 @@ a_read_error_is_no_missing_sign_in(void **state)
 	world_open(GRANT_DEVICE_CODE);
 	got_error("k: Input/output error");
 	CHECK_HEARD("pause the stored sign-in cannot be read: k: Input/output "
-		    "error; mend it. ");
+		    "error; correct this. ");
 	deliver(0);
 	got(record("R0"));
 	token("A0", NULL, 3600);
@@ -500,7 +501,8 @@ the_last_chance_to_be_kept(void **state)
 	token_retire(oauth);
 	assert_string_equal(asked(ASKED_PUT), record("R1"));
 	not_kept();
-	CHECK_HAS_HEARD("cannot be kept: disk full; it may be lost");
+	CHECK_HAS_HEARD("cannot be stored: disk full; the sign-in "
+			"may be lost");
 	pass(DAY);
 	assert_int_equal(waiting(ASKED_PUT), 0);
 }
