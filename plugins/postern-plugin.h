@@ -501,7 +501,8 @@ struct postern_filter {
 enum {					/* flags of a module, for its backend */
 	POSTERN_BLOCKING = 1,
 	/* All mail goes to one next hop that knows the gateway: a 5xx before
-	 * RCPT pauses the route. */
+	 * RCPT pauses the route.  The administrator wrote its hosts and URLs:
+	 * they may be names that only the local resolver knows. */
 	POSTERN_RELAY = 2,
 	/* Mail goes to the servers of its recipients: any 5xx to RCPT or to
 	 * the message is final. */

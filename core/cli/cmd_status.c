@@ -250,6 +250,21 @@ print_deliveries(const struct deliveries *d)
 /* --- the whole ---------------------------------------------------------- */
 
 static void
+print_validated(json_t *exceptions)
+{
+	json_t *one;
+	size_t i;
+
+	puts("dns       answers are validated with DNSSEC");
+	if (json_array_size(exceptions) == 0)
+		return;
+	fputs("          but these, which your resolver alone knows:", stdout);
+	json_array_foreach(exceptions, i, one)
+		printf("%s %s", i ? "," : "", json_string_value(one));
+	putchar('\n');
+}
+
+static void
 print_dns(json_t *dns)
 {
 	if (dns == NULL)
@@ -257,7 +272,7 @@ print_dns(json_t *dns)
 	if (!json_is_true(json_object_get(dns, "asked")))
 		puts("dns       nothing has been asked yet");
 	else if (json_is_true(json_object_get(dns, "validating")))
-		puts("dns       answers are validated with DNSSEC");
+		print_validated(json_object_get(dns, "unvalidated"));
 	else
 		printf("dns       answers are not validated with DNSSEC: %s\n",
 		       string(dns, "why"));

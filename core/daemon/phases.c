@@ -227,9 +227,13 @@ static json_t *
 describe_dns(const struct app *app)
 {
 	struct dns_state s = dns_state(app->services.dns);
+	json_t *names = json_array();
 
-	return json_pack("{s:b, s:b, s:s}", "asked", s.asked,
-			 "validating", s.validating, "why", s.why);
+	for (size_t i = 0; i < s.unvalidated_count; i++)
+		json_array_append_new(names, json_string(s.unvalidated[i]));
+	return json_pack("{s:b, s:b, s:s, s:o}", "asked", s.asked,
+			 "validating", s.validating, "why", s.why,
+			 "unvalidated", names);
 }
 
 static char *

@@ -61,6 +61,7 @@ question_detach(struct dns_question *q)
 static void
 question_free(struct dns_question *q)
 {
+	mem_free(q->held.why);
 	mem_free(q->name);
 	mem_free(q);
 }
@@ -87,16 +88,23 @@ static void
 question_fail(struct dns_question *q, const char *why)
 {
 	question_detach(q);
-	dns_answer_fail(q, DNS_FAILED, why);
+	if (q->stage != STAGE_ASKED)
+		dns_answer_held(q);	/* says more */
+	else
+		dns_answer_fail(q, DNS_FAILED, why);
 	question_free(q);
 }
 
 /* --- asking ---------------------------------------------------------- */
 
-static bool
-may_ask(const struct dns *d)
+/* Who is asked now, or NULL: not yet. */
+static struct dns_context *
+question_context(const struct dns_question *q)
 {
-	return d->resolver.current != NULL && d->under_way.n < UNDER_WAY_MAX;
+	struct dns_resolver *r = &q->dns->resolver;
+
+	return q->stage == STAGE_UNVALIDATED ? dns_resolver_unvalidated(r)
+					     : r->current;
 }
 
 /* Of one that is in no list: where it goes.  False when it was answered and
@@ -106,6 +114,7 @@ question_place(struct dns_question *q)
 {
 	struct dns *d = q->dns;
 	const struct dns_hosts *hosts = dns_resolver_hosts(&d->resolver);
+	struct dns_context *at = question_context(q);
 	struct error err;
 
 	if (hosts != NULL && dns_answer_hosts(q, hosts)) {
@@ -113,12 +122,12 @@ question_place(struct dns_question *q)
 		question_free(q);
 		return false;
 	}
-	if (!may_ask(d)) {
+	if (at == NULL || d->under_way.n >= UNDER_WAY_MAX) {
 		questions_add(&d->line, q);
 		return true;
 	}
-	if (!dns_context_ask(d->resolver.current, &q->asking, q->name, q->type,
-			     &err)) {
+	if (!dns_context_ask(at, &q->asking, dns_local_name(q),
+			     dns_local_type(q), &err)) {
 		question_fail(q, err.text);
 		return false;
 	}
@@ -134,7 +143,7 @@ line_move(struct dns *d)
 	for (size_t n = d->line.n; n > 0 && d->line.first != NULL; n--) {
 		struct dns_question *q = d->line.first;
 
-		if (d->resolver.current != NULL && !may_ask(d))
+		if (d->under_way.n >= UNDER_WAY_MAX)
 			return;
 		questions_remove(&d->line, q);
 		question_place(q);
@@ -154,6 +163,20 @@ on_ready(void *arg, const struct error *err)
 		question_fail(d->line.first, err->text);
 }
 
+/* There is no context without validation, and there will be none soon. */
+static void
+on_unvalidated_failed(void *arg, const struct error *err)
+{
+	struct dns *d = arg;
+	struct dns_question *q, *next;
+
+	for (q = d->line.first; q != NULL; q = next) {
+		next = q->next;
+		if (q->stage == STAGE_UNVALIDATED)
+			question_fail(q, err->text);
+	}
+}
+
 static void
 on_answered(struct dns_asking *asking, int err, const struct ub_result *r)
 {
@@ -162,8 +185,20 @@ on_answered(struct dns_asking *asking, int err, const struct ub_result *r)
 	struct dns *d = q->dns;
 
 	questions_remove(&d->under_way, q);
-	question_detach(q);
-	dns_answer_result(q, err, r);
+	switch (dns_local_step(q, err, r)) {
+	case STEP_ASK:
+		question_place(q);
+		line_move(d);
+		return;
+	case STEP_ANSWER:
+		question_detach(q);
+		dns_answer_result(q, err, r);
+		break;
+	case STEP_ANSWER_HELD:
+		question_detach(q);
+		dns_answer_held(q);
+		break;
+	}
 	question_free(q);
 	line_move(d);
 }
@@ -180,18 +215,18 @@ on_patience(struct timer *t)
 }
 
 struct dns_question *
-dns_question_ask(struct dns *d, struct span name, enum dns_type type,
-		 dns_answer_fn *done, void *arg)
+dns_question_ask(struct dns *d, const struct dns_request *rq)
 {
 	struct dns_question *q = NEW(struct dns_question);
 
 	q->dns = d;
 	q->pending.forget = question_forget;
 	q->asking.answered = on_answered;
-	q->name = span_dup(name);
-	q->type = type;
-	q->done = done;
-	q->arg = arg;
+	q->name = span_dup(rq->name);
+	q->type = rq->type;
+	q->author = rq->author;
+	q->done = rq->done;
+	q->arg = rq->arg;
 	timer_init(&q->patience, d->loop, on_patience);
 	timer_start(&q->patience, DNS_PATIENCE_MS);
 	dns_resolver_now(&d->resolver);
@@ -228,7 +263,8 @@ dns_query(struct dns *d, const char *name, enum dns_type type,
 		done(arg, &a);
 		return 0;
 	}
-	q = dns_question_ask(d, s, type, done, arg);
+	q = dns_question_ask(d, &(struct dns_request){ .name = s,
+			     .type = type, .done = done, .arg = arg });
 	if (q == NULL)
 		return 0;
 	q->pending.ticket = ticket_open(d->tickets, &q->pending);
@@ -260,6 +296,7 @@ dns_new(struct loop *loop, struct workers *workers,
 	questions_init(&d->under_way);
 	dns_resolver_init(&d->resolver, loop, workers);
 	d->resolver.ready = on_ready;
+	d->resolver.unvalidated_failed = on_unvalidated_failed;
 	d->resolver.arg = d;
 	dns_configure(d, settings);
 	return d;
@@ -277,6 +314,7 @@ dns_free(struct dns **ptr)
 	while ((q = d->line.first) != NULL || (q = d->under_way.first) != NULL)
 		dns_question_drop(&q);
 	dns_resolver_fini(&d->resolver);
+	dns_local_forget(d);
 	tickets_free(&d->tickets);
 	mem_free(d);
 	*ptr = NULL;
@@ -285,7 +323,8 @@ dns_free(struct dns **ptr)
 void
 dns_configure(struct dns *d, const struct dns_settings *settings)
 {
-	dns_resolver_configure(&d->resolver, dns_plan_new(settings));
+	if (dns_resolver_configure(&d->resolver, dns_plan_new(settings)))
+		dns_local_forget(d);
 	if (d->line.n > 0)
 		dns_resolver_now(&d->resolver);
 }
@@ -294,11 +333,15 @@ struct dns_state
 dns_state(const struct dns *d)
 {
 	const struct dns_resolver *r = &d->resolver;
+	const char *unknown = r->asked
+		? "it is not known yet whether the resolver lets signatures "
+		  "through"
+		: "nothing has been asked yet";
 
-	if (r->why[0] == '\0' && !r->validating)
-		return (struct dns_state){ .asked = r->asked,
-			.why = r->asked ? "it is not known yet whether the "
-			"resolver lets signatures through"
-			: "nothing has been asked yet" };
-	return (struct dns_state){ r->asked, r->validating, r->why };
+	return (struct dns_state){
+		.asked = r->asked, .validating = r->validating,
+		.why = r->why[0] == '\0' && !r->validating ? unknown : r->why,
+		.unvalidated = d->unvalidated,
+		.unvalidated_count = r->validating ? d->unvalidated_count : 0,
+	};
 }

@@ -10,6 +10,12 @@
  * not come (a resolver that strips DNSSEC would make every name bogus) an
  * unvalidated context answers, and no answer is `secure'.
  *
+ * A name that only the local resolver knows (a container's, an office's) is
+ * bogus to one that validates.  With dnssec auto, and where the administrator
+ * wrote the name himself, the local resolver is believed, when the signed DNS
+ * proves that a domain above the name, or a name of one label, does not
+ * exist.  No such answer is `secure'.
+ *
  * RFC 1035, 4033-4035, 6761 (special names), 7505 (null MX).
  */
 #ifndef IO_DNS_H
@@ -53,6 +59,12 @@ enum dns_status {
 	DNS_NXDOMAIN,		/* an answer: the name does not exist */
 	DNS_FAILED,		/* no answer, or a bogus one: try later; never
 				 * a proof of anything */
+};
+
+/* Who wrote the name that is looked up. */
+enum dns_author {
+	DNS_BY_ANYBODY,			/* a stranger's record, say */
+	DNS_BY_ADMINISTRATOR,		/* the configuration */
 };
 
 struct dns_record {
@@ -102,17 +114,22 @@ uint64_t dns_query(struct dns *d, const char *name, enum dns_type type,
 		   dns_answer_fn *done, void *arg);
 /* A name that is an address (with or without brackets) is answered without
  * asking anybody. */
-uint64_t dns_lookup(struct dns *d, const char *name, dns_addresses_fn *done,
-		    void *arg);
+uint64_t dns_lookup(struct dns *d, const char *name, enum dns_author author,
+		    dns_addresses_fn *done, void *arg);
 void dns_forget(struct dns *d, uint64_t ticket);
 
 enum { DNS_PATIENCE_MS = 30 * 1000 };
 
 /* For status: whether answers are validated now, and why not. */
+enum { DNS_UNVALIDATED_MAX = 32 };
 struct dns_state {
 	bool asked;			/* false: no question yet */
 	bool validating;
 	const char *why;		/* borrowed; "" when it is */
+	/* Names that were taken from the local resolver unvalidated, although
+	 * answers are validated: the latest, at most so many; borrowed. */
+	char *const *unvalidated;
+	size_t unvalidated_count;
 };
 struct dns_state dns_state(const struct dns *d);
 

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/encode.h"
 #include "base/macros.h"
+#include "base/mem.h"
 #include "io/dns_hosts.h"
 
 #include <stdio.h>
@@ -100,21 +101,47 @@ records_take(const struct dns_question *q, const struct ub_result *r,
 			      "only", dns_type_name(q->type));
 }
 
+/* For whoever may change the configuration. */
+static const char *
+remedy_words(const struct dns_question *q)
+{
+	return q->author != DNS_BY_ADMINISTRATOR ? "" :
+	       "; if only your resolver knows this name, give its domain a "
+	       "server in `dns: {stubs: ...}', or say `dns: {dnssec: off}'";
+}
+
+static const char *
+bogus_words(const struct dns_question *q, const struct ub_result *r,
+	    struct arena *arena)
+{
+	AUTO(buf_fini) struct buf reason = BUF_MAX(1000);
+
+	/* the remedy must find room behind it */
+	encode_printable(&reason, span_of(r->why_bogus),
+			 q->author == DNS_BY_ADMINISTRATOR ? 120 : 300);
+	return arena_printf(arena, "the answer is bogus (DNSSEC): %s%s",
+			    buf_str(&reason), remedy_words(q));
+}
+
+static const char *
+absence_words(const struct dns_question *q, const struct ub_result *r,
+	      struct arena *arena)
+{
+	return arena_printf(arena, "the name does not exist%s",
+			    r->secure ? remedy_words(q) : "");
+}
+
 /* A bogus answer may have data and a good rcode all the same. */
 static void
 result_judge(const struct dns_question *q, const struct ub_result *r,
 	     struct arena *arena, struct dns_answer *a)
 {
-	AUTO(buf_fini) struct buf reason = BUF_MAX(1000);
-
 	a->status = DNS_FAILED;
 	if (r->bogus) {
-		encode_printable(&reason, span_of(r->why_bogus), 300);
-		a->why = arena_printf(arena, "the answer is bogus (DNSSEC): "
-				      "%s", buf_str(&reason));
+		a->why = bogus_words(q, r, arena);
 	} else if (r->rcode == RCODE_NXDOMAIN) {
 		a->status = DNS_NXDOMAIN;
-		a->why = "the name does not exist";
+		a->why = absence_words(q, r, arena);
 	} else if (r->rcode != RCODE_OK) {
 		a->why = rcode_words(r->rcode);
 	} else if (r->havedata) {
@@ -126,6 +153,28 @@ result_judge(const struct dns_question *q, const struct ub_result *r,
 				      dns_type_name(q->type));
 	}
 	a->secure = r->secure && a->status != DNS_FAILED;
+}
+
+void
+dns_answer_hold(struct dns_question *q, const struct ub_result *r)
+{
+	AUTO(arena_end) struct arena *arena = arena_new();
+	struct dns_answer a = { .status = DNS_FAILED };
+
+	result_judge(q, r, arena, &a);
+	q->held.status = a.status;
+	q->held.secure = a.secure;
+	q->held.why = mem_strdup(a.why ? a.why : "");
+}
+
+void
+dns_answer_held(const struct dns_question *q)
+{
+	struct dns_answer a = { .status = q->held.status,
+				.secure = q->held.secure,
+				.canonical = q->name, .why = q->held.why };
+
+	q->done(q->arg, &a);
 }
 
 void

@@ -13,7 +13,7 @@ struct family {
 	struct dns_question *question;	/* NULL: not asked yet, or answered */
 	bool answered, secure;
 	enum dns_status status;
-	char why[400];
+	char why[600];
 	struct ip ips[FAMILY_MAX];
 	size_t n;
 };
@@ -96,7 +96,7 @@ absence_judge(const struct dns_lookup *l, struct dns_addresses *a)
 		a->why = failed->why;
 	} else if (v4->status == DNS_NXDOMAIN || v6->status == DNS_NXDOMAIN) {
 		a->status = DNS_NXDOMAIN;
-		a->why = "the name does not exist";
+		a->why = v4->status == DNS_NXDOMAIN ? v4->why : v6->why;
 	} else {
 		a->status = DNS_NODATA;
 		a->why = "the name has no address";
@@ -188,7 +188,8 @@ lookup_new(struct dns *d, dns_addresses_fn *done, void *arg)
 }
 
 uint64_t
-dns_lookup(struct dns *d, const char *name, dns_addresses_fn *done, void *arg)
+dns_lookup(struct dns *d, const char *name, enum dns_author author,
+	   dns_addresses_fn *done, void *arg)
 {
 	static const enum dns_type types[] = { DNS_A, DNS_AAAA };
 	struct span s = span_of(name);
@@ -202,8 +203,9 @@ dns_lookup(struct dns *d, const char *name, dns_addresses_fn *done, void *arg)
 		struct family *f = &l->families[i];
 
 		f->lookup = l;
-		f->question = dns_question_ask(d, dns_name_trim(s), types[i],
-					       on_family, f);
+		f->question = dns_question_ask(d, &(struct dns_request){
+			.name = dns_name_trim(s), .type = types[i],
+			.author = author, .done = on_family, .arg = f });
 	}
 	l->asking = false;
 	if (l->families[0].answered && l->families[1].answered) {

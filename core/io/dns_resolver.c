@@ -28,6 +28,7 @@ enum purpose {
 	ANEW,				/* if a file has changed */
 	CANDIDATE,			/* to see whether it could validate */
 	FALLBACK,			/* one that does not validate */
+	UNVALIDATED,			/* the same, beside one that does */
 };
 
 /* Away on a worker.  It is wanted as long as it is the resolver's `making';
@@ -67,8 +68,8 @@ making_work(struct task *t)
 
 static void making_back(struct task *t);
 
-static void
-make(struct dns_resolver *r, enum purpose purpose)
+static struct dns_making *
+making_begin(struct dns_resolver *r, enum purpose purpose)
 {
 	struct dns_making *m = NEW(struct dns_making);
 
@@ -79,20 +80,28 @@ make(struct dns_resolver *r, enum purpose purpose)
 	r->away = m;
 	m->plan = dns_plan_ref(r->plan);
 	m->purpose = purpose;
-	m->validating = purpose != FALLBACK && r->plan->s.dnssec != DNSSEC_OFF;
+	m->validating = purpose != FALLBACK && purpose != UNVALIDATED &&
+			r->plan->s.dnssec != DNSSEC_OFF;
 	m->stamps = r->stamps;
-	r->making = m;
 	workers_submit(r->workers, &m->task);
+	return m;
+}
+
+static void
+make(struct dns_resolver *r, enum purpose purpose)
+{
+	r->making = making_begin(r, purpose);
 }
 
 /* Whatever there is, and is under way, is for yesterday's questions. */
 static void
 resolver_reset(struct dns_resolver *r)
 {
-	r->making = NULL;
+	r->making = r->making_unvalidated = NULL;
 	timer_stop(&r->hurry);
 	dns_context_forget(&r->probe);
 	dns_context_retire(&r->candidate);
+	dns_context_retire(&r->unvalidated);
 	dns_context_retire(&r->current);
 	r->failures = 0;
 	r->validating = false;
@@ -296,7 +305,21 @@ making_take(struct dns_resolver *r, struct dns_making *m)
 	case FALLBACK:
 		fallback_made(r, m);
 		break;
+	case UNVALIDATED:
+		break;			/* see below */
 	}
+}
+
+static void
+unvalidated_take(struct dns_resolver *r, struct dns_making *m)
+{
+	r->making_unvalidated = NULL;
+	if (!m->ok) {
+		r->unvalidated_failed(r->arg, &m->err);
+		return;
+	}
+	r->unvalidated = dns_context_new(r->loop, r->workers, &m->made);
+	r->ready(r->arg, NULL);
 }
 
 /* On a worker, as deleting waits for a thread. */
@@ -322,6 +345,8 @@ making_is_home(struct dns_resolver *r, struct dns_making *m)
 	*at = m->next;
 	if (r->making == m)
 		making_take(r, m);
+	else if (r->making_unvalidated == m)
+		unvalidated_take(r, m);
 }
 
 static void
@@ -362,6 +387,18 @@ dns_resolver_now(struct dns_resolver *r)
 	return r->current;
 }
 
+struct dns_context *
+dns_resolver_unvalidated(struct dns_resolver *r)
+{
+	if (r->current == NULL || !dns_context_validates(r->current))
+		return r->current;
+	if (r->unvalidated != NULL && dns_context_is_broken(r->unvalidated))
+		dns_context_retire(&r->unvalidated);
+	if (r->unvalidated == NULL && r->making_unvalidated == NULL)
+		r->making_unvalidated = making_begin(r, UNVALIDATED);
+	return r->unvalidated;
+}
+
 const struct dns_hosts *
 dns_resolver_hosts(const struct dns_resolver *r)
 {
@@ -390,14 +427,15 @@ dns_resolver_fini(struct dns_resolver *r)
 	dns_plan_unref(&r->plan);
 }
 
-void
+bool
 dns_resolver_configure(struct dns_resolver *r, struct dns_plan *plan)
 {
 	if (r->plan != NULL && dns_plan_same(r->plan, plan)) {
 		dns_plan_unref(&plan);
-		return;
+		return false;
 	}
 	resolver_reset(r);
 	dns_plan_unref(&r->plan);
 	r->plan = plan;
+	return true;
 }

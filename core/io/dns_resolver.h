@@ -12,7 +12,8 @@
  *	      +---> (on, off) current                fallback ---> current
  *
  * A candidate whose key comes late, or an hour later, takes the place of the
- * fallback.
+ * fallback.  Beside one that validates there is another without validation, if
+ * a name asks for it (dns_local.c).
  */
 #ifndef IO_DNS_RESOLVER_H
 #define IO_DNS_RESOLVER_H
@@ -26,7 +27,9 @@ struct dns_resolver {
 	struct workers *workers;
 	struct dns_plan *plan;
 	struct dns_context *current, *candidate;
+	struct dns_context *unvalidated;	/* beside current, or NULL */
 	struct dns_making *making;	/* under way; NULL: none */
+	struct dns_making *making_unvalidated;
 	struct dns_making *away;	/* all that workers have of us */
 	struct dns_asking probe;	/* at the candidate */
 	struct timer hurry;		/* questions wait for it */
@@ -38,6 +41,8 @@ struct dns_resolver {
 	/* Questions that wait may be asked; or, with err, none can be.  Never
 	 * called by what is called here. */
 	void (*ready)(void *arg, const struct error *err);
+	/* Those that wait for one without validation wait in vain. */
+	void (*unvalidated_failed)(void *arg, const struct error *err);
 	void *arg;
 };
 
@@ -45,12 +50,15 @@ void dns_resolver_init(struct dns_resolver *r, struct loop *loop,
 		       struct workers *workers);
 /* Nothing is asked any more, or it is forgotten. */
 void dns_resolver_fini(struct dns_resolver *r);
-/* Takes the reference over. */
-void dns_resolver_configure(struct dns_resolver *r, struct dns_plan *plan);
+/* Takes the reference over.  False: nothing has changed. */
+bool dns_resolver_configure(struct dns_resolver *r, struct dns_plan *plan);
 
 /* A question is there: begins whatever is due.  Who answers, or NULL: not
  * yet, `ready' follows. */
 struct dns_context *dns_resolver_now(struct dns_resolver *r);
+/* Likewise, of one without validation: `ready' follows, or
+ * `unvalidated_failed'. */
+struct dns_context *dns_resolver_unvalidated(struct dns_resolver *r);
 /* The table of hosts is there before a validating context is trusted; NULL:
  * not yet. */
 const struct dns_hosts *dns_resolver_hosts(const struct dns_resolver *r);

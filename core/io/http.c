@@ -299,7 +299,7 @@ request_start(struct request *r)
 	uint64_t ticket;
 
 	r->stage = HTTP_LOOKING_UP;
-	ticket = dns_lookup(r->http->dns, host, on_addresses, r);
+	ticket = dns_lookup(r->http->dns, host, r->author, on_addresses, r);
 	if (ticket != 0)
 		r->dns_ticket = ticket;
 }
@@ -341,6 +341,7 @@ request_copy(struct request *r, const struct http_request *rq)
 	r->url = mem_strdup(rq->url);
 	if (rq->method != NULL)
 		r->method = mem_strdup(rq->method);
+	r->author = rq->author;
 	r->has_body = rq->body.p != NULL;
 	r->body = BUF_MAX(rq->body.n);
 	buf_add(&r->body, rq->body);

@@ -17,8 +17,8 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/span.h"
+#include "io/dns.h"
 
-struct dns;
 struct http;
 struct tls_store;
 
@@ -40,6 +40,7 @@ struct http_request {
 	const char *trust_file;		/* NULL: the settings' */
 	const char *proxy;		/* "http://proxy:3128"; NULL: none, also
 					 * when the environment names one */
+	enum dns_author author;		/* who wrote the URL and the proxy */
 };
 enum { HTTP_PATIENCE_MS = 30 * 1000, HTTP_ANSWER_MAX = 64 * 1024,
        HTTP_UNDER_WAY = 100 };		/* at once; more wait in line */

@@ -38,6 +38,7 @@ struct request {
 	struct buf body;
 	bool has_body;
 	struct http_url to, proxy;	/* proxy.host NULL: none */
+	enum dns_author author;
 	char *trust_file;
 
 	/* what is needed for it */

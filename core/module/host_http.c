@@ -57,6 +57,7 @@ request_copy(const struct postern_instance *me,
 		.body = { rq.body, rq.body_size },
 		.timeout_ms = rq.timeout_ms, .answer_max = rq.answer_max,
 		.trust_file = rq.trust_file, .proxy = rq.proxy,
+		.author = instance_author(me),
 	};
 }
 

@@ -170,6 +170,17 @@ instance_close(struct postern_instance **ptr)
 	instance_free(ptr);
 }
 
+/* A relay's next hop, and whom a filter asks, stand in the configuration; what
+ * another backend asks for may come from strangers. */
+enum dns_author
+instance_author(const struct postern_instance *me)
+{
+	const struct postern_module *t = module_table(me->module);
+
+	return t->backend == NULL || (t->flags & POSTERN_RELAY) != 0
+	     ? DNS_BY_ADMINISTRATOR : DNS_BY_ANYBODY;
+}
+
 struct module *
 instance_module(const struct postern_instance *me)
 {

@@ -3,6 +3,7 @@
 #define MODULE_INSTANCE_H
 
 #include "base/log.h"
+#include "io/dns.h"
 #include "module/loaded.h"
 
 struct host;
@@ -44,6 +45,9 @@ struct postern_instance {
 /* The module broke a rule of the ABI: said to the operator as that. */
 void instance_mistake(const struct postern_instance *me, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Who wrote the names that the module has us look up. */
+enum dns_author instance_author(const struct postern_instance *me);
 
 void instance_timers_end(struct postern_instance *me);
 void instance_questions_end(struct postern_instance *me);

@@ -131,6 +131,8 @@ plan_copy(struct postern_job *j, const struct postern_smtp_plan *from)
 	s->plan = (struct smtpc_plan){
 		.hosts = hosts,
 		.host_count = from->host_count,
+		.hosts_written = instance_author(j->backend->me) ==
+				 DNS_BY_ADMINISTRATOR,
 		.port = (uint16_t)from->port,
 		.helo = from->helo ? copy(j->arena, from->helo)
 				   : j->backend->me->hostname,

@@ -178,7 +178,9 @@ errand_next(struct errand *a)
 	host = a->plan->hosts[a->host++];
 	/* answered at once it comes back here, no deeper than hosts there
 	 * are, and leaves no ticket of its own */
-	ticket = dns_lookup(a->engine->dns, host, on_addresses, a);
+	ticket = dns_lookup(a->engine->dns, host, a->plan->hosts_written
+			    ? DNS_BY_ADMINISTRATOR : DNS_BY_ANYBODY,
+			    on_addresses, a);
 	if (ticket != 0)
 		a->lookup = ticket;
 }

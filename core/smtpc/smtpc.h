@@ -61,6 +61,7 @@ enum { SMTPC_IDLE_MS = 5000, SMTPC_REUSE = 100 };	/* the defaults */
 struct smtpc_plan {
 	const char *const *hosts;	/* names or addresses, in order */
 	size_t host_count;		/* at least 1 */
+	bool hosts_written;		/* by the administrator: see dns.h */
 	uint16_t port;			/* 0: 25 */
 	const char *helo;		/* our name */
 	/* Who answers EHLO by this name is us, whom the message would only

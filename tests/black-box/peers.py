@@ -60,7 +60,8 @@ class Process:
 class Knot(Process):
     """Knot DNS, authoritative for zones, which it signs (one key each).
 
-    zones     {"example.test": text of its file, with $ORIGIN and $TTL set}
+    zones     {"example.test": text of its file, with $ORIGIN and $TTL set};
+              "" is the root
     unsigned  those that are not signed
     tampered  {zone: [("www.example.test.", "A", "192.0.2.66")]}: records
               that are changed after the zone was signed
@@ -90,7 +91,8 @@ class Knot(Process):
             self.zone(zone)
 
     def zone_path(self, zone):
-        return os.path.join(self.folder, "zones", zone + ".zone")
+        return os.path.join(self.folder, "zones",
+                            (zone or "root") + ".zone")
 
     def zone(self, zone):
         with open(self.zone_path(zone), "w") as f:
@@ -128,7 +130,8 @@ class Knot(Process):
             zone:
             """)
         for zone in self.zones:
-            text += f"  - domain: {zone}.\n    file: {zone}.zone\n"
+            text += (f"  - domain: {zone}.\n"
+                     f"    file: {self.zone_path(zone)}\n")
             if zone not in self.unsigned and zone not in frozen:
                 text += "    dnssec-signing: on\n    dnssec-policy: signed\n"
         self.config = self.write("knot.conf", text)
@@ -241,6 +244,34 @@ class NameServer(threading.Thread):
             return (query[:2] + struct.pack(">HHHHH", 0x8180 | rcode, 1, 0, 0, 0)
                     + query[12:end])
         return cls(answer)
+
+    @classmethod
+    def forwarding(cls, port, local=None):
+        """Passes queries on as they are.  local: names below which it answers
+        itself, without signatures, and what: {"office": {"exchange01.office":
+        "192.0.2.1"}}; only the DS record of such a name is its parent's."""
+        def answer(query):
+            name, end = cls.name(query), cls.question_end(query)
+            kind = struct.unpack(">H", query[end - 4:end - 2])[0]
+            for zone, hosts in (local or {}).items():
+                if name == zone and kind != 43 or name.endswith("." + zone):
+                    return cls.own(query, end, kind, name, hosts)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.settimeout(5)
+                s.connect(("127.0.0.1", port))
+                s.send(query)
+                return s.recv(65535)
+        return cls(answer)
+
+    @staticmethod
+    def own(query, end, kind, name, hosts):
+        ip = hosts.get(name)
+        known = ip is not None or any(h.endswith("." + name) for h in hosts)
+        records = (b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton(ip)
+                   if ip is not None and kind == 1 else b"")
+        return (query[:2] + struct.pack(
+            ">HHHHH", 0x8580 | (0 if known else 3), 1, 1 if records else 0, 0,
+            0) + query[12:end] + records)
 
     @classmethod
     def stripping(cls, port):

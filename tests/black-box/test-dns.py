@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import harness
 from harness import BUILD, POSTERN, SLOW, Case, environment, wait_until
@@ -279,9 +280,25 @@ class Validation(WithKnot):
         said = a.ask("query", "A", "four.example.test")
         self.assertEqual((said["status"], said["secure"]), ("ok", True))
         self.assertEqual(a.ask("state"),
-                         {"asked": True, "validating": True, "why": ""})
+                         {"asked": True, "validating": True, "why": "",
+                          "unvalidated": []})
         self.assertEqual(a.ask("query", "A", "www.bogus.test")["status"],
                          "failed")
+
+    def test_a_forgery_below_what_is_not_signed(self):
+        """The validation begins at bogus.test, so anybody can deny .test."""
+        def answer(query):
+            end = NameServer.question_end(query)
+            if NameServer.name(query) == "test":
+                return NameServer.own(query, end, 43, "test", {})
+            return whole(query)
+        whole = self.name_server(NameServer.forwarding(self.knot.port)).answer
+        forger = self.name_server(NameServer(answer))
+        a = self.asker("special=yes", "anchor=" + self.knot.trust_anchor_file,
+                       port=forger.port)
+        said = a.ask("written", "www.bogus.test")
+        self.assertEqual((said["status"], said["ips"]), ("failed", []))
+        self.assertGreater(forger.queries, 0)
 
     def test_auto_without_the_roots_key(self):
         a = self.asker("special=yes")
@@ -385,6 +402,159 @@ class Validation(WithKnot):
         held[0] = False
         wait_until(lambda: a.ask("query", "A", "both.example.test")["secure"],
                    60, "the key")
+
+
+# The signed world of these has mail.gw.real alone.
+ROOT = {"": "mail.gw.real A 192.0.2.1\nmx.real MX 10 mailpit\n"}
+LOCAL = {
+    "mailpit": {"mailpit": "127.0.0.1"},
+    "office": {"exchange01.office": "127.0.0.2"},
+    "fritz.real": {"nas.fritz.real": "127.0.0.3",
+                   "fritz.real": "127.0.0.3"},
+    "svc.cluster.none": {"smtp.ns.svc.cluster.none": "127.0.0.4"},
+    # in the middle of what is signed, and exists: as a forger would
+    "mail.gw.real": {"mail.gw.real": "127.0.0.66"},
+    "forged.gw.real": {"forged.gw.real": "127.0.0.66"},
+}
+
+
+class LocalNames(Case):
+    """Names that only the resolver of the network knows."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.place = harness.tempfile.mkdtemp(prefix="postern-test-")
+        cls.addClassCleanup(harness.shutil.rmtree, cls.place,
+                            ignore_errors=True)
+        os.chmod(cls.place, 0o755)
+        cls.knot = Knot(os.path.join(cls.place, "knot"), ROOT)
+        cls.addClassCleanup(cls.knot.stop)
+        cls.knot.start()
+        cls.resolver = NameServer.forwarding(cls.knot.port, LOCAL)
+        cls.addClassCleanup(cls.resolver.close)
+
+    def asker(self, *words, port=None):
+        a = Asker(f"server=127.0.0.1:{port or self.resolver.port}",
+                  "hosts=/nonexistent", "special=yes",
+                  "anchor=" + self.knot.trust_anchor_file, *words)
+        self.addCleanup(lambda: self.assertEqual(a.end(), (0, mock.ANY)))
+        return a
+
+    taken = {"mailpit": "127.0.0.1", "exchange01.office": "127.0.0.2",
+             "nas.fritz.real": "127.0.0.3",
+             "smtp.ns.svc.cluster.none": "127.0.0.4"}
+    refused = ("mail.gw.real", "forged.gw.real", "fritz.real")
+
+    def test_names_that_the_administrator_wrote(self):
+        a = self.asker()
+        for again in range(2):          # then from libunbound's caches
+            for name, ip in self.taken.items():
+                with self.subTest(name, again=again):
+                    said = a.ask("written", name)
+                    self.assertEqual(said["ips"], [ip], said)
+                    self.assertFalse(said["secure"])
+        state = a.ask("state")
+        self.assertTrue(state["validating"])
+        self.assertEqual(state["unvalidated"], list(self.taken))
+
+    def test_a_forgery_stays_one(self):
+        a = self.asker()
+        for name in self.refused:
+            with self.subTest(name):
+                said = a.ask("written", name)
+                # what libunbound has proved already it need not ask for
+                self.assertIn(said["status"], ("failed", "nxdomain"))
+                self.assertEqual(said["ips"], [])
+                self.assertIn("bogus (DNSSEC): " if said["status"] == "failed"
+                              else "the name does not exist; ", said["why"])
+                self.assertIn("give its domain a server in `dns: {stubs:",
+                              said["why"])
+                self.assertIn("`dns: {dnssec: off}'", said["why"])
+        self.assertEqual(a.ask("state")["unvalidated"], [])
+
+    def test_a_proof_that_nobody_signed_is_none(self):
+        def answer(query):              # of all in `real', and of its DS
+            name, end = NameServer.name(query), NameServer.question_end(query)
+            if name.split(".")[-1] != "real":
+                return whole(query)
+            kind = int.from_bytes(query[end - 4:end - 2], "big")
+            return NameServer.own(query, end, kind, name,
+                                  {"mail.gw.real": "127.0.0.66"}
+                                  if kind != 43 else {})
+        whole = self.resolver.answer
+        forger = NameServer(answer)
+        self.addCleanup(forger.close)
+        said = self.asker(port=forger.port).ask("written", "mail.gw.real")
+        self.assertEqual((said["status"], said["ips"]), ("failed", []))
+
+    def test_names_that_anybody_wrote(self):
+        a = self.asker()
+        for name in (*self.taken, *self.refused):
+            with self.subTest(name):
+                for words in ("lookup", name), ("query", "A", name), \
+                        ("query", "MX", name), ("query", "TLSA", name):
+                    said = a.ask(*words)
+                    self.assertNotEqual(said["status"], "ok")
+                    self.assertNotIn("dnssec: off", said["why"])
+        self.assertEqual(a.ask("state")["unvalidated"], [])
+
+    def test_what_nobody_knows(self):
+        a = self.asker()
+        for name in ("mailhog", "other.office", "gone.real", "x.gone.real"):
+            with self.subTest(name):
+                self.assertEqual(a.ask("written", name)["status"], "nxdomain")
+        self.assertEqual(a.ask("state")["unvalidated"], [])
+
+    def test_those_who_insist_on_validation(self):
+        a = self.asker("dnssec=on")
+        for name in self.taken:
+            said = a.ask("written", name)
+            self.assertEqual((said["status"], said["ips"]), ("failed", []))
+
+    def test_a_resolver_that_fails_afterwards(self):
+        whole, bad = self.resolver.answer, NameServer.refusing(5)
+        ttl, none = b"\0\0\0\x3c\0\4", b"\0\0\0\0\0\4"
+        frail = NameServer(lambda query: whole(query).replace(ttl, none))
+        self.addCleanup(frail.close)
+        self.addCleanup(bad.close)
+        a = self.asker(port=frail.port)
+        self.assertEqual(a.ask("written", "mailpit")["ips"], ["127.0.0.1"])
+        # what is bogus is remembered, what was taken is not
+        frail.answer = bad.answer
+        said = a.ask("written", "mailpit")
+        self.assertEqual((said["status"], said["ips"]), ("failed", []))
+        self.assertIn("bogus (DNSSEC)", said["why"])
+
+    def test_a_strangers_mx(self):
+        peer = self.peer()
+        gw = self.gateway(
+            {"50-out": "route: out\nbackend: direct\n"
+                       f"direct: {{port: {peer.port}}}\n"},
+            extra=f"dns: {{servers: ['{self.resolver.server}'], "
+                  f"trust_anchor_file: {self.knot.trust_anchor_file}}}\n")
+        gw.send(to=["b@mx.real"])
+        gw.wait_log("mailpit: ")
+        self.assertEqual((len(gw.queue()), len(peer.messages)), (1, 0))
+        self.assertNotIn("dnssec: off", gw.log())
+
+    def test_a_route_to_one(self):
+        peer = self.peer()
+        gw = self.gateway(
+            {"50-out": "route: out\nbackend: connector\nconnector:\n"
+                       f"  host: mailpit\n  port: {peer.port}\n"},
+            extra=f"dns: {{servers: ['{self.resolver.server}'], "
+                  f"trust_anchor_file: {self.knot.trust_anchor_file}}}\n")
+        for _ in range(2):
+            gw.send()
+            gw.wait_empty()
+        self.assertEqual(len(peer.messages), 2)
+        self.assertEqual(gw.log().count("mailpit does not exist in the signed "
+                                        "DNS, but your resolver knows it"), 1)
+        dns = gw.json("status")["running"]["dns"]
+        self.assertEqual((dns["validating"], dns["unvalidated"]),
+                         (True, ["mailpit"]))
+        self.assertIn("which your resolver alone knows: mailpit",
+                      gw.command("status").stdout)
 
 
 class Files(WithKnot):

@@ -4,6 +4,7 @@
  *		[anchor=FILE] [special=yes] [resolv=FILE] [hosts=FILE]
  *	query TYPE NAME		one question
  *	lookup NAME		the addresses
+ *	written NAME		the same, of a name that the administrator wrote
  *	many N TYPE NAME	N questions at once, about 1.NAME, 2.NAME ...
  *	clock MS		turns the clocks on
  *	configure WORD...	as on the command line
@@ -213,7 +214,11 @@ tell_state(struct world *w)
 	buf_addf(&out, "{\"asked\": %s, \"validating\": %s",
 		 s.asked ? "true" : "false", s.validating ? "true" : "false");
 	add_string(&out, "why", s.why);
-	buf_add_char(&out, '}');
+	buf_add_str(&out, ", \"unvalidated\": [");
+	for (size_t i = 0; i < s.unvalidated_count; i++)
+		buf_addf(&out, "%s\"%s\"", i ? ", " : "",
+			 s.unvalidated[i]);
+	buf_add_str(&out, "]}");
 	puts(buf_str(&out));
 }
 
@@ -227,7 +232,11 @@ obey(struct world *w, char **words, size_t n)
 		dns_query(w->dns, words[2], type_of(words[1]), on_answer, w);
 		wait_for_all(w);
 	} else if (!strcmp(words[0], "lookup") && n == 2) {
-		dns_lookup(w->dns, words[1], on_addresses, w);
+		dns_lookup(w->dns, words[1], DNS_BY_ANYBODY, on_addresses, w);
+		wait_for_all(w);
+	} else if (!strcmp(words[0], "written") && n == 2) {
+		dns_lookup(w->dns, words[1], DNS_BY_ADMINISTRATOR,
+			   on_addresses, w);
 		wait_for_all(w);
 	} else if (!strcmp(words[0], "many") && n == 4) {
 		many(w, number(words[1]), words[2], words[3]);

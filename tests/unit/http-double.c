@@ -36,6 +36,7 @@ struct dns {
 	struct tickets *tickets;
 	unsigned waits;
 	char last[256];
+	enum dns_author last_author;
 };
 
 struct lookup {
@@ -74,7 +75,8 @@ on_lookup(struct later *l)
 }
 
 uint64_t
-dns_lookup(struct dns *d, const char *name, dns_addresses_fn *done, void *arg)
+dns_lookup(struct dns *d, const char *name, enum dns_author author,
+	   dns_addresses_fn *done, void *arg)
 {
 	struct name literal = { name, DNS_OK, { name } };
 	const struct name *n = NULL;
@@ -82,6 +84,7 @@ dns_lookup(struct dns *d, const char *name, dns_addresses_fn *done, void *arg)
 	struct ip ip;
 
 	snprintf(d->last, sizeof(d->last), "%s", name);
+	d->last_author = author;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcasecmp(names[i].name, name) == 0)
 			n = &names[i];
@@ -143,6 +146,12 @@ const char *
 dns_double_last(const struct dns *d)
 {
 	return d->last;
+}
+
+enum dns_author
+dns_double_last_author(const struct dns *d)
+{
+	return d->last_author;
 }
 
 /* --- authorities ------------------------------------------------------ */

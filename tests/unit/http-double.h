@@ -20,6 +20,7 @@ struct dns *dns_double(struct loop *loop);
 void dns_double_free(struct dns **d);		/* nothing may be under way */
 unsigned dns_double_waits(const struct dns *d);	/* lookups under way */
 const char *dns_double_last(const struct dns *d);
+enum dns_author dns_double_last_author(const struct dns *d);
 
 /* Reads at once; a file named "silent" never comes, one named "absent" is an
  * error before tls_store_get() returns. */

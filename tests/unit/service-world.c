@@ -55,6 +55,7 @@ http_send(struct http *h, const struct http_request *rq, http_fn *done,
 	uint64_t ticket = ask(h->asked, &h->n, arg, &a);
 
 	a->http = done;
+	a->author = rq->author;
 	snprintf(a->text, sizeof(a->text), "%s %s %zu:%s [%.*s] %lld %zu %s %s",
 		 rq->method ? rq->method : "-", rq->url, rq->header_count,
 		 rq->header_count ? rq->headers[0] : "", SPAN_ARG(rq->body),

@@ -25,6 +25,7 @@ struct asked {
 	bool open, forgotten;
 	void *arg;
 	char text[400];			/* what it was about */
+	enum dns_author author;
 	dns_answer_fn *dns;
 	http_fn *http;
 	tls_store_fn *tls;

@@ -359,13 +359,15 @@ addresses_need_no_question(void **state)
 	(void)state;
 	world_init(&w, DNSSEC_OFF, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		uint64_t t = dns_lookup(w.dns, rows[i].name, on_addresses, &w);
+		uint64_t t = dns_lookup(w.dns, rows[i].name, DNS_BY_ANYBODY,
+					on_addresses, &w);
 
 		CHECK_ROW(i, t == 0 && w.answers == i + 1);
 		CHECK_ROW(i, w.status == DNS_OK && w.n == 1);
 		CHECK_ROW(i, !strcmp(ip_text(w.ips[0], text), rows[i].ip));
 	}
-	assert_int_equal(dns_lookup(w.dns, "a..b", on_addresses, &w), 0);
+	assert_int_equal(dns_lookup(w.dns, "a..b", DNS_BY_ANYBODY,
+				    on_addresses, &w), 0);
 	assert_int_equal(w.status, DNS_NXDOMAIN);
 	assert_int_equal(dns_query(w.dns, "a..b", DNS_MX, on_answer, &w), 0);
 	assert_int_equal(w.status, DNS_NXDOMAIN);
@@ -391,8 +393,8 @@ local_names_answer(void **state)
 	close(fd);
 	for (int dnssec = DNSSEC_AUTO; dnssec <= DNSSEC_OFF; dnssec++) {
 		world_init(&w, (enum dns_dnssec)dnssec, path);
-		assert_true(dns_lookup(w.dns, "both.test.", on_addresses,
-				       &w) != 0);
+		assert_true(dns_lookup(w.dns, "both.test.", DNS_BY_ANYBODY,
+				       on_addresses, &w) != 0);
 		assert_true(dns_state(w.dns).asked);
 		run(&w, unit_slowly(20000));
 		assert_int_equal(w.answers, 1);
@@ -429,8 +431,10 @@ forgotten_at_every_stage(void **state)
 		world_init(&w, (enum dns_dnssec)dnssec, "/nonexistent");
 		/* in line: the context is being made */
 		a = dns_query(w.dns, "a.example", DNS_MX, on_answer, &w);
-		b = dns_lookup(w.dns, "b.example", on_addresses, &w);
-		c = dns_lookup(w.dns, "c.example", on_addresses, &w);
+		b = dns_lookup(w.dns, "b.example", DNS_BY_ANYBODY,
+			       on_addresses, &w);
+		c = dns_lookup(w.dns, "c.example", DNS_BY_ANYBODY,
+			       on_addresses, &w);
 		assert_true(a != 0 && b != 0 && a != b && b != c);
 		dns_forget(w.dns, a);
 		dns_forget(w.dns, a);
@@ -443,14 +447,16 @@ forgotten_at_every_stage(void **state)
 		run(&w, unit_slowly(20000));
 		assert_int_equal(w.answers, 1);
 		a = dns_query(w.dns, "a.example", DNS_MX, on_answer, &w);
-		b = dns_lookup(w.dns, "b.example", on_addresses, &w);
+		b = dns_lookup(w.dns, "b.example", DNS_BY_ANYBODY,
+			       on_addresses, &w);
 		run(&w, 200);
 		dns_forget(w.dns, a);
 		dns_forget(w.dns, b);
 		dns_forget(w.dns, b);
 		/* within the answer of another */
 		w.forget = dns_query(w.dns, "a.example", DNS_MX, on_answer, &w);
-		dns_lookup(w.dns, "x.localhost", on_addresses, &w);
+		dns_lookup(w.dns, "x.localhost", DNS_BY_ANYBODY, on_addresses,
+			   &w);
 		run(&w, unit_slowly(20000));
 		assert_int_equal(w.answers, 2);
 		run(&w, 200);
@@ -472,7 +478,8 @@ freed_with_questions(void **state)
 			for (int i = 0; i < 50; i++) {
 				dns_query(w.dns, "a.example", DNS_MX,
 					  on_answer, &w);
-				dns_lookup(w.dns, "b.example", on_addresses,
+				dns_lookup(w.dns, "b.example",
+					   DNS_BY_ADMINISTRATOR, on_addresses,
 					   &w);
 			}
 			if (ms > 0)

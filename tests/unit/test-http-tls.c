@@ -140,11 +140,13 @@ a_proxy_is_used(void **state)
 	snprintf(with, sizeof(with), "http://user:p%%3A%%40@ok.test:%u",
 		 site_port(proxy));
 	rq.proxy = with;
+	rq.author = DNS_BY_ADMINISTRATOR;
 	setenv("no_proxy", "*", 1);
 	assert_int_equal(stage_ask(s, &rq)->status, 200);
 	unsetenv("no_proxy");
 	assert_string_equal(s->got.body, "hello");
 	assert_string_equal(dns_double_last(s->dns), "ok.test");
+	assert_int_equal(dns_double_last_author(s->dns), DNS_BY_ADMINISTRATOR);
 	assert_int_equal(site_connections(proxy), 1);
 	assert_int_equal(site_connections(site), 1);
 	/* and is not asked when it is not named */

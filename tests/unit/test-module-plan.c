@@ -29,6 +29,22 @@ deliver(void *self, postern_job *j)
 		postern_smtp_send(j, &plan);
 }
 
+static postern_instance *opened;
+
+static int
+on_open(void *self, postern_instance *me)
+{
+	(void)self;
+	opened = me;
+	return 0;
+}
+
+static void
+on_http(void *arg, const struct postern_http_answer *a)
+{
+	(void)arg, (void)a;
+}
+
 static const struct postern_backend backend = { .deliver = deliver };
 static const struct postern_module table = { .backend = &backend };
 
@@ -116,6 +132,39 @@ what_a_plan_leaves_out_is_the_house_s(void **state)
 	finish(&w);
 }
 
+/* Whose word it is that a host exists: the administrator's, or a stranger's. */
+static void
+a_relays_host_is_the_administrators(void **state)
+{
+	static const struct {
+		struct postern_module table;
+		enum dns_author author;
+	} rows[] = {
+		{ { .backend = &backend, .open = on_open,
+		    .flags = POSTERN_RELAY }, DNS_BY_ADMINISTRATOR },
+		{ { .backend = &backend, .open = on_open,
+		    .flags = POSTERN_RECEIVERS }, DNS_BY_ANYBODY },
+		{ { .backend = &backend, .open = on_open }, DNS_BY_ANYBODY },
+	};
+	const struct postern_http_request rq = { .url = "https://idp/" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct service_world w;
+
+		begin(&w);
+		service_close(&w);
+		service_open(&w, &rows[i].table);
+		postern_http(opened, &rq, on_http, NULL);
+		service_deliver(&w);
+		CHECK_ROW(i, w.smtpc.plan->hosts_written ==
+			     (rows[i].author == DNS_BY_ADMINISTRATOR));
+		CHECK_ROW(i, w.http.asked[0].author == rows[i].author);
+		smtpc_answer(&w.smtpc, &sent);
+		finish(&w);
+	}
+}
+
 static void
 bad_plans_are_a_mistake_of_the_module(void **state)
 {
@@ -191,6 +240,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_of_a_plan_is_copied),
 		cmocka_unit_test(what_a_plan_leaves_out_is_the_house_s),
+		cmocka_unit_test(a_relays_host_is_the_administrators),
 		cmocka_unit_test(bad_plans_are_a_mistake_of_the_module),
 		cmocka_unit_test(a_job_is_sent_once),
 	};
