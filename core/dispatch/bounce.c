@@ -18,7 +18,11 @@
 #include "mail/header.h"
 #include "spool/draft.h"
 
-enum { REPORT_MAX = 512 * 1024, REPORT_PIECE = 16 * 1024 };
+enum {
+	REPORT_MAX = 512 * 1024,	/* of a report, and what more it may */
+	REPORT_RCPT_MAX = 4 * 1024,	/* be for each recipient */
+	REPORT_PIECE = 16 * 1024,
+};
 
 struct told_rcpt {
 	size_t index;
@@ -263,42 +267,63 @@ on_drained(void *arg)
 		report_push(r);
 }
 
-static bool
-report_write(struct report *r)
+static void
+report_facts(const struct report *r, struct dsn_facts *f)
 {
-	struct attempt *a = r->attempt;
-	const struct item *item = a->item;
+	const struct item *item = r->attempt->item;
 	const struct dispatch_config *c = r->config;
-	struct dsn_rcpt *rcpts = mem_array(r->n + 1, sizeof(*rcpts));
-	char id[ITEM_TEXT];
-	struct dsn_facts f = {
+
+	*f = (struct dsn_facts){
+		.reader = r->writing == TOLD_OPERATOR ? DSN_FOR_OPERATOR
+						      : DSN_FOR_SENDER,
 		.hostname = span_of(c->hostname),
-		.id = span_of(item_id_text(item->id, id)),
-		.to = report_to(r), .envid = item->env->envid,
-		.ret = item->env->ret, .arrival_ms = item->created_ms,
-		.now_ms = clock_wall_ms(),
+		.to = report_to(r), .sender = item->env->sender.text,
+		.envid = item->env->envid, .ret = item->env->ret,
+		.arrival_ms = item->created_ms, .now_ms = clock_wall_ms(),
 		.until_ms = item->created_ms + item->paused_ms +
 			    c->retry.give_up,
 		.attempts = item->attempts + 1,
 		.original = buf_span(&r->original),
 		.whole = r->original.len == item_size(item),
-		.smtputf8 = item->env->smtputf8, .rcpts = rcpts,
+		.smtputf8 = item->env->smtputf8 ||
+			    address_needs_utf8(report_to(r)),
+		.client = span_of(item->origin.client),
+		.helo = span_of(item->origin.helo),
+		.user = span_of(item->origin.user),
+		.listener = span_of(item->origin.listener),
+		.route = span_of(item->route),
 	};
+}
+
+static bool
+report_write(struct report *r)
+{
+	const struct item *item = r->attempt->item;
+	struct dsn_rcpt *rcpts = mem_array(r->n + 1, sizeof(*rcpts));
+	char id[ITEM_TEXT];
+	struct dsn_facts f;
 	bool ok;
 
+	report_facts(r, &f);
+	f.id = span_of(item_id_text(item->id, id));
+	f.rcpts = rcpts;
 	for (size_t i = 0; i < r->n; i++) {
 		const struct told_rcpt *t = &r->told[i];
 		const struct rcpt *rcpt = &item->env->rcpts[t->index];
 
-		if ((t->audience & r->writing) != 0)
-			rcpts[f.rcpt_count++] = (struct dsn_rcpt){
-				.address = rcpt->address.text,
-				.orcpt = rcpt->orcpt, .action = t->action,
-				.outcome = &t->outcome,
-				.remedy = remedy_of(&t->outcome, r->manner),
-			};
+		if ((t->audience & r->writing) == 0)
+			continue;
+		f.sender_told = f.sender_told ||
+				(t->audience & TOLD_SENDER) != 0;
+		rcpts[f.rcpt_count++] = (struct dsn_rcpt){
+			.address = rcpt->address.text,
+			.orcpt = rcpt->orcpt, .action = t->action,
+			.outcome = &t->outcome,
+			.remedy = remedy_of(&t->outcome, r->manner),
+		};
 	}
 	buf_clear(&r->text);
+	r->text.max = REPORT_MAX + r->n * REPORT_RCPT_MAX;
 	ok = dsn_write(&r->text, &f);
 	mem_free(rcpts);
 	return ok;

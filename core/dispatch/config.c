@@ -33,7 +33,8 @@ const struct schema_key retry_keys[] = {
 const struct schema_key dsn_keys[] = {
 	{ .name = "to", .type = T_STRING,
 	  .offset = offsetof(struct dispatch_config, dsn_to),
-	  .help = "address that gets a copy of each report of a failure" },
+	  .help = "address that gets a report of each failure, in a text of "
+		  "its own" },
 	{ .name = "route", .type = T_STRING,
 	  .offset = offsetof(struct dispatch_config, dsn_route),
 	  .help = "route that delivery reports take, instead of the one "

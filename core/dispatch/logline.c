@@ -69,8 +69,8 @@ add_reply(struct fields *f, const struct logline *l, char *enhanced,
 		add_text(f, "enhanced",
 			 span_of(enhanced_text(o->enhanced, enhanced, size)));
 	add_text(f, "reply", span_of(o->text));
-	if (o->phase != PHASE_NONE && !outcome_delivered(o))
-		add_text(f, "phase", span_of(phase_words(o->phase)));
+	if (!outcome_delivered(o))
+		add_text(f, "phase", span_of(outcome_where(o)));
 	add_text(f, "remedy", span_of(remedy_of(o, t != NULL
 						? t->outlet->manner
 						: BACKEND_NEUTRAL)));

@@ -1,43 +1,44 @@
-/* dsn.c - the three parts of a report: for a reader, for a program, and what
- * comes back of the message
+/* dsn.c - a report as a whole: its header, and its three parts
  *
  * Everything in a report that a stranger may have written is made printable
- * first; outside of an SMTPUTF8 report it is ASCII as well.
+ * first.
  */
-#include "mail/dsn.h"
+#include "mail/dsn_inside.h"
 
 #include "mail/dot.h"
 #include "mail/header.h"
-#include "mail/xtext.h"
+#include "mail/mime.h"
 #include "base/clock.h"
 #include "base/encode.h"
-#include "base/limits.h"
 #include "base/macros.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum {
-	COLUMNS = 76,
-	WORDS_MAX = 2 * LIMIT_OUTCOME_TEXT,	/* of one line of a report */
-};
+enum { LINE_MAX = 998 };		/* RFC 2045 section 2.7 */
 
-/* What is said of a recipient, by what was done about him. */
 static const struct {
-	const char *action, *headline, *next;
+	const char *name, *subject;
 	unsigned class;
 } actions[] = {
-	[DSN_FAILED] = { "failed",
-		"could not be delivered to:",
-		"This is final: it will not be tried again.", 5 },
+	[DSN_FAILED] = { "failed", "Your message could not be delivered", 5 },
 	[DSN_DELAYED] = { "delayed",
-		"has not been delivered yet to:",
-		"You need not send it again: it is still being tried.", 4 },
-	[DSN_RELAYED] = { "relayed",
-		"was handed to a system that sends no confirmations, for:",
-		"Whether it arrives will not be reported.", 2 },
-	[DSN_DELIVERED] = { "delivered",
-		"was delivered to:", "Nothing more is to be done.", 2 },
+		"Your message is delayed, but still being tried", 4 },
+	[DSN_RELAYED] = { "relayed", "Your message was passed on", 2 },
+	[DSN_DELIVERED] = { "delivered", "Your message was delivered", 2 },
 };
+
+const char *
+dsn_action_name(enum dsn_action action)
+{
+	return actions[action].name;
+}
+
+unsigned
+dsn_action_class(enum dsn_action action)
+{
+	return actions[action].class;
+}
 
 bool
 dsn_wanted(unsigned notify, enum dsn_action action)
@@ -54,8 +55,8 @@ dsn_wanted(unsigned notify, enum dsn_action action)
 	return (notify & flags[action]) != 0;
 }
 
-static bool
-has_action(const struct dsn_facts *f, enum dsn_action action)
+bool
+dsn_has_action(const struct dsn_facts *f, enum dsn_action action)
 {
 	for (size_t i = 0; i < f->rcpt_count; i++)
 		if (f->rcpts[i].action == action)
@@ -63,37 +64,33 @@ has_action(const struct dsn_facts *f, enum dsn_action action)
 	return false;
 }
 
-/* --- words ----------------------------------------------------------- */
+/* --- fields ---------------------------------------------------------- */
 
-/* s, made harmless for the report that f is. */
-static bool
-add_clean(struct buf *b, struct span s, const struct dsn_facts *f)
+bool
+dsn_add_clean(struct buf *b, struct span s, const struct dsn_facts *f)
 {
-	size_t start = b->len;
+	AUTO(buf_fini) struct buf clean = BUF_MAX(2 * DSN_WORDS_MAX);
 
-	if (!encode_printable(b, s, WORDS_MAX))
-		return false;
-	for (size_t i = start; !f->smtputf8 && i < b->len; i++)
-		if ((unsigned char)b->data[b->head + i] > 0x7f)
-			b->data[b->head + i] = '?';
-	return true;
+	if (f->smtputf8)
+		return encode_printable(b, s, DSN_WORDS_MAX);
+	return encode_printable(&clean, s, DSN_WORDS_MAX) &&
+	       mime_ascii(b, buf_span(&clean), false);
 }
 
-/* A field of "prefix" and s made harmless; none when s is empty. */
-static bool
-add_field(struct buf *out, const char *name, const char *prefix,
-	  struct span s, const struct dsn_facts *f)
+bool
+dsn_add_field(struct buf *out, const char *name, const char *prefix,
+	      struct span s, const struct dsn_facts *f)
 {
-	AUTO(buf_fini) struct buf value = BUF_MAX(2 * WORDS_MAX);
+	AUTO(buf_fini) struct buf value = BUF_MAX(6 * DSN_WORDS_MAX);
 
 	if (s.n == 0)
 		return true;
-	return buf_add_str(&value, prefix) && add_clean(&value, s, f) &&
+	return buf_add_str(&value, prefix) && dsn_add_clean(&value, s, f) &&
 	       header_add(out, span_of(name), buf_span(&value));
 }
 
-static bool
-add_date_field(struct buf *out, const char *name, int64_t wall_ms)
+bool
+dsn_add_date_field(struct buf *out, const char *name, int64_t wall_ms)
 {
 	char date[64];
 
@@ -101,244 +98,71 @@ add_date_field(struct buf *out, const char *name, int64_t wall_ms)
 			clock_rfc5322(wall_ms, date, sizeof(date)));
 }
 
-/* A paragraph, wrapped and indented. */
+/* --- what is returned ------------------------------------------------ */
+
+/* NUL, or a line that is too long: neither 7bit nor 8bit can hold it. */
 static bool
-add_wrapped(struct buf *out, const char *indent, struct span text)
+is_broken(struct span s)
 {
-	size_t room = COLUMNS - strlen(indent);
+	size_t column = 0;
 
-	while (text.n) {
-		size_t n = text.n, blank;
-
-		if (n > room) {
-			blank = span_rfind(span_sub(text, 0, room), ' ');
-			n = blank < room && blank > 0 ? blank
-						      : span_find(text, ' ');
-		}
-		if (!buf_add_str(out, indent) ||
-		    !buf_add(out, span_sub(text, 0, n)) ||
-		    !buf_add(out, SPAN("\r\n")))
-			return false;
-		text = span_trim(span_from(text, n));
+	for (size_t i = 0; i < s.n; i++) {
+		column = s.p[i] == '\r' || s.p[i] == '\n' ? 0 : column + 1;
+		if (column > LINE_MAX || s.p[i] == '\0')
+			return true;
 	}
-	return true;
+	return false;
 }
 
-/* --- the part for a reader ------------------------------------------- */
-
-static bool
-add_reason(struct buf *out, const struct dsn_facts *f, const struct outcome *o)
-{
-	AUTO(buf_fini) struct buf said = BUF_MAX(WORDS_MAX + 100);
-	bool reply = o->kind == OUTCOME_REPLY;
-	char text[2 * LIMIT_OUTCOME_TEXT];
-
-	if (o->host[0] &&
-	    (!add_clean(&said, span_of(o->host), f) ||
-	     !buf_add_str(&said, reply ? " answered:" : ":") ||
-	     !add_wrapped(out, "    ", buf_span(&said))))
-		return false;
-	buf_clear(&said);
-	outcome_text(o, text, sizeof(text));
-	return add_clean(&said, span_of(text), f) &&
-	       add_wrapped(out, "    ", buf_span(&said));
-}
-
-static bool
-add_rcpt_words(struct buf *out, const struct dsn_facts *f,
-	       const struct dsn_rcpt *r)
-{
-	return buf_add(out, SPAN("  <")) && add_clean(out, r->address, f) &&
-	       buf_add(out, SPAN(">\r\n")) &&
-	       (r->outcome == NULL || add_reason(out, f, r->outcome)) &&
-	       (r->remedy == NULL || (buf_add(out, SPAN("\r\n")) &&
-		add_wrapped(out, "    ", span_of(r->remedy)))) &&
-	       buf_add(out, SPAN("\r\n"));
-}
-
-static bool
-add_action_words(struct buf *out, const struct dsn_facts *f,
-		 enum dsn_action action)
-{
-	char date[64];
-	bool ok = buf_addf(out, "Your message %s\r\n\r\n",
-			   actions[action].headline);
-
-	for (size_t i = 0; ok && i < f->rcpt_count; i++)
-		if (f->rcpts[i].action == action)
-			ok = add_rcpt_words(out, f, &f->rcpts[i]);
-	ok = ok && buf_addf(out, "%s\r\n", actions[action].next);
-	if (ok && action == DSN_DELAYED && f->until_ms > 0)
-		ok = buf_addf(out, "It is given up after %s.\r\n",
-			      clock_rfc5322(f->until_ms, date, sizeof(date)));
-	return ok && buf_add(out, SPAN("\r\n"));
-}
-
-static bool
-add_words(struct buf *out, const struct dsn_facts *f)
-{
-	char date[64];
-	bool ok = buf_add(out, SPAN("This is the mail gateway at ")) &&
-		  add_clean(out, f->hostname, f) &&
-		  buf_add(out, SPAN(".\r\n\r\n"));
-
-	for (size_t a = 0; ok && a < ARRAY_SIZE(actions); a++)
-		if (has_action(f, (enum dsn_action)a))
-			ok = add_action_words(out, f, (enum dsn_action)a);
-	ok = ok && buf_add(out, SPAN("The message is known here as ")) &&
-	     add_clean(out, f->id, f);
-	ok = ok && buf_addf(out, ".\r\nIt was accepted on %s",
-			    clock_rfc5322(f->arrival_ms, date, sizeof(date)));
-	if (ok && f->attempts > 0)
-		ok = buf_addf(out, "\r\nand was tried %u time%s", f->attempts,
-			      f->attempts == 1 ? "" : "s");
-	return ok && buf_add(out, SPAN(".\r\n"));
-}
-
-/* --- the part for a program ------------------------------------------ */
-
-/* The recipient's status.  What a server said stands; else the subject and
- * detail of RFC 3463 that say what was missing. */
-static struct enhanced
-status_of(const struct dsn_rcpt *r)
-{
-	static const struct enhanced none[] = {
-		[OUTCOME_REPLY] = { 0, 0, 0 },
-		[OUTCOME_NETWORK] = { 0, 4, 2 },	/* bad connection */
-		[OUTCOME_DNS] = { 0, 4, 3 },		/* directory failure */
-		[OUTCOME_LOCAL] = { 0, 3, 0 },
-		[OUTCOME_UNSUPPORTED] = { 0, 6, 3 },	/* conversion needed */
-	};
-	struct enhanced e = { .class = actions[r->action].class };
-
-	if (r->outcome == NULL)
-		return e;
-	if (r->outcome->enhanced.class != 0)
-		return r->outcome->enhanced;
-	e.subject = none[r->outcome->kind].subject;
-	e.detail = none[r->outcome->kind].detail;
-	if (r->outcome->kind == OUTCOME_NETWORK &&
-	    r->outcome->phase == PHASE_CONNECT)
-		e.detail = 1;			/* no answer from host */
-	return e;
-}
-
-/* "mx.example.org[192.0.2.1]:25" without what is not the name. */
-static struct span
-host_name(struct span host)
-{
-	size_t open = span_find(host, '['), close = span_find(host, ']');
-
-	if (open > 0)
-		return open < host.n ? span_sub(host, 0, open)
-				     : span_sub(host, 0, span_find(host, ':'));
-	return span_sub(host, 0, close + 1);
-}
-
-static bool
-add_diagnostic(struct buf *out, const struct dsn_facts *f,
-	       const struct outcome *o)
-{
-	char text[2 * LIMIT_OUTCOME_TEXT];
-	struct outcome said = *o;
-	bool reply = o->kind == OUTCOME_REPLY;
-
-	if (o->host[0] &&
-	    !add_field(out, "Remote-MTA", "dns; ",
-		       host_name(span_of(o->host)), f))
-		return false;
-	if (o->text[0] == '\0' && o->code == 0)
-		return true;
-	if (reply)
-		said.phase = PHASE_NONE;	/* only what the server said */
-	outcome_text(&said, text, sizeof(text));
-	return add_field(out, "Diagnostic-Code",
-			 reply ? "smtp; " : "x-postern; ", span_of(text), f);
-}
-
-/* "rfc822;user+2Btag@example.org" as RFC 3464 section 2.3.1 wants it */
-static bool
-add_original(struct buf *out, const struct dsn_facts *f, struct span orcpt)
-{
-	AUTO(buf_fini) struct buf plain = BUF_MAX(LIMIT_ORCPT);
-	AUTO(buf_fini) struct buf type = BUF_MAX(LIMIT_ORCPT + 10);
-	size_t semicolon = span_find(orcpt, ';');
-	struct span address = span_from(orcpt, semicolon + 1);
-
-	if (semicolon == orcpt.n)
-		return true;
-	if (xtext_decode(&plain, address))
-		address = buf_span(&plain);
-	return add_clean(&type, span_sub(orcpt, 0, semicolon), f) &&
-	       buf_add(&type, SPAN("; ")) &&
-	       add_field(out, "Original-Recipient", buf_str(&type), address, f);
-}
-
-static bool
-add_rcpt_status(struct buf *out, const struct dsn_facts *f,
-		const struct dsn_rcpt *r)
-{
-	bool utf8 = f->smtputf8 && address_needs_utf8(r->address);
-	char status[24];
-
-	return buf_add(out, SPAN("\r\n")) &&
-	       (r->orcpt.n == 0 || add_original(out, f, r->orcpt)) &&
-	       add_field(out, "Final-Recipient", utf8 ? "utf-8; " : "rfc822; ",
-			 r->address, f) &&
-	       buf_addf(out, "Action: %s\r\nStatus: %s\r\n",
-			actions[r->action].action,
-			enhanced_text(status_of(r), status, sizeof(status))) &&
-	       (r->outcome == NULL || add_diagnostic(out, f, r->outcome)) &&
-	       add_date_field(out, "Last-Attempt-Date", f->now_ms) &&
-	       add_field(out, "Final-Log-ID", "", f->id, f) &&
-	       (r->action != DSN_DELAYED || f->until_ms <= 0 ||
-		add_date_field(out, "Will-Retry-Until", f->until_ms));
-}
-
-static bool
-add_status(struct buf *out, const struct dsn_facts *f)
-{
-	AUTO(buf_fini) struct buf envid = BUF_MAX(LIMIT_ENVID);
-	bool ok = true;
-
-	if (f->envid.n && xtext_decode(&envid, f->envid))
-		ok = add_field(out, "Original-Envelope-Id", "",
-			       buf_span(&envid), f);
-	ok = ok && add_field(out, "Reporting-MTA", "dns; ", f->hostname, f) &&
-	     add_date_field(out, "Arrival-Date", f->arrival_ms);
-	for (size_t i = 0; ok && i < f->rcpt_count; i++)
-		ok = add_rcpt_status(out, f, &f->rcpts[i]);
-	return ok;
-}
-
-/* --- the whole ------------------------------------------------------- */
-
-/* What is decided before the first byte is written. */
-struct shape {
-	char boundary[64];
-	struct header_facts facts;
-	struct span returned;		/* of f->original */
-	bool full;			/* the whole message, not its header */
-	bool eight_bit;			/* the returned part needs it */
-};
-
-/* RET=FULL is for failures (RFC 3461 section 4.3). */
+/* The header section up to the last field that is known to be whole. */
 static void
-decide(struct shape *shape, const struct dsn_facts *f)
+decide_header(struct dsn_shape *shape, const struct dsn_facts *f)
 {
-	header_scan(f->original, &shape->facts);
-	shape->full = f->ret == DSN_RET_FULL && f->whole &&
-		      has_action(f, DSN_FAILED);
-	shape->returned = f->original;
-	if (!shape->full)
-		shape->returned = span_sub(f->original, 0, shape->facts.length);
-	shape->eight_bit = f->smtputf8 || address_needs_utf8(shape->returned);
+	struct header_facts facts;
+	struct span rest = f->original, before = rest;
+	struct header_field field;
+
+	header_scan(f->original, &facts);
+	shape->message_id = facts.message_id;
+	shape->header = span_sub(f->original, 0, facts.length);
+	/* there is more of the message, and its body has not begun */
+	if (f->whole || facts.complete || facts.length < f->original.n)
+		return;
+	while (header_next(&rest, &field) && rest.n > 0)
+		before = rest;
+	shape->header_cut = true;
+	shape->header = span_sub(f->original, 0,
+				 (size_t)(before.p - f->original.p));
+}
+
+/* RET=FULL is for failures (RFC 3461 section 4.3), and the sender's wish. */
+static void
+decide(struct dsn_shape *shape, const struct dsn_facts *f)
+{
+	bool wanted = f->ret == DSN_RET_FULL && dsn_has_action(f, DSN_FAILED) &&
+		      f->reader == DSN_FOR_SENDER;
+
+	decide_header(shape, f);
+	if (wanted && !f->whole)
+		shape->partial = DSN_PARTIAL_LARGE;
+	else if (wanted && is_broken(f->original))
+		shape->partial = DSN_PARTIAL_BROKEN;
+	else
+		shape->full = wanted;
+	shape->returned = shape->full ? f->original : shape->header;
+	/* of a header alone, what is odd is encoded: RFC 6522 section 4 */
+	if (is_broken(shape->returned) ||
+	    (!shape->full && !f->smtputf8 && span_has_8bit(shape->returned)))
+		shape->encoding = "quoted-printable";
+	else
+		shape->encoding = f->smtputf8 || span_has_8bit(shape->returned)
+				? "8bit" : "7bit";
 }
 
 /* A boundary that does not occur in the part that we did not write.  In the
  * other parts every line begins with a blank or with words of ours. */
 static void
-choose_boundary(struct shape *shape, const struct dsn_facts *f)
+choose_boundary(struct dsn_shape *shape, const struct dsn_facts *f)
 {
 	AUTO(buf_fini) struct buf b = BUF_MAX(sizeof(shape->boundary) - 1);
 	struct span s, from = shape->returned;
@@ -354,23 +178,31 @@ choose_boundary(struct shape *shape, const struct dsn_facts *f)
 	memcpy(shape->boundary, buf_str(&b), b.len + 1);
 }
 
-static const char *
-subject_of(const struct dsn_facts *f)
+/* --- the header ------------------------------------------------------ */
+
+static bool
+add_subject(struct buf *out, const struct dsn_facts *f)
 {
-	if (has_action(f, DSN_FAILED))
-		return "Your message could not be delivered";
-	if (has_action(f, DSN_DELAYED))
-		return "Your message is delayed, but still being tried";
-	if (has_action(f, DSN_RELAYED))
-		return "Your message was passed on";
-	return "Your message was delivered";
+	AUTO(buf_fini) struct buf s = BUF_MAX(6 * DSN_WORDS_MAX);
+	size_t a = 0;
+
+	while (a + 1 < ARRAY_SIZE(actions) &&
+	       !dsn_has_action(f, (enum dsn_action)a))
+		a++;
+	if (f->reader == DSN_FOR_SENDER)
+		return buf_addf(out, "Subject: %s\r\n", actions[a].subject);
+	return buf_add_str(&s, "A message from <") &&
+	       dsn_add_clean(&s, span_sub(f->sender, 0, LIMIT_PATH), f) &&
+	       buf_add_str(&s, a == DSN_FAILED ? "> could not be delivered"
+					       : "> is delayed") &&
+	       header_add(out, SPAN("Subject"), buf_span(&s));
 }
 
 /* The original's Message-ID, if it is one that a field can hold. */
 static bool
-add_references(struct buf *out, const struct shape *shape)
+add_references(struct buf *out, const struct dsn_shape *shape)
 {
-	struct span id = shape->facts.message_id;
+	struct span id = shape->message_id;
 
 	if (id.n < 3 || id.n > LIMIT_PATH || id.p[0] != '<' ||
 	    id.p[id.n - 1] != '>' || address_needs_utf8(id))
@@ -382,56 +214,92 @@ add_references(struct buf *out, const struct shape *shape)
 	       header_add(out, SPAN("References"), id);
 }
 
+/* RFC 3834: to the sender it is an answer; the operator sent nothing. */
 static bool
 add_header(struct buf *out, const struct dsn_facts *f,
-	   const struct shape *shape)
+	   const struct dsn_shape *shape)
 {
-	AUTO(buf_fini) struct buf host = BUF_MAX(WORDS_MAX + 10);
-	AUTO(buf_fini) struct buf id = BUF_MAX(WORDS_MAX + 10);
+	AUTO(buf_fini) struct buf host = BUF_MAX(6 * DSN_WORDS_MAX);
+	AUTO(buf_fini) struct buf id = BUF_MAX(6 * DSN_WORDS_MAX);
+	bool eight_bit = f->smtputf8 || strcmp(shape->encoding, "8bit") == 0;
 
-	if (!add_clean(&host, f->hostname, f) || !add_clean(&id, f->id, f))
+	if (!dsn_add_clean(&host, f->hostname, f) ||
+	    !dsn_add_clean(&id, f->id, f))
 		return false;
-	return add_date_field(out, "Date", f->now_ms) &&
+	return dsn_add_date_field(out, "Date", f->now_ms) &&
 	       buf_addf(out, "From: Mail Delivery System "
 			"<MAILER-DAEMON@%s>\r\n", buf_str(&host)) &&
-	       add_field(out, "To", "", f->to, f) &&
-	       buf_addf(out, "Subject: %s\r\n", subject_of(f)) &&
-	       buf_addf(out, "Message-ID: <%s.report.%llx@%s>\r\n",
+	       dsn_add_field(out, "To", "", f->to, f) &&
+	       add_subject(out, f) &&
+	       buf_addf(out, "Message-ID: <%s.report.%llx%s@%s>\r\n",
 			buf_str(&id), (unsigned long long)f->now_ms,
+			f->reader == DSN_FOR_OPERATOR ? ".copy" : "",
 			buf_str(&host)) &&
 	       add_references(out, shape) &&
-	       buf_addf(out, "Auto-Submitted: auto-replied\r\n"
+	       buf_addf(out, "Auto-Submitted: %s\r\n"
 			"MIME-Version: 1.0\r\n"
 			"Content-Type: multipart/report;\r\n"
 			"\treport-type=%sdelivery-status;\r\n"
 			"\tboundary=\"%s\"\r\n"
 			"Content-Transfer-Encoding: %s\r\n\r\n",
+			f->reader == DSN_FOR_OPERATOR ? "auto-generated"
+						      : "auto-replied",
 			f->smtputf8 ? "global-" : "",
-			shape->boundary, shape->eight_bit ? "8bit" : "7bit");
+			shape->boundary, eight_bit ? "8bit" : "7bit");
 }
 
+/* --- the parts ------------------------------------------------------- */
+
 static bool
-add_part(struct buf *out, const struct shape *shape, const char *type,
-	 bool eight_bit)
+add_part(struct buf *out, const struct dsn_shape *shape, const char *type,
+	 const char *encoding)
 {
 	return buf_addf(out, "\r\n--%s\r\nContent-Type: %s\r\n"
 			"Content-Transfer-Encoding: %s\r\n\r\n",
-			shape->boundary, type, eight_bit ? "8bit" : "7bit");
+			shape->boundary, type, encoding);
+}
+
+/* For a reader: UTF-8 where there is any, and 8bit where that may be. */
+static bool
+add_words(struct buf *out, const struct dsn_facts *f,
+	  const struct dsn_shape *shape)
+{
+	AUTO(buf_fini) struct buf words = BUF_MAX(out->max);
+	bool plain;
+
+	if (!dsn_add_words(&words, f, shape))
+		return false;
+	plain = !span_has_8bit(buf_span(&words));
+	if (plain && !f->smtputf8)
+		return add_part(out, shape, "text/plain; charset=us-ascii",
+				"7bit") && buf_add(out, buf_span(&words));
+	if (f->smtputf8)
+		return add_part(out, shape, "text/plain; charset=utf-8",
+				"8bit") && buf_add(out, buf_span(&words));
+	return add_part(out, shape, "text/plain; charset=utf-8",
+			"quoted-printable") &&
+	       mime_quoted(out, buf_span(&words));
 }
 
 /* The returned part, with whole lines whatever came in. */
 static bool
-add_returned(struct buf *out, const struct shape *shape)
+add_returned(struct buf *out, const struct dsn_shape *shape)
 {
+	AUTO(buf_fini) struct buf lines = BUF_MAX(4 * LIMIT_DSN_ORIGINAL);
 	struct dot_decoder d;
 
 	dot_decoder_init(&d, BARE_LF_REPAIR);
-	return chunk_decode(&d, shape->returned, out) == shape->returned.n &&
-	       chunk_finish(&d, out);
+	if (chunk_decode(&d, shape->returned, &lines) != shape->returned.n ||
+	    !chunk_finish(&d, &lines))
+		return false;
+	return shape->encoding[0] == 'q'
+	     ? mime_quoted(out, buf_span(&lines))
+	     : buf_add(out, buf_span(&lines));
 }
 
 static bool
-add_parts(struct buf *out, const struct dsn_facts *f, const struct shape *shape)
+add_parts(struct buf *out, const struct dsn_facts *f,
+	  const struct dsn_shape *shape)
 {
 	const char *returned = shape->full ? "message/rfc822"
 					   : "text/rfc822-headers";
@@ -439,14 +307,13 @@ add_parts(struct buf *out, const struct dsn_facts *f, const struct shape *shape)
 	if (f->smtputf8)
 		returned = shape->full ? "message/global"
 				       : "message/global-headers";
-	return add_part(out, shape, f->smtputf8 ? "text/plain; charset=utf-8"
-			: "text/plain; charset=us-ascii", f->smtputf8) &&
-	       add_words(out, f) &&
+	return add_words(out, f, shape) &&
 	       add_part(out, shape, f->smtputf8
 			? "message/global-delivery-status"
-			: "message/delivery-status", f->smtputf8) &&
-	       add_status(out, f) &&
-	       add_part(out, shape, returned, shape->eight_bit) &&
+			: "message/delivery-status",
+			f->smtputf8 ? "8bit" : "7bit") &&
+	       dsn_add_status(out, f) &&
+	       add_part(out, shape, returned, shape->encoding) &&
 	       add_returned(out, shape) &&
 	       buf_addf(out, "\r\n--%s--\r\n", shape->boundary);
 }
@@ -454,7 +321,7 @@ add_parts(struct buf *out, const struct dsn_facts *f, const struct shape *shape)
 bool
 dsn_write(struct buf *out, const struct dsn_facts *f)
 {
-	struct shape shape = { .full = false };
+	struct dsn_shape shape = { .full = false };
 	size_t before = out->len;
 
 	decide(&shape, f);

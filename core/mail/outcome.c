@@ -95,9 +95,18 @@ outcome_error(struct outcome *o, enum outcome_kind kind, enum phase p,
 }
 
 const char *
+outcome_where(const struct outcome *o)
+{
+	/* what a server lacks is known from EHLO, and nothing more is sent */
+	if (o->phase == PHASE_NONE || o->kind == OUTCOME_UNSUPPORTED)
+		return "";
+	return phase_words(o->phase);
+}
+
+const char *
 outcome_text(const struct outcome *o, char *buf, size_t size)
 {
-	const char *words = o->phase == PHASE_NONE ? "" : phase_words(o->phase);
+	const char *words = outcome_where(o);
 	char code[16] = "", enhanced[24];
 
 	if (o->code != 0)

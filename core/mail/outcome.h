@@ -80,6 +80,9 @@ void outcome_set(struct outcome *o, enum outcome_kind kind, enum phase p,
 void outcome_error(struct outcome *o, enum outcome_kind kind, enum phase p,
 		   const struct error *err);
 
+/* The words of its phase, for a reader; "" where nothing was under way. */
+const char *outcome_where(const struct outcome *o);
+
 /* "550 5.1.1 no such user (while sending RCPT TO)" into buf; returns buf. */
 const char *outcome_text(const struct outcome *o, char *buf, size_t size);
 

@@ -1,4 +1,5 @@
 """test-status.py - what a gateway says of itself when mail does not get out"""
+import email
 import re
 
 import harness
@@ -43,6 +44,35 @@ class Reports(Case):
                    what="the report")
         self.assertIn("reports   1 could not be sent: no route takes them",
                       gw.command("status").stdout)
+
+
+class Texts(Case):
+    def test_each_reader_has_a_report_of_its_own(self):
+        gw = self.gateway({"10-out": "route: out\nmatch: {recipient: '@dst.test'}\n" +
+                           FAULT % "550 5.1.1 unbekannter Empf\u00e4nger"},
+                          extra="dsn: {to: it@src.test}\n")
+        gw.route("50-capture", "route: capture\nbackend: maildir\n"
+                 f"maildir: {{path: {gw.maildir}}}\nmatch: {{recipient: '@src.test'}}\n")
+        gw.command("reload", check=True)
+        gw.send("Subject: Scan\r\nTo: b@dst.test\r\n\r\nhello\r\n",
+                to=[f"r{i}@dst.test" for i in range(60)])
+        mails = [email.message_from_bytes(m) for m in gw.wait_captured(2)]
+        texts = {m["To"]: m.get_payload(0).get_payload(decode=True).decode()
+                 for m in mails}
+        sender, it = texts["a@src.test"], texts["it@src.test"]
+        self.assertIn("Your message could not be delivered", sender)
+        self.assertIn("  Subject: Scan\n  To: b@dst.test\n", sender)
+        for text in (sender, it):
+            self.assertEqual(text.count("unbekannter Empf\u00e4nger"), 1)
+            self.assertIn("  <r19@dst.test>\n  and 40 more;", text)
+        self.assertNotIn("our message", it)
+        self.assertIn("  From: a@src.test\n  Subject: Scan\n", it)
+        self.assertIn("  Device: 127.0.0.1, which calls itself ", it)
+        self.assertIn("\n  Route: out\n", it)
+        for m in mails:
+            self.assertEqual(m.get_content_type(), "multipart/report")
+            self.assertTrue(m["Auto-Submitted"].startswith("auto-"))
+            self.assertEqual(len(m.get_payload(1).get_payload()), 61)
 
 
 class Backlog(Case):

@@ -313,6 +313,7 @@ the_operator_is_told_too(void **state)
 				ONE_ROUTE "reports: {domain: nowhere.test}\n");
 	struct item *item;
 	const struct seen_settle *s;
+	const char *text;
 
 	(void)state;
 	w->answer = by_name;
@@ -323,6 +324,14 @@ the_operator_is_told_too(void **state)
 	assert_string_equal(s->report[0].route, "reports");
 	assert_string_equal(s->report[1].to, "it@ops.test");
 	assert_string_equal(s->report[1].route, "reports");
+	assert_non_null(strstr(s->report[0].text, "Your message could not"));
+	text = s->report[1].text;
+	assert_null(strstr(text, "our message"));
+	assert_non_null(strstr(text, "Subject: A message from <a@here.test> "
+			       "could not be delivered\r\n"));
+	assert_non_null(strstr(text, "  From: a@here.test\r\n  Subject: scan\r\n"
+			       "  Device: 192.0.2.7\r\n  Route: out\r\n"));
+	assert_non_null(strstr(text, "The sender gets a report of his own."));
 
 	item = world_item(w, "out", "unknown@x.test");
 	item->env->sender = (struct address){ .text = SPAN_NONE };
