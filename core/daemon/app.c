@@ -169,9 +169,11 @@ tell_ready(const struct app *app)
 	const struct smtpd_config *c = snapshot_get(app->snap, SLOT_SMTPD);
 	const struct gateway_config *g = snapshot_get(app->snap, SLOT_GATEWAY);
 	const struct listener_config *listen = c->listen.v;
+	char text[ENDPOINT_TEXT];
 
 	for (size_t i = 0; i < c->listen.n; i++)
-		log_info(&app_log, "listening on %s", listen[i].address);
+		log_info(&app_log, "listening on %s",
+			 endpoint_text(listen[i].at, text));
 	if (geteuid() == 0 && g->user == NULL)
 		log_warning(&app_log, "running as root, for there is no user "
 			    "`postern': make it with `useradd --system "

@@ -245,10 +245,11 @@ control_describe(void *arg)
 	const struct listener_config *listen = c->listen.v;
 	json_t *hostname = json_string(gateway(app)->hostname);
 	json_t *all = json_object(), *at = json_array(), *names = json_array();
-	char *dumped, *ret;
+	char *dumped, *ret, text[ENDPOINT_TEXT];
 
 	for (size_t i = 0; i < c->listen.n; i++)
-		json_array_append_new(at, json_string(listen[i].address));
+		json_array_append_new(at, json_string(
+			endpoint_text(listen[i].at, text)));
 	for (size_t i = 0; i < routes->n; i++)
 		json_array_append_new(names, json_string(routes->v[i].name));
 	json_object_set_new(all, "hostname", hostname);

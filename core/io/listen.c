@@ -111,6 +111,9 @@ listen_open(struct endpoint *at, bool first, struct error *err)
 	else if (number == EACCES)
 		error_hint(err, "ports below 1024 need root or "
 			   "CAP_NET_BIND_SERVICE");
+	else if (number == EAFNOSUPPORT)
+		error_hint(err, "this host has no IPv6: list IPv4 addresses, "
+			   "such as 0.0.0.0:25");
 	else if (number == EADDRNOTAVAIL)
 		error_hint(err, "the address must be one of this host's, or "
 			   "0.0.0.0 for all");

@@ -11,7 +11,9 @@
 const struct schema_key listen_keys[] = {
 	{ .name = "address", .type = T_STRING, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct listener_config, address),
-	  .help = "address and port, as in 0.0.0.0:25 or [::]:25" },
+	  .help = "The address and the port, such as 192.0.2.1:25. 0.0.0.0:25 "
+		  "listens on all IPv4 addresses of this host. [::]:25 listens "
+		  "on all IPv6 and all IPv4 addresses." },
 	{ .name = "tls", .type = T_ENUM,
 	  .words = "none|starttls|required|implicit",
 	  .offset = offsetof(struct listener_config, tls),
@@ -159,6 +161,39 @@ tls_check(const struct smtpd_config *c, const struct node *root,
 }
 
 static bool
+has_ipv4_at(const struct listener_config *v, size_t n, uint16_t port)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].at.ip.family == 4 && v[i].at.port == port)
+			return true;
+	return false;
+}
+
+/* Other servers take IPv4 on [::], so administrators expect it.  IPv4 has a
+ * socket of its own: no client has a mapped address, and an IPv4 address that
+ * is listed for the same port decides alone. */
+static void
+listen_add_ipv4(struct smtpd_config *c, struct arena *arena)
+{
+	const struct listener_config *listed = c->listen.v;
+	const struct ip any = { .family = 6 };
+	struct listener_config *all;
+	size_t n = c->listen.n;
+
+	all = arena_array(arena, 2 * n, sizeof(*all));
+	memcpy(all, listed, n * sizeof(*all));
+	for (size_t i = 0; i < c->listen.n; i++) {
+		if (listed[i].at.port == 0 || !ip_eq(listed[i].at.ip, any) ||
+		    has_ipv4_at(listed, c->listen.n, listed[i].at.port))
+			continue;
+		all[n] = listed[i];
+		all[n++].at.ip = (struct ip){ .family = 4 };
+	}
+	c->listen.v = all;
+	c->listen.n = n;
+}
+
+static bool
 listen_check(struct smtpd_config *c, const struct node *root,
 	     struct arena *arena, struct diags *d)
 {
@@ -178,6 +213,8 @@ listen_check(struct smtpd_config *c, const struct node *root,
 			ok &= listener_check(c, i, d);
 		ok &= listener_tls_check(c, i, d);
 	}
+	if (ok)
+		listen_add_ipv4(c, arena);
 	return ok;
 }
 

@@ -15,9 +15,11 @@ enum listener_tls {			/* in the order of the schema's words */
 	LISTENER_IMPLICIT,		/* before the greeting */
 };
 
+/* A list with [::]:PORT and no IPv4 address at that port gets one more entry,
+ * with the same address text: 0.0.0.0:PORT.  So [::] serves IPv4, too. */
 struct listener_config {
 	char *address;			/* as written: "127.0.0.1:2525" */
-	struct endpoint at;
+	struct endpoint at;		/* as bound */
 	int tls;			/* enum listener_tls */
 };
 

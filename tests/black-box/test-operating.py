@@ -20,6 +20,15 @@ from harness import Case, free_port, wait_until
 SOURCE = os.path.join(os.path.dirname(__file__), "..", "..")
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 class Configuration(Case):
     def check(self, gw, *want):
         r = gw.command("check")
@@ -400,6 +409,32 @@ class Reload(Case):
         gw.wait_captured(1)
         with self.assertRaises(OSError):
             socket.create_connection(("127.0.0.1", old), 5)
+
+    def test_all_of_ipv6_is_ipv4_too(self):
+        if not has_ipv6():
+            self.skipTest("this host has no IPv6")
+        gw = self.gateway(start=False, extra="relay: {networks: [127.0.0.1, '::1']}\n")
+        gw.write("postern.yaml", gw.read().replace(
+            f"127.0.0.1:{gw.port}", f"'[::]:{gw.port}'"))
+        gw.start()
+        v6, v4 = f"[::]:{gw.port}", f"0.0.0.0:{gw.port}"
+        self.assertEqual(gw.json("status")["running"]["listen"], [v6, v4])
+        for i, host in enumerate(("127.0.0.1", "::1")):
+            with smtplib.SMTP(host, gw.port, timeout=30) as s:
+                s.sendmail("a@src.test", ["b@dst.test"], f"Subject: {i}\r\n\r\nx\r\n")
+        received = b"".join(gw.wait_captured(2))
+        self.assertIn(b"[127.0.0.1]", received)
+        self.assertIn(b"[IPv6:::1]", received)
+        self.assertNotIn(b"ffff", received)
+        # an IPv4 address of its own for the port, and back, by a reload
+        both = gw.read().replace("]\n", ", {address: '%s'}]\n" % v4, 1)
+        alone = gw.read()
+        for text in (both, alone):
+            gw.write("postern.yaml", text)
+            gw.command("reload", check=True)
+            gw.send()
+            self.assertEqual(gw.json("status")["running"]["listen"], [v6, v4])
+        gw.wait_captured(4)
 
     def test_status_tells_what_is_in_force(self):
         gw = self.gateway()

@@ -181,6 +181,53 @@ everything_can_be_said(void **state)
 	assert_non_null(b.c.filters);
 }
 
+/* As "4:25 6:25", in order. */
+static const char *
+bound_at(const struct smtpd_config *c, struct buf *out)
+{
+	const struct listener_config *l = c->listen.v;
+
+	for (size_t i = 0; i < c->listen.n; i++)
+		buf_addf(out, "%s%d:%d=%s", i ? " " : "", l[i].at.ip.family,
+			 l[i].at.port, l[i].address);
+	return buf_str(out);
+}
+
+static void
+all_of_ipv6_is_ipv4_too(void **state)
+{
+	static const struct {
+		const char *list, *want;
+	} rows[] = {
+		{ "['[::]:25']", "6:25=[::]:25 4:25=[::]:25" },
+		{ "['[::]:25', '[::]:465']", "6:25=[::]:25 6:465=[::]:465 "
+		  "4:25=[::]:25 4:465=[::]:465" },
+		{ "['[::]:25', '0.0.0.0:25']", "6:25=[::]:25 4:25=0.0.0.0:25" },
+		{ "['192.0.2.1:25', '[::]:25']",
+		  "4:25=192.0.2.1:25 6:25=[::]:25" },
+		{ "['[::]:25', '0.0.0.0:26']", "6:25=[::]:25 4:26=0.0.0.0:26 "
+		  "4:25=[::]:25" },
+		{ "['[::1]:25']", "6:25=[::1]:25" },
+		{ "['[::]:0']", "6:0=[::]:0" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(buf_fini) struct buf text = BUF_MAX(1024), at = BUF_MAX(1024);
+		struct span rest, one;
+
+		buf_add_str(&text, "listen:\n");
+		rest = span_of(rows[i].list);
+		rest = span_sub(rest, 1, rest.n - 2);
+		while (span_split(&rest, ',', &one))
+			buf_addf(&text, "  - address: %.*s\n", SPAN_ARG(one));
+		AUTO(bound_free) struct bound b = bind_text(buf_str(&text));
+
+		CHECK_ROW(i, b.ok);
+		CHECK_ROW(i, strcmp(bound_at(&b.c, &at), rows[i].want) == 0);
+	}
+}
+
 static void
 tls_is_offered_where_there_is_a_certificate(void **state)
 {
@@ -280,6 +327,7 @@ main(void)
 		cmocka_unit_test(private_is_never_public),
 		cmocka_unit_test(defaults_are_safe),
 		cmocka_unit_test(everything_can_be_said),
+		cmocka_unit_test(all_of_ipv6_is_ipv4_too),
 		cmocka_unit_test(tls_is_offered_where_there_is_a_certificate),
 		cmocka_unit_test(wrong_values_are_told),
 		cmocka_unit_test(an_open_relay_is_a_warning),
