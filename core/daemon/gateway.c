@@ -45,7 +45,7 @@ const struct schema_key gateway_keys[] = {
 	KEY(gateway_config, user, T_STRING, NULL,
 	    "whom to become, when started as root, after the ports are "
 	    "bound; without it, the user postern if there is one"),
-	KEY(gateway_config, spool, T_STRING, "sqlite:/var/lib/postern",
+	KEY(gateway_config, spool, T_STRING, "sqlite:" POSTERN_STATE_DIR,
 	    "where the queue is: sqlite:FOLDER, or \"memory:\" for tests"),
 	KEY(gateway_config, state, T_PATH, NULL,
 	    "the folder of the control socket; without it, the spool's"),
@@ -126,11 +126,11 @@ gateway_check(struct load *l)
 	if (folder == NULL && strcmp(g->spool, "memory:") != 0) {
 		diag_error(l->d, schema_mark(l->root, "spool"),
 			   "`%s' is no spool", g->spool);
-		ok = diag_hint(l->d, "write sqlite:/var/lib/postern");
+		ok = diag_hint(l->d, "write sqlite:" POSTERN_STATE_DIR);
 	} else if (folder != NULL && folder[0] != '/') {
 		diag_error(l->d, schema_mark(l->root, "spool"),
 			   "the spool's folder is an absolute path");
-		ok = diag_hint(l->d, "write sqlite:/var/lib/postern");
+		ok = diag_hint(l->d, "write sqlite:" POSTERN_STATE_DIR);
 	}
 	if (g->source != NULL && !ip_parse(span_of(g->source), &source)) {
 		diag_error(l->d, schema_mark(node_get(l->root, "outgoing"),

@@ -13,7 +13,7 @@
 struct gateway_config {
 	char *hostname;			/* default: the host's full name */
 	char *user;			/* who we are after binding; NULL: stay */
-	char *spool;			/* sqlite:/var/lib/postern | memory: */
+	char *spool;			/* sqlite:FOLDER | memory: */
 	char *state;			/* folder; default: the spool's */
 	int log_format, log_level;	/* enum log_format, enum log_level */
 	int64_t stop_patience;		/* ms for what is in flight at SIGTERM */

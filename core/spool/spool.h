@@ -36,7 +36,7 @@ struct spool;
 struct op_kind;
 
 struct spool_config {
-	/* sqlite:/var/lib/postern | memory:
+	/* sqlite:FOLDER | memory:
 	 * "?vfs=NAME" behind a folder names another file layer of SQLite. */
 	const char *url;
 	int64_t free_space;		/* bytes: below it accepts are refused */
