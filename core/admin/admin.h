@@ -15,8 +15,16 @@ struct admin;
 struct dispatch;
 struct spool;
 
+enum { ADMIN_KINDS = 16 };
+
 struct admin_intake {
-	uint64_t sessions, open, accepted, refused;
+	uint64_t sessions, open, accepted, refused, greeted;
+	/* Sessions that ended without a message, by kind; names are static.
+	 * Ends at the first without a name. */
+	struct {
+		const char *name;
+		uint64_t n;
+	} failed[ADMIN_KINDS + 1];
 };
 
 /* What does not change, whatever is reloaded; the strings outlive admin. */

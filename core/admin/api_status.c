@@ -126,12 +126,17 @@ static json_t *
 status_intake(struct admin *a)
 {
 	struct admin_intake in;
+	json_t *failed = json_object();
 
 	a->deps.intake(a->deps.arg, &in);
-	return json_pack("{s:I, s:I, s:I, s:I}",
+	for (size_t i = 0; i < ADMIN_KINDS && in.failed[i].name != NULL; i++)
+		json_object_set_new(failed, in.failed[i].name, json_integer(
+			(json_int_t)in.failed[i].n));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}",
 		"sessions", (json_int_t)in.sessions, "open", (json_int_t)in.open,
 		"accepted", (json_int_t)in.accepted,
-		"refused", (json_int_t)in.refused);
+		"refused", (json_int_t)in.refused,
+		"greeted", (json_int_t)in.greeted, "failed", failed);
 }
 
 unsigned

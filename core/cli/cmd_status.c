@@ -52,6 +52,30 @@ print_queue(json_t *q, json_int_t now)
 		printf("          NOT ACCEPTING: %s\n", string(q, "trouble"));
 }
 
+/* Sessions that ended without a message; nothing where there are none. */
+static void
+print_failed(json_t *failed)
+{
+	const char *kind;
+	json_t *n;
+	json_int_t sum = 0;
+	bool first = true;
+
+	json_object_foreach(failed, kind, n)
+		sum += json_integer_value(n);
+	if (sum == 0)
+		return;
+	printf("failed    %lld session%s ended without a message (",
+	       (long long)sum, sum == 1 ? "" : "s");
+	json_object_foreach(failed, kind, n)
+		if (json_integer_value(n) > 0) {
+			printf("%s%s %lld", first ? "" : ", ", kind,
+			       (long long)json_integer_value(n));
+			first = false;
+		}
+	puts("); the log says why");
+}
+
 static void
 print_reports(json_t *reports)
 {
@@ -303,6 +327,7 @@ print_status(json_t *s)
 	       (long long)number(in, "accepted"),
 	       number(in, "accepted") == 1 ? "" : "s",
 	       (long long)number(in, "refused"));
+	print_failed(json_object_get(in, "failed"));
 	print_dns(json_object_get(running, "dns"));
 	print_queue(queue, now);
 	print_reports(json_object_get(s, "reports"));

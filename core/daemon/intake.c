@@ -157,5 +157,8 @@ intake_stats(const struct intake *in, struct smtpd_stats *ret)
 		ret->accepted += one.accepted;
 		ret->refused += one.refused;
 		ret->open += one.open;
+		ret->greeted += one.greeted;
+		for (size_t k = 0; k < FAILURE_KINDS; k++)
+			ret->failed[k] += one.failed[k];
 	}
 }

@@ -220,7 +220,14 @@ control_intake(void *arg, struct admin_intake *ret)
 
 	intake_stats(&app->intake, &s);
 	*ret = (struct admin_intake){ .sessions = s.sessions, .open = s.open,
-		.accepted = s.accepted, .refused = s.refused };
+		.accepted = s.accepted, .refused = s.refused,
+		.greeted = s.greeted };
+	_Static_assert((int)FAILURE_KINDS <= (int)ADMIN_KINDS,
+		       "each kind has its place");
+	for (size_t i = 0; i < FAILURE_KINDS; i++) {
+		ret->failed[i].name = failure_kind_name(i);
+		ret->failed[i].n = s.failed[i];
+	}
 }
 
 static json_t *

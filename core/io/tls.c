@@ -59,6 +59,7 @@ tls_pull(gnutls_transport_ptr_t arg, void *to, size_t max)
 	}
 	if (step != LAYER_OK)
 		return transport_error(t, EAGAIN);
+	t->heard = true;
 	if (t->first == 0)
 		t->first = *(const char *)to;
 	return (ssize_t)n;
@@ -271,12 +272,28 @@ tls_layer_init(struct tls_layer *t, const struct tls_side *side,
 	gnutls_handshake_set_timeout(t->session, GNUTLS_INDEFINITE_TIMEOUT);
 }
 
-const struct tls_facts *
-stream_tls(const struct stream *s)
+static const struct tls_layer *
+stream_tls_layer(const struct stream *s)
 {
-	const struct layer *l = stream_top(s);
+	struct layer *l = stream_top(s);
 
 	while (l != NULL && l->ops != &tls_ops)
 		l = l->below;
-	return l != NULL && tls_of(l)->shaken ? &tls_of(l)->facts : NULL;
+	return l != NULL ? tls_of(l) : NULL;
+}
+
+const struct tls_facts *
+stream_tls(const struct stream *s)
+{
+	const struct tls_layer *t = stream_tls_layer(s);
+
+	return t != NULL && t->shaken ? &t->facts : NULL;
+}
+
+bool
+stream_heard(const struct stream *s)
+{
+	const struct tls_layer *t = stream_tls_layer(s);
+
+	return t != NULL && t->heard;
 }

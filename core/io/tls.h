@@ -103,5 +103,7 @@ struct tls_facts {
 /* NULL while there is no TLS, or its handshake is not done.  Borrowed until
  * the stream closes. */
 const struct tls_facts *stream_tls(const struct stream *s);
+/* Whether the peer has sent anything for the TLS layer; false without one. */
+bool stream_heard(const struct stream *s);
 
 #endif

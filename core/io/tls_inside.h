@@ -68,6 +68,7 @@ struct tls_layer {
 	bool showed;			/* the peer has seen our certificate */
 	bool sending;			/* a record is on its way out */
 	unsigned char warnings;		/* that were passed over */
+	bool heard;			/* the peer has sent a byte */
 	char first;			/* byte that the peer sent; 0: none */
 };
 

@@ -161,6 +161,15 @@ tls_words(const struct tls_layer *t, int code, struct error *err)
 			  "the TLS handshake", t->side->peer);
 		return;
 	}
+	/* in TLS 1.3 OpenSSL sends the alert in the clear that should be
+	 * encrypted already, as soon as it has seen our certificate */
+	if (code == GNUTLS_E_DECRYPTION_FAILED && !t->shaken && t->showed) {
+		error_set(err, ERROR_PROTOCOL, "%s broke off the TLS "
+			  "handshake: most likely it refused our certificate",
+			  t->side->peer);
+		words_refused(t, err);
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
 		if (failures[i].code == code) {
 			error_set(err, ERROR_PROTOCOL, "%s %s", t->side->peer,

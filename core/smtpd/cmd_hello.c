@@ -27,6 +27,7 @@ hello_check(struct session *s, struct span args, struct reply *reterr)
 	struct span name;
 	struct error err;
 
+	trace_name(s, args);
 	if (!command_hello(args, &name, &err)) {
 		*reterr = reply_error(501, "5.5.4", &err);
 		return false;

@@ -81,10 +81,13 @@ refuse_relay(struct session *s)
 		LOG_TEXT("from", s->tx.env->sender.text),
 		LOG_TEXT("to", s->parsed.rcpt.recipient.text),
 	};
+	bool may = guard_may_warn(s->server->deps.guard, s->client,
+				  clock_now_ms());
 
 	s->bad++;
 	s->quiet = true;
-	if (guard_may_warn(s->server->deps.guard, s->client, clock_now_ms()))
+	trace_told(s, may);
+	if (may)
 		log_event(&s->server->log, LOG_LEVEL_WARNING, fields, 3,
 			  "relaying denied: %s is not in relay.networks; if it "
 			  "may send, add it there", s->client_text);
@@ -116,6 +119,7 @@ tell_reasons(struct session *s, const struct facts *f, struct span reasons)
 	};
 
 	s->quiet = true;
+	trace_told(s, true);
 	log_event(&s->server->log, LOG_LEVEL_INFO, fields, 4,
 		  "refused: 550 5.7.1 no route takes it");
 }

@@ -79,6 +79,7 @@ unknown_proceed(struct session *s)
 struct reply
 foreign_proceed(struct session *s)
 {
+	s->trace.seen |= SEEN_HTTP;
 	transaction_end(s);
 	return reply(421, "4.7.0", "this is an SMTP server");
 }

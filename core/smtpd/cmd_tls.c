@@ -69,10 +69,7 @@ tls_done(struct session *s)
 void
 tls_failed(struct session *s, const struct error *err)
 {
-	struct log_field client = LOG_STR("client", s->client_text);
-
-	log_event(&s->server->log, LOG_LEVEL_INFO, &client, 1, "no TLS: %s",
-		  err->text);
+	trace_end(s, ENDED_TLS, err);
 }
 
 struct span

@@ -340,6 +340,7 @@ finish_proceed(struct session *s)
 	items_drop(c, s->tx.discarded ? UINT64_MAX : c->drop);
 	if (c->accept.n == 0) {
 		facts_log(c, "discarded by a filter");
+		trace_accepted(s);
 		return accepted(s);
 	}
 	finish_prefixes(s);
@@ -405,6 +406,7 @@ commit_send(struct session *s, struct body *body)
 	struct smtpd *server = s->server;
 
 	s->tx.commit = NULL;
+	trace_accepted(s);	/* whoever hears the answer */
 	c->session = s->ticket;
 	c->reserved = server->deps.window(server->deps.window_arg,
 					  c->accept.items, c->accept.n);

@@ -15,11 +15,22 @@
 
 enum { SHARDS = 64, PLACES = 64, WARN_EVERY_MS = 60 * 1000 };
 
+/* Lines about sessions that failed, in TELL_MS. */
+enum { TELL_MS = 60 * 1000, TELL_CLIENT = 6, TELL_STRANGERS = 30,
+       TELL_KNOWN = 300 };
+
+/* Counts what happens in a stretch of time. */
+struct stretch {
+	int64_t since_ms;		/* 0: nothing yet */
+	unsigned n;
+};
+
 struct place {
 	struct ip client;		/* family 0: free */
 	uint32_t sessions;
 	uint64_t touched;		/* the shard's count of entries then */
 	int64_t warned_ms;		/* 0: never */
+	struct stretch told;
 };
 
 struct shard {
@@ -30,6 +41,8 @@ struct shard {
 
 struct guard {
 	_Atomic int64_t sessions;
+	pthread_mutex_t lock;
+	struct stretch strangers, known;	/* guarded by lock */
 	struct shard shards[SHARDS];
 };
 
@@ -38,6 +51,7 @@ guard_new(void)
 {
 	struct guard *g = NEW(struct guard);
 
+	pthread_mutex_init(&g->lock, NULL);
 	for (size_t i = 0; i < SHARDS; i++)
 		pthread_mutex_init(&g->shards[i].lock, NULL);
 	return g;
@@ -48,6 +62,7 @@ guard_free(struct guard **g)
 {
 	if (*g == NULL)
 		return;
+	pthread_mutex_destroy(&(*g)->lock);
 	for (size_t i = 0; i < SHARDS; i++)
 		pthread_mutex_destroy(&(*g)->shards[i].lock);
 	mem_free(*g);
@@ -157,6 +172,36 @@ guard_may_warn(struct guard *g, struct ip client, int64_t now_ms)
 	if (may)
 		p->warned_ms = MAX(now_ms, 1);
 	pthread_mutex_unlock(&shard->lock);
+	return may;
+}
+
+static bool
+stretch_admits(struct stretch *s, int64_t now_ms, unsigned most)
+{
+	if (s->since_ms == 0 || now_ms - s->since_ms >= TELL_MS)
+		*s = (struct stretch){ .since_ms = MAX(now_ms, 1) };
+	if (s->n >= most)
+		return false;
+	s->n++;
+	return true;
+}
+
+bool
+guard_may_tell(struct guard *g, struct ip client, bool known, int64_t now_ms)
+{
+	struct shard *shard = shard_of(g, client);
+	bool may;
+
+	pthread_mutex_lock(&shard->lock);
+	may = stretch_admits(&place_take(shard, client)->told, now_ms,
+			     TELL_CLIENT);
+	pthread_mutex_unlock(&shard->lock);
+	if (!may)
+		return false;
+	pthread_mutex_lock(&g->lock);
+	may = known ? stretch_admits(&g->known, now_ms, TELL_KNOWN)
+		    : stretch_admits(&g->strangers, now_ms, TELL_STRANGERS);
+	pthread_mutex_unlock(&g->lock);
 	return may;
 }
 

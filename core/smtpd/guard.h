@@ -25,6 +25,12 @@ void guard_leave(struct guard *g, struct ip client);
  * may be logged.  now_ms: clock_now_ms(). */
 bool guard_may_warn(struct guard *g, struct ip client, int64_t now_ms);
 
+/* The same for a line about a session that failed: some a minute for each
+ * client, and for all of them together, where strangers (not known) have less
+ * than those who may relay. */
+bool guard_may_tell(struct guard *g, struct ip client, bool known,
+		    int64_t now_ms);
+
 /* Sessions that are open, of all clients. */
 int64_t guard_sessions(const struct guard *g);
 

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/ticket.h"
+#include "smtpd/failure.h"
 #include "smtpd/smtpd.h"
 
 #include <stdatomic.h>
@@ -78,8 +79,11 @@ struct smtpd {
 	struct later stopped;
 	void (*done)(void *arg);
 	void *done_arg;
+	uint64_t untold;		/* sessions whose line was held back */
+	struct timer untold_timer;
 	_Atomic uint64_t count_sessions, count_accepted, count_refused,
-			 count_open;
+			 count_open, count_greeted;
+	_Atomic uint64_t count_failed[FAILURE_KINDS];
 };
 
 struct commit *commit_new(struct smtpd *s);

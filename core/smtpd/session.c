@@ -51,6 +51,20 @@ line_too_long(struct session *s, size_t bytes)
 	session_answer(s, &r);
 }
 
+/* A client that begins TLS after the greeting, in place of its first command,
+ * does not read what we say. */
+static void
+tls_too_early(struct session *s, size_t bytes)
+{
+	static const struct command_row row = { "(TLS)", .hook = -1 };
+	struct reply r = reply(421, "4.7.0", "TLS does not begin here by "
+			       "itself");
+
+	s->command = &row;
+	s->line = bytes;
+	session_answer(s, &r);
+}
+
 /* A whole line, or nothing.  LF alone ends a line too: only the end of a
  * message is worth being strict about. */
 static bool
@@ -61,6 +75,11 @@ read_command(struct session *s)
 	size_t end = s->scanned + span_find(rest, '\n');
 	struct span line = span_sub(in, 0, end);
 
+	if (s->trace.last == command_connect.verb && !s->secured &&
+	    failure_is_tls(in)) {
+		tls_too_early(s, in.n);
+		return true;
+	}
 	if (end == in.n && in.n < LIMIT_COMMAND) {
 		s->scanned = in.n;
 		return false;
@@ -157,6 +176,7 @@ session_rest(struct session *s)
 
 	if (s->wait == WAIT_NONE && !s->closing) {
 		if (s->peer_done) {
+			trace_end(s, ENDED_CLOSED, NULL);
 			s->closing = true;
 			s->input = INPUT_IGNORED;
 		} else if (s->server->stopping && !s->tx.open) {
@@ -205,10 +225,12 @@ blamed_line(const struct session *s, const struct reply *r)
 		? span_sub(line, 0, SHOWN) : SPAN_NONE;
 }
 
-void
-session_log_refusal(struct session *s, const struct reply *r)
+/* Where the end of the session will say more (sign), its line is enough. */
+static void
+session_log_refusal(struct session *s, const struct reply *r, unsigned sign)
 {
-	bool tell = s->command != NULL && (s->command->flags & TELL_REFUSED);
+	bool counts = s->command != NULL && (s->command->flags & TELL_REFUSED);
+	bool tell = counts && !(sign & SEEN_TELLING);
 	enum log_level level = tell && !s->quiet ? LOG_LEVEL_INFO
 						 : LOG_LEVEL_DEBUG;
 	struct log_field fields[6] = {
@@ -219,8 +241,10 @@ session_log_refusal(struct session *s, const struct reply *r)
 	struct span line = tell ? blamed_line(s, r) : SPAN_NONE;
 	size_t n = 3;
 
-	if (tell)
+	if (counts)
 		atomic_fetch_add(&s->server->count_refused, 1);
+	if (level == LOG_LEVEL_INFO)
+		trace_told(s, true);
 	s->quiet = false;
 	if (!log_wants(level))
 		return;
@@ -234,9 +258,20 @@ session_log_refusal(struct session *s, const struct reply *r)
 		  r->code, r->enhanced, r->text);
 }
 
-static void
-session_ending(struct session *s)
+static enum ending
+session_ending_by(const struct session *s, const struct command_row *row,
+		  const struct reply *r)
 {
+	if (r->code == 221)
+		return ENDED_QUIT;
+	return s->server->stopping && (row == NULL || r->code == 421)
+		? ENDED_STOPPED : ENDED_REFUSED;
+}
+
+static void
+session_ending(struct session *s, enum ending how)
+{
+	trace_end(s, how, NULL);
 	/* a client in the middle of its data would find the connection reset
 	 * before it has read our words */
 	s->linger = s->input != INPUT_COMMAND;
@@ -249,11 +284,12 @@ void
 session_answer(struct session *s, const struct reply *r)
 {
 	const struct command_row *row = s->command;
+	unsigned sign = row != NULL ? trace_answer(s, row, r) : 0;
 
 	if (!reply_format(r, stream_out(s->stream)))
 		log_debug(&s->server->log, "a reply found no room");
 	if (r->code >= 400)
-		session_log_refusal(s, r);
+		session_log_refusal(s, r, sign);
 	session_drop_line(s);
 	mem_free(s->asked_rcpt);
 	s->asked_rcpt = NULL;
@@ -262,7 +298,7 @@ session_answer(struct session *s, const struct reply *r)
 	if ((row != NULL && (row->flags & ENDS_MESSAGE)) || !s->tx.open)
 		transaction_end(s);
 	if (r->closes)
-		session_ending(s);
+		session_ending(s, session_ending_by(s, row, r));
 }
 
 /* --- events ---------------------------------------------------------- */
@@ -306,6 +342,7 @@ on_timeout(void *arg)
 	struct session *s = arg;
 	struct reply r = reply(421, "4.4.2", "timeout, closing the connection");
 
+	trace_end(s, ENDED_TIMEOUT, NULL);
 	if (s->closing || s->wait == WAIT_OUTPUT || s->wait == WAIT_TLS) {
 		session_close(s);
 		return;
@@ -325,6 +362,8 @@ on_closed(void *arg, const struct error *err)
 	s->peer_done = true;
 	if (s->shaking && err != NULL)
 		tls_failed(s, err);
+	else if (err != NULL)
+		trace_end(s, ENDED_LOST, err);
 	if (err != NULL || s->wait == WAIT_OUTPUT || s->wait == WAIT_TLS ||
 	    s->closing)
 		session_close(s);
@@ -387,6 +426,7 @@ session_start(struct smtpd *server, int fd, struct endpoint peer,
 	s->txn.client = s->client_text;
 	s->txn.helo = "";
 	session_link(s);
+	trace_begin(s);
 	s->stream = stream_accept(server->deps.loop, fd, SESSION_IN,
 				  &session_events, s);
 	if (s->tls != LISTENER_IMPLICIT) {
@@ -412,6 +452,8 @@ session_close(struct session *s)
 
 	if (s->stream == NULL)
 		return;
+	trace_end(s, server->stopping ? ENDED_STOPPED
+		  : s->peer_done ? ENDED_CLOSED : ENDED_REFUSED, NULL);
 	transaction_end(s);
 	txn_fini(&s->txn);
 	stream_close(&s->stream);

@@ -78,6 +78,25 @@ union parsed {
 	struct rcpt_command rcpt;
 };
 
+/* What is told of a session that ends without a message; see trace.c. */
+enum told {
+	TOLD_NOT,
+	TOLD,				/* a refusal had its line */
+	TOLD_HELD_BACK,			/* it had none, lest there be too many */
+};
+
+struct trace {
+	unsigned seen;			/* of enum seen */
+	enum told told;
+	bool tried;			/* to send, since the last message */
+	bool had_message;		/* one was accepted */
+	bool over;
+	int64_t began_ms;		/* monotonic */
+	const char *last;		/* the command's verb, or "" */
+	char answer[160];		/* what it was answered */
+	char name[80];			/* of EHLO, right or wrong; or "" */
+};
+
 struct session {
 	struct smtpd *server;
 	struct stream *stream;
@@ -111,6 +130,7 @@ struct session {
 	struct transaction tx;
 	struct postern_txn txn;		/* what filters see */
 	char *asked_rcpt;		/* owned: for HOOK_RCPT */
+	struct trace trace;
 };
 
 /* --- session.c ------------------------------------------------------- */
@@ -136,7 +156,24 @@ void session_wake(struct session *s);
 void session_step(struct session *s);
 
 const struct smtpd_config *session_config(const struct session *s);
-void session_log_refusal(struct session *s, const struct reply *r);
+
+/* --- trace.c --------------------------------------------------------- */
+
+void trace_begin(struct session *s);
+/* The name in EHLO or HELO, whether it is one or not. */
+void trace_name(struct session *s, struct span name);
+/* A command was answered; of enum seen, what its refusal says by itself. */
+unsigned trace_answer(struct session *s, const struct command_row *row,
+		      const struct reply *r);
+/* A refusal has had its line in the log, or was held back. */
+void trace_told(struct session *s, bool logged);
+/* A message is with the spool, or was discarded. */
+void trace_accepted(struct session *s);
+/* The first call says how the session ended; why may be NULL.  While the
+ * transaction is still there. */
+void trace_end(struct session *s, enum ending how, const struct error *why);
+/* Tells how many sessions had no line, if there are any. */
+void trace_flush(struct smtpd *server);
 
 /* --- cmd_tls.c ------------------------------------------------------- */
 
@@ -172,6 +209,7 @@ enum command_flag {
 	HAS_PAYLOAD = 1 << 1,		/* octets follow, come what may */
 	ENDS_MESSAGE = 1 << 2,		/* its reply ends the transaction */
 	TELL_REFUSED = 1 << 3,		/* a refusal is logged */
+	TRIES_TO_SEND = 1 << 4,		/* it leads to a message */
 };
 
 extern const struct command_row command_connect, command_end_of_message;

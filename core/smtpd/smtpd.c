@@ -29,6 +29,12 @@ patience_over(struct timer *t)
 }
 
 static void
+untold_over(struct timer *t)
+{
+	trace_flush(container_of(t, struct smtpd, untold_timer));
+}
+
+static void
 tell_stopped(struct later *l)
 {
 	struct smtpd *s = container_of(l, struct smtpd, stopped);
@@ -53,6 +59,7 @@ smtpd_new(const struct smtpd_deps *deps)
 	s->block_ms = BLOCK_MS;
 	s->stopped.run = tell_stopped;
 	timer_init(&s->patience, deps->loop, patience_over);
+	timer_init(&s->untold_timer, deps->loop, untold_over);
 	return s;
 }
 
@@ -222,6 +229,7 @@ smtpd_free(struct smtpd **ptr)
 	if (s == NULL)
 		return;
 	smtpd_cut(s);
+	trace_flush(s);
 	must(s->commits == 0);		/* they come home to this loop */
 	timer_stop(&s->patience);
 	while ((c = s->spare) != NULL) {
@@ -244,5 +252,8 @@ smtpd_stats(const struct smtpd *s, struct smtpd_stats *ret)
 		.accepted = atomic_load(&s->count_accepted),
 		.refused = atomic_load(&s->count_refused),
 		.open = atomic_load(&s->count_open),
+		.greeted = atomic_load(&s->count_greeted),
 	};
+	for (size_t i = 0; i < FAILURE_KINDS; i++)
+		ret->failed[i] = atomic_load(&s->count_failed[i]);
 }

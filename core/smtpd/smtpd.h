@@ -9,7 +9,7 @@
 #include "base/ip.h"
 #include "base/loop.h"
 #include "conf/snapshot.h"
-#include "smtpd/config.h"
+#include "smtpd/failure.h"
 #include "spool/spool.h"
 
 struct guard;
@@ -54,6 +54,8 @@ void smtpd_free(struct smtpd **s);
 /* Any thread. */
 struct smtpd_stats {
 	uint64_t sessions, accepted, refused, open;
+	uint64_t greeted;		/* said hello and nothing more */
+	uint64_t failed[FAILURE_KINDS];	/* ended without a message */
 };
 void smtpd_stats(const struct smtpd *s, struct smtpd_stats *ret);
 

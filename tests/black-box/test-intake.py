@@ -158,6 +158,35 @@ class Raw(Case):
         said = self.talk(gw, b"EHLO x\r\n" + b"x" * 100000 + b"\r\nQUIT\r\n")
         self.assertEqual(self.codes(said)[-2:], ["500", "221"])
 
+    def test_a_device_that_fails_leaves_a_trace(self):
+        gw = self.gateway()
+        for secret in ("LOGIN", "PLAIN c2VjcmV0LXdvcmQ="):
+            with gw.smtp() as s:
+                s.ehlo("copier")
+                self.assertEqual(s.docmd("AUTH", secret)[0], 500)
+        with gw.smtp() as s:            # a monitor
+            s.ehlo("monitor")
+        gw.wait_log("the device wants to log in, which this listener does not offer: "
+                    "switch authentication off in the device; its address may send "
+                    "without it client=127.0.0.1 "
+                    f'listener=127.0.0.1:{gw.port} ended="the client said QUIT" '
+                    "kind=login helo=copier after=AUTH")
+        s = gw.smtp()
+        s.docmd("EHLO", "copier")
+        s.mail("a@src.test"), s.rcpt("b@dst.test"), s.docmd("DATA")
+        s.send("Subject: half\r\n\r\nof it\r\n")
+        s.close()
+        gw.wait_log("the connection ended within the message")
+        gw.count_log("a session ended without a message", 3)
+        self.assertNotIn("c2VjcmV0", gw.log())
+        self.assertNotIn("monitor", gw.log())
+        s = gw.json("status")["intake"]
+        self.assertEqual({k: n for k, n in s["failed"].items() if n},
+                         {"login": 2, "interrupted": 1})
+        self.assertEqual(s["greeted"], 1)
+        self.assertIn("failed    3 sessions ended without a message (login 2, "
+                      "interrupted 1); the log says why", gw.command("status").stdout)
+
     def test_nonsense_for_ever_is_cut_off(self):
         gw = self.gateway()
         said = self.talk(gw, b"WHAT\r\n" * 1000, shut=True)

@@ -120,6 +120,43 @@ class Tls(Case):
             self.assertNotIn(b"220", f.read())
         gw.wait_log("the client does not speak TLS here")
 
+    # --- who fails is told of ----------------------------------------------
+
+    def counted(self, gw):
+        failed = gw.json("status")["intake"]["failed"]
+        return {kind: n for kind, n in failed.items() if n}
+
+    def test_a_client_that_does_not_trust_us_is_told_of(self):
+        gw = self.tls_gateway()
+        with gw.smtp() as s, self.assertRaises(ssl.SSLCertVerificationError):
+            s.starttls(context=ssl.create_default_context())
+        # by an alert, or, where the connection was faster, by its end
+        wait_until(lambda: re.search(
+            "a session ended without a message: the device (broke off|does not trust).*"
+            "the certificate of this gateway", gw.log()), what="its line")
+        self.assertEqual(self.counted(gw), {"tls": 1})
+        self.assertIn("\nfailed    1 session ended without a message (tls 1); the "
+                      "log says why\n", gw.command("status").stdout)
+
+    def test_tls_in_the_wrong_place_is_told_of(self):
+        gw = self.gateway()
+        with self.assertRaises(ssl.SSLError):
+            smtplib.SMTP_SSL("127.0.0.1", gw.port, timeout=30 * SLOW)
+        gw.wait_log("the device began TLS at once, and this listener has `tls: none'")
+        self.assertEqual(self.counted(gw), {"tls": 1})
+
+    def test_a_plain_client_of_an_implicit_listener_is_told_of(self):
+        gw = self.tls_gateway("implicit")
+        s, f = self.text(gw)
+        s.close(), f.close()            # a monitor of ports
+        s, f = self.text(gw)
+        s.sendall(b"EHLO printer\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            f.read()
+        gw.wait_log("this listener has `tls: implicit': choose SSL/TLS in the device")
+        gw.count_log("a session ended without a message", 1)
+        self.assertEqual(self.counted(gw), {"tls": 1})
+
     # --- other clients -----------------------------------------------------
 
     def test_swaks(self):
@@ -155,6 +192,8 @@ class Tls(Case):
             self.assertNotIn("250-PIPELINING\r\n250-SIZE", r.stdout[-300:])
             self.assertRegex(r.stdout, r"alert protocol version|Cipher is \(NONE\)")
         gw.wait_log("the client speaks neither TLS 1.2 nor TLS 1.3")
+        gw.wait_log("the device and this gateway have no version or cipher of TLS in "
+                    "common")
 
     def test_a_session_is_taken_up_again(self):
         gw = self.tls_gateway(more="intake_threads: 3\n")

@@ -2,6 +2,7 @@
 #include "tls-world.h"
 #include "smtpd-plays.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/mem.h"
@@ -388,6 +389,34 @@ a_client_may_hang_up_at_any_time(void **state)
 	}
 }
 
+/* A monitor of ports closes at once; a device that waits for a greeting gives
+ * up after a while. */
+static void
+waiting_for_a_greeting_is_a_failure(void **state)
+{
+	static const struct {
+		int64_t waited_ms;
+		uint64_t failed;
+	} rows[] = { { 0, 0 }, { 4999, 0 }, { 5000, 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct smtpd_stats s;
+		struct world *w;
+
+		clock_fake(1000, 1000);
+		w = tls_world_new(LISTENER_IMPLICIT, true);
+		world_turn(w);
+		clock_fake(1000 + rows[i].waited_ms, 1000);
+		world_hang_up(w);
+		world_turn(w);
+		smtpd_stats(w->smtpd, &s);
+		assert_int_equal(s.failed[FAILURE_TLS], rows[i].failed);
+		clock_fake(-1, 0);
+		world_free(&w);
+	}
+}
+
 static void
 a_server_that_stops_waits_for_no_handshake(void **state)
 {
@@ -480,6 +509,7 @@ main(void)
 		cmocka_unit_test(a_handshake_that_never_ends_is_cut_off),
 		cmocka_unit_test(a_client_without_tls_is_told_by_an_alert_only),
 		cmocka_unit_test(a_client_may_hang_up_at_any_time),
+		cmocka_unit_test(waiting_for_a_greeting_is_a_failure),
 		cmocka_unit_test(a_server_that_stops_waits_for_no_handshake),
 		cmocka_unit_test(a_new_certificate_is_for_new_sessions),
 	};
