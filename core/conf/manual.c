@@ -71,16 +71,21 @@ secret_add(const struct schema_key *key, const char *prefix, struct buf *out)
 			 secret_suffixes[i]);
 }
 
-/* A sentence, whatever the table ends it with. */
+/* A line for each sentence, whatever the table ends the last with. */
 static void
 help_add(const char *help, struct buf *out)
 {
-	struct span s = span_of(help);
+	const char *end;
 
-	if (s.n == 0)
+	if (help == NULL || help[0] == '\0')
 		return;
-	text_add(out, s);
-	buf_add_str(out, s.p[s.n - 1] == '.' ? "\n" : ".\n");
+	while ((end = strstr(help, ". ")) != NULL) {
+		text_add(out, (struct span){ help, (size_t)(end - help) });
+		buf_add_str(out, ".\n");
+		help = end + 2;
+	}
+	text_add(out, span_of(help));
+	buf_add_str(out, help[strlen(help) - 1] == '.' ? "\n" : ".\n");
 }
 
 static void

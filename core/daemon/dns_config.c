@@ -14,33 +14,34 @@ enum { DNS_PORT = 53 };
 static const struct schema_key stub_keys[] = {
 	{ .name = "zone", .type = T_STRING, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct stub, zone),
-	  .help = "a domain; its subdomains belong to it" },
+	  .help = "A domain. Its subdomains are included." },
 	{ .name = "server", .type = T_STRING, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct stub, server),
-	  .help = "its name server, ADDRESS or ADDRESS@PORT" },
+	  .help = "The name server of the domain: ADDRESS or ADDRESS@PORT." },
 	{ 0 },
 };
 
 const struct schema_key dns_keys[] = {
 	KEY(dns_config, servers, T_STRINGS, NULL,
-	    "resolvers to ask, each ADDRESS or ADDRESS@PORT; without any, "
-	    "those in /etc/resolv.conf"),
+	    "The resolvers to ask, each as ADDRESS or ADDRESS@PORT. Default: the "
+	    "resolvers in /etc/resolv.conf."),
 	{ .name = "dnssec", .type = T_ENUM, .words = "auto|on|off",
 	  .fallback = "auto", .offset = offsetof(struct dns_config, dnssec),
-	  .help = "whether answers are validated: auto does where the "
-		  "resolver lets signatures through" },
+	  .help = "Whether DNSSEC validates answers; the words are explained "
+		  "below." },
 	KEY(dns_config, trust_anchor_file, T_PATH, NULL,
-	    "a file of DS or DNSKEY records that validation begins with; "
-	    "without it, the keys of the root"),
+	    "A file with the DS or DNSKEY records that validation begins with. "
+	    "Default: the keys of the DNS root."),
 	{ .name = "special_names", .type = T_BOOL, .fallback = "false",
 	  .offset = offsetof(struct dns_config, special_names),
-	  .help = "ask also for names that no public server has (.test, "
-		  ".onion, .invalid, .home.arpa, and the reverse names of "
-		  "private addresses), instead of denying them" },
+	  .help = "Whether to ask the resolver for names that exist on no "
+		  "public server: .test, .onion, .invalid, .home.arpa and the "
+		  "reverse names of private addresses. With false, the gateway "
+		  "answers itself that these names do not exist." },
 	{ .name = "stubs", .type = T_BLOCKS, .keys = stub_keys,
 	  .offset = offsetof(struct dns_config, stubs),
 	  .block_size = sizeof(struct stub),
-	  .help = "domains with a name server of their own, a list" },
+	  .help = "The domains that have a name server of their own." },
 	{ 0 },
 };
 

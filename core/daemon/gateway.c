@@ -21,60 +21,72 @@
 static const struct schema_key log_keys[] = {
 	{ .name = "format", .type = T_ENUM, .words = "text|json",
 	  .fallback = "text", .offset = offsetof(struct gateway_config, log_format),
-	  .help = "one line for each event, or one JSON object" },
+	  .help = "How a log line is written: as text or as a JSON object." },
 	{ .name = "level", .type = T_ENUM, .words = "error|warning|info|debug",
 	  .fallback = "info", .offset = offsetof(struct gateway_config, log_level),
-	  .help = "the least important lines that are written" },
+	  .help = "The least severe level that is logged." },
 	{ 0 },
 };
 
 static const struct schema_key outgoing_keys[] = {
 	KEY(gateway_config, trust_file, T_PATH,
 	    "/etc/ssl/certs/ca-certificates.crt",
-	    "the authorities that may vouch for servers (PEM), where a route "
-	    "names none"),
+	    "The certificate authorities that the gateway trusts (PEM), unless a "
+	    "route has its own `trust_file'."),
 	KEY(gateway_config, source, T_STRING, NULL,
-	    "the address of this host that connects, where a route names none"),
+	    "The local address of outgoing connections, unless a route has its "
+	    "own `source'."),
 	{ 0 },
 };
 
 const struct schema_key gateway_keys[] = {
 	KEY(gateway_config, hostname, T_STRING, NULL,
-	    "our name in the greeting, EHLO and Received; without it, the "
-	    "host's full name"),
+	    "The gateway's own name in the greeting, in EHLO and in Received. "
+	    "Default: the full name of this host."),
 	KEY(gateway_config, user, T_STRING, NULL,
-	    "whom to become, when started as root, after the ports are "
-	    "bound; without it, the user postern if there is one"),
+	    "The user that the gateway runs as. When root starts the gateway, "
+	    "it changes to this user after it has bound its ports. Default: "
+	    "postern, if this user exists."),
 	KEY(gateway_config, spool, T_STRING, "sqlite:" POSTERN_STATE_DIR,
-	    "where the queue is: sqlite:FOLDER, or \"memory:\" for tests"),
+	    "The place of the queue: sqlite:FOLDER, or \"memory:\" for tests."),
 	KEY(gateway_config, state, T_PATH, NULL,
-	    "the folder of the control socket; without it, the spool's"),
+	    "The folder of the control socket and of the sign-ins. Default: the "
+	    "folder of the spool."),
 	KEY(gateway_config, modules, T_STRINGS, NULL,
-	    "paths of further modules to load"),
+	    "The paths of further modules to load."),
 	{ .name = "log", .type = T_BLOCK, .keys = log_keys,
-	  .help = "what is told, and how" },
+	  .help = "What the gateway logs, and how." },
 	{ .name = "outgoing", .type = T_BLOCK, .keys = outgoing_keys,
-	  .help = "how other servers are connected to" },
+	  .help = "Defaults for connections to other servers." },
 	{ .name = "stop_patience", .type = T_DURATION, .fallback = "25s",
 	  .offset = offsetof(struct gateway_config, stop_patience),
-	  .help = "how long deliveries under way may take when we are told "
-		  "to stop" },
+	  .help = "The stop timeout: how long running deliveries may still "
+		  "take when the gateway stops." },
 	{ .name = "intake_threads", .type = T_INT, .fallback = "0",
 	  .offset = offsetof(struct gateway_config, intake_threads),
 	  .min = 0, .max = 64,
-	  .help = "loops that take connections; 0: one for each processor" },
+	  .help = "The number of threads that accept mail. 0: one for each "
+		  "processor." },
 	/* bound by their rooms, from the root */
-	KEY(gateway_config, listen, T_NODE, NULL, "where devices connect, a list"),
+	KEY(gateway_config, listen, T_NODE, NULL,
+	    "The addresses on which the gateway accepts SMTP: a list of blocks; "
+	    "see listen below."),
 	KEY(gateway_config, tls, T_NODE, NULL,
-	    "what listeners prove themselves with, a block"),
-	KEY(gateway_config, relay, T_NODE, NULL, "who may send, a block"),
-	KEY(gateway_config, limits, T_NODE, NULL, "how much is taken, a block"),
+	    "The certificate of the listeners: a block; see tls below."),
+	KEY(gateway_config, relay, T_NODE, NULL,
+	    "The clients that may send: a block; see relay below."),
+	KEY(gateway_config, limits, T_NODE, NULL,
+	    "The limits of the gateway: a block; see limits below."),
 	KEY(gateway_config, retry, T_NODE, NULL,
-	    "when mail is tried again, a block"),
-	KEY(gateway_config, dsn, T_NODE, NULL, "who is told of failures, a block"),
-	KEY(gateway_config, dns, T_NODE, NULL, "how names are resolved, a block"),
+	    "When the gateway retries mail and when it gives up: a block; see "
+	    "retry below."),
+	KEY(gateway_config, dsn, T_NODE, NULL,
+	    "Who gets reports of failures: a block; see dsn below."),
+	KEY(gateway_config, dns, T_NODE, NULL,
+	    "How the gateway resolves names: a block; see dns below."),
 	KEY(gateway_config, filters, T_NODE, NULL,
-	    "a list of filters that see every message"),
+	    "The filters for every message: a list, such as [{tag: {header: "
+	    "X-Relayed-By, value: postern}}]."),
 	{ 0 },
 };
 

@@ -14,31 +14,34 @@
 
 const struct schema_key retry_keys[] = {
 	DURATION(first, "1m", 1, 30 * DAY,
-		 "pause after the first attempt; each pause varies by a tenth"),
+		 "The interval between the first and the second attempt. Each "
+		 "interval varies at random by up to 10 percent."),
 	KEY(retry_policy, factor, T_FACTOR, "2",
-	    "growth from one pause to the next, at least 1"),
-	DURATION(longest, "1h", 1, 30 * DAY, "no pause exceeds this"),
+	    "The factor by which each interval is longer than the one before; "
+	    "at least 1."),
+	DURATION(longest, "1h", 1, 30 * DAY,
+		 "The longest interval between two attempts."),
 	DURATION(give_up, "2d", 1, 365 * DAY,
-		 "age at which a message that fails again is returned, "
-		 "but not before its second attempt"),
+		 "The age at which the gateway stops retrying a message and returns "
+		 "it to the sender, but not before the second attempt."),
 	DURATION(warn_after, "1h", 0, 365 * DAY,
-		 "age at which the sender is told, once, that a message "
-		 "waits; 0: never"),
+		 "The age of a waiting message at which the sender gets one report "
+		 "of the delay. 0: never."),
 	DURATION(paused_longest, "14d", 0, 365 * DAY,
-		 "how long a message may wait for a route that is paused "
-		 "without growing older"),
+		 "The longest time that a message may wait for a paused route "
+		 "without ageing."),
 	{ 0 },
 };
 
 const struct schema_key dsn_keys[] = {
 	{ .name = "to", .type = T_STRING,
 	  .offset = offsetof(struct dispatch_config, dsn_to),
-	  .help = "address that gets a report of each failure, in a text of "
-		  "its own" },
+	  .help = "The address that gets a report of each failure, with a text "
+		  "of its own." },
 	{ .name = "route", .type = T_STRING,
 	  .offset = offsetof(struct dispatch_config, dsn_route),
-	  .help = "route that delivery reports take, instead of the one "
-		  "that the rules find" },
+	  .help = "The route that delivery reports take. Default: the route "
+		  "that the rules find." },
 	{ 0 },
 };
 

@@ -18,37 +18,39 @@ SAME_TLS(VERIFY);
 static const struct schema_key rows[] = {
 	{ .name = "port", .type = T_INT, .fallback = "25",
 	  .offset = offsetof(struct smtp_options, port), .min = 1, .max = 65535,
-	  .help = "the server's port" },
+	  .help = "The port of the server." },
 	{ .name = "tls", .type = T_ENUM, .fallback = "opportunistic",
 	  .words = "none|opportunistic|required|verify|implicit",
 	  .offset = offsetof(struct smtp_options, tls),
-	  .help = "none; opportunistic: STARTTLS where it is offered and works; "
-		  "required: STARTTLS, with any certificate; verify: STARTTLS, "
-		  "and the certificate must be right; implicit: TLS from the "
-		  "first octet, and the certificate must be right" },
+	  .help = "none: no TLS. opportunistic: STARTTLS if the server offers it "
+		  "and the handshake succeeds, else no TLS. required: "
+		  "STARTTLS, with any certificate. verify: STARTTLS, and the "
+		  "certificate must be valid. implicit: TLS from the first "
+		  "octet, and the certificate must be valid." },
 	KEY(smtp_options, server_name, T_STRING, NULL,
-	    "the name that the server's certificate must bear, where it is not "
-	    "the host's"),
+	    "The name that the server's certificate must have. Default: the name "
+	    "of the host."),
 	KEY(smtp_options, certificate, T_PATH, NULL,
-	    "our certificate and its chain, for a server that asks who we are "
-	    "(PEM, the leaf first)"),
+	    "The client certificate, for a server that asks for one: a file with "
+	    "the gateway's certificate first, then its issuers (PEM)."),
 	KEY(smtp_options, key, T_PATH, NULL,
-	    "the key of our certificate (PEM); without it, it is in the "
-	    "certificate's file"),
+	    "The file with the private key of the client certificate (PEM). "
+	    "Default: the file of the certificate."),
 	KEY(smtp_options, trust_file, T_PATH, NULL,
-	    "the authorities that may vouch for the server (PEM), instead of "
-	    "the gateway's"),
+	    "The certificate authorities that the gateway trusts for this server "
+	    "(PEM). Default: `outgoing.trust_file'."),
 	KEY(smtp_options, helo, T_STRING, NULL,
-	    "the name in EHLO, instead of the gateway's"),
+	    "The name that the gateway gives in EHLO. Default: `hostname'."),
 	KEY(smtp_options, source, T_STRING, NULL,
-	    "the address of this host that connects"),
+	    "The local address of the connections. Default: `outgoing.source'."),
 	{ .name = "idle", .type = T_DURATION, .fallback = "5s",
 	  .offset = offsetof(struct smtp_options, idle),
 	  .min = 0, .max = IDLE_MOST_MS,
-	  .help = "how long a connection without work is kept; 0: not at all" },
+	  .help = "How long the gateway keeps an idle connection. 0: not at all." },
 	{ .name = "reuse", .type = T_INT, .fallback = "100",
 	  .offset = offsetof(struct smtp_options, reuse),
-	  .min = 1, .max = 100000, .help = "messages for each connection" },
+	  .min = 1, .max = 100000,
+	  .help = "The number of messages that one connection may carry." },
 };
 _Static_assert(ARRAY_SIZE(rows) + 2 <= ROWS_MAX, "room for all rows");
 
@@ -113,7 +115,7 @@ smtp_options_schema(const char *fallback, size_t offset, struct arena *a,
 	keys[ARRAY_SIZE(rows)] = (struct schema_key){
 		.name = "timeouts", .type = T_BLOCK,
 		.keys = timeouts_schema(offset, a),
-		.help = "how long is waited, for each step",
+		.help = "The timeout of each step of a connection.",
 	};
 	*ret = keys;
 	while (span_split(&rest, ' ', &pair))

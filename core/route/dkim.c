@@ -6,15 +6,15 @@
 const struct schema_key dkim_keys[] = {
 	{ .name = "domain", .type = T_STRING, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct dkim_entry, domain),
-	  .help = "signs mail whose From is of this domain or of one below it; "
-		  "the nearest one signs" },
+	  .help = "The key signs mail whose From is in this domain or in a "
+		  "subdomain. The nearest domain that has a key signs." },
 	{ .name = "selector", .type = T_STRING, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct dkim_entry, selector),
-	  .help = "names the key among the domain's: its record is "
-		  "SELECTOR._domainkey.DOMAIN" },
+	  .help = "The selector of the key. The DNS record of the key is "
+		  "SELECTOR._domainkey.DOMAIN." },
 	{ .name = "key", .type = T_PATH, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct dkim_entry, key),
-	  .help = "the file with the private key, RSA or ed25519, in PEM" },
+	  .help = "The file with the private key, RSA or ed25519, in PEM." },
 	{ 0 },
 };
 

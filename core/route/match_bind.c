@@ -14,18 +14,19 @@ struct match_block {
 
 const struct schema_key match_keys[] = {
 	KEY(match_block, sender, T_STRINGS, NULL,
-	    "envelope senders: address, @domain, @.subdomains, <>, /regex/; "
-	    "a ! in front excludes"),
+	    "The senders of the envelope: address, @domain, @.subdomains, <> or "
+	    "/regex/. A ! in front excludes."),
 	KEY(match_block, recipient, T_STRINGS, NULL,
-	    "envelope recipients, written in the same way"),
+	    "The recipients of the envelope, written like senders."),
 	KEY(match_block, client, T_STRINGS, NULL,
-	    "addresses or networks of devices"),
+	    "The clients: addresses or CIDR networks. A ! in front excludes."),
 	KEY(match_block, listener, T_STRINGS, NULL,
-	    "addresses of our listeners, as they stand under listen"),
+	    "The listeners, with the same address as under `listen'."),
 	KEY(match_block, header, T_NODE, NULL,
-	    "a map from header names to texts or /regex/es"),
+	    "The header fields: a block of field names, each with a text or a "
+	    "/regex/, or with a list of them."),
 	KEY(match_block, size, T_STRING, NULL,
-	    "a size of the message: \">10M\" or \"<1M\""),
+	    "The size of the message: \">10M\" or \"<1M\"."),
 	{ 0 },
 };
 

@@ -22,44 +22,47 @@ static const struct schema_key limits_keys[] = {
 	{ .name = "connections", .type = T_INT,
 	  .offset = offsetof(struct route_block, connections),
 	  .min = 1, .max = 1000,
-	  .help = "deliveries at once to one destination; without it, as many "
-		  "as the backend knows to be allowed, or 20" },
+	  .help = "The number of connections to one destination at the same "
+		  "time. Default: the limit that the backend knows, else 20." },
 	{ .name = "messages_per_minute", .type = T_INT,
 	  .offset = offsetof(struct route_block, messages_per_minute),
 	  .min = 1, .max = 10000,
-	  .help = "messages to one destination in any minute; without it, as "
-		  "many as the backend knows to be allowed, or no limit" },
+	  .help = "The number of messages to one destination within any "
+		  "minute. Default: the limit that the backend knows, else no "
+		  "limit." },
 	{ 0 },
 };
 
 const struct schema_key route_keys[] = {
 	{ .name = "route", .type = T_STRING, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct route_block, route),
-	  .help = "its name, in logs and in the queue: letters, digits, dot, "
-		  "dash and underscore" },
+	  .help = "The name of the route in the log and in the queue: letters, "
+		  "digits, dot, dash and underscore." },
 	{ .name = "match", .type = T_NODE,
 	  .offset = offsetof(struct route_block, match), .keys = match_keys,
-	  .help = "which messages take it, a block; all keys present must match, and "
-		  "without any every message does" },
+	  .help = "Which messages take the route: a block. All keys that are present "
+		  "must match; an empty block, {}, matches every message." },
 	{ .name = "backend", .type = T_STRING, .flags = KEY_REQUIRED,
 	  .offset = offsetof(struct route_block, backend),
-	  .help = "the module that delivers; its options stand in a block of "
-		  "the same name" },
+	  .help = "The module that delivers the mail. The options of the module "
+		  "are in the block of the same name." },
 	{ .name = "filters", .type = T_NODE,
 	  .offset = offsetof(struct route_block, filters),
-	  .help = "a list of filters that see each message of the route, "
-		  "[{tag: {header: X-Relayed-By, value: postern}}]" },
+	  .help = "The filters for each message of the route: a list, such as "
+		  "[{tag: {header: X-Relayed-By, value: postern}}]." },
 	{ .name = "dkim", .type = T_BLOCKS,
 	  .offset = offsetof(struct route_block, dkim),
 	  .keys = dkim_keys, .block_size = sizeof(struct dkim_entry),
-	  .help = "the keys that sign its mail, a list of {domain, selector, "
-		  "key}; of each algorithm one signs" },
+	  .help = "The DKIM keys that sign the mail of the route: a list of "
+		  "{domain, selector, key}. At most one RSA key and one "
+		  "ed25519 key sign a message." },
 	{ .name = "dkim_required", .type = T_BOOL, .fallback = "false",
 	  .offset = offsetof(struct route_block, dkim_required),
-	  .help = "what cannot be signed waits, and is returned when its time "
-		  "is over, instead of going out without a signature" },
+	  .help = "With true, a message that cannot be signed waits until "
+		  "retry.give_up and is then returned to the sender. With "
+		  "false, the message goes out without a signature." },
 	{ .name = "limits", .type = T_BLOCK, .keys = limits_keys,
-	  .help = "how much the next hop is asked to bear" },
+	  .help = "The limits of each destination of the route." },
 	{ 0 },
 };
 

@@ -17,27 +17,29 @@ const struct schema_key listen_keys[] = {
 	{ .name = "tls", .type = T_ENUM,
 	  .words = "none|starttls|required|implicit",
 	  .offset = offsetof(struct listener_config, tls),
-	  .help = "whether TLS is refused, offered, demanded before mail, or "
-		  "spoken from the first byte; without it, starttls where "
-		  "there is a certificate" },
+	  .help = "How the listener uses TLS; the words are explained below. "
+		  "Default: starttls when `tls' names a certificate, else "
+		  "none." },
 	{ 0 },
 };
 
 const struct schema_key tls_keys[] = {
 	KEY(smtpd_config, certificate, T_PATH, NULL,
-	    "the listeners' certificate, with those of its issuers behind it "
-	    "(PEM); a new one is used within a minute"),
+	    "The file with the listeners' certificate, followed by the "
+	    "certificates of its issuers (PEM). The gateway uses a renewed "
+	    "certificate within a minute."),
 	KEY(smtpd_config, key, T_PATH, NULL,
-	    "its private key (PEM); without it, the key is in the file of the "
-	    "certificate"),
+	    "The file with the private key of the certificate (PEM). Default: the "
+	    "file of the certificate."),
 	{ 0 },
 };
 
 const struct schema_key relay_keys[] = {
 	{ .name = "networks", .type = T_STRINGS, .fallback = "loopback",
 	  .offset = offsetof(struct smtpd_config, relay_networks),
-	  .help = "who may send: networks, loopback, or lan (the private "
-		  "networks of this host's interfaces)" },
+	  .help = "The clients that may send without a login: addresses, CIDR "
+		  "networks, loopback (this host) and lan (the private "
+		  "networks of this host's interfaces)." },
 	{ 0 },
 };
 
@@ -50,20 +52,20 @@ const struct schema_key relay_keys[] = {
 
 const struct schema_key limits_keys[] = {
 	LIMIT(message_size, T_SIZE, "150M", 1024, 64 * GIB,
-	      "the largest message that is accepted"),
+	      "The size of the largest message that the gateway accepts."),
 	LIMIT(recipients, T_INT, "1000", 1, 100 * 1000,
-	      "recipients of one message"),
+	      "The number of recipients that one message may have."),
 	LIMIT(sessions, T_INT, "2000", 1, 1000 * 1000,
-	      "SMTP sessions at once"),
+	      "The number of SMTP sessions at the same time."),
 	LIMIT(sessions_per_client, T_INT, "50", 1, 1000 * 1000,
-	      "SMTP sessions at once from one address"),
+	      "The number of SMTP sessions at the same time from one address."),
 	LIMIT(memory, T_SIZE, "256M", 1024 * 1024, 1024 * GIB,
-	      "memory for messages that are taken in and delivered; bodies "
-	      "that are over it go to files, recipients are told to come "
-	      "again (452), then sessions wait"),
+	      "The memory for messages that the gateway receives and delivers. "
+	      "When the memory is used up, bodies go to files, further "
+	      "recipients get the reply 452, and then sessions wait."),
 	LIMIT(free_space, T_SIZE, "256M", 0, 1024 * 1024 * GIB,
-	      "disk space that is left alone: below it mail is refused "
-	      "for now"),
+	      "The disk space of the spool that must stay free. When less is "
+	      "free, the gateway answers 452 to new mail."),
 	{ 0 },
 };
 
@@ -71,13 +73,13 @@ static const struct schema_key blocks[] = {
 	{ .name = "listen", .type = T_BLOCKS, .keys = listen_keys,
 	  .offset = offsetof(struct smtpd_config, listen),
 	  .block_size = sizeof(struct listener_config),
-	  .help = "where SMTP is spoken" },
+	  .help = "The addresses on which the gateway accepts SMTP." },
 	{ .name = "tls", .type = T_BLOCK, .keys = tls_keys,
-	  .help = "what listeners prove themselves with" },
+	  .help = "The certificate and the key of the listeners." },
 	{ .name = "relay", .type = T_BLOCK, .keys = relay_keys,
-	  .help = "who may send through this gateway" },
+	  .help = "The clients that may send through this gateway." },
 	{ .name = "limits", .type = T_BLOCK, .keys = limits_keys,
-	  .help = "bounds" },
+	  .help = "The limits of the gateway." },
 	{ 0 },
 };
 

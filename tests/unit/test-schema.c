@@ -416,7 +416,7 @@ the_manual_is_made_of_the_table(void **state)
 		"65535.\nDefault: 25.\n",
 		".It Cm route.size\n\\&.size\\e.\nType: a size, "
 		"from 1K to 1G.\nDefault: 2M.\n",
-		".It Cm route.least\na lower bound alone.\nType: a whole number, "
+		".It Cm route.least\nA lower bound alone.\n\\&.Really.\nType: a whole number, "
 		"at least 2.\n",
 		".It Cm route.tls\nencryption.\nType: none, starttls or "
 		"required.\nDefault: none.\n",
