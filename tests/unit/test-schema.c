@@ -55,7 +55,7 @@ static const struct schema_key keys[] = {
 	{ .name = "size", .type = T_SIZE, .offset = AT(size), .fallback = "2M",
 	  .min = 1024, .max = 1024 * 1024 * 1024, .help = ".size\\" },
 	{ .name = "least", .type = T_INT, .offset = AT(least), .min = 2,
-	  .max = -1, .fallback = "2", .help = "a lower bound alone." },
+	  .max = -1, .fallback = "2", .help = "A lower bound alone. .Really." },
 	{ .name = "tls", .type = T_ENUM, .words = TLS_WORDS, .offset = AT(tls),
 	  .fallback = "none", .help = "encryption" },
 	KEY(sample, nets, T_STRINGS, "[loopback, lan]", "networks"),
