@@ -179,8 +179,9 @@ bool kinship_holds(const struct kinship *k, const struct smtpc_plan *p,
 
 /* --- secure.c: STARTTLS, TLS and AUTH --------------------------------- */
 
-/* After EHLO (or HELO): what comes before the transaction, if anything. */
-enum state secure_next(struct client *c);
+/* After the reply r to EHLO (or HELO), or to a STARTTLS that may fail: what
+ * comes before the transaction, if anything. */
+enum state secure_next(struct client *c, const struct smtp_reply *r);
 void secure_shaken(struct client *c);	/* the handshake is done */
 /* "TLS1.3 AES-256-GCM, verified, our certificate sent"; "" in the clear. */
 void secure_facts(const struct client *c, struct outcome *o);

@@ -113,7 +113,7 @@ on_ehlo(struct client *c, const struct smtp_reply *r)
 		return met_ourselves(c);
 	if (reply_class(r, 2)) {
 		c->offers = offers_parse(r->text);
-		return secure_next(c);
+		return secure_next(c, r);
 	}
 	if (reply_class(r, 5))
 		return ST_HELO;		/* RFC 5321 section 3.2 */
@@ -129,7 +129,7 @@ say_helo(struct client *c)
 static enum state
 on_helo(struct client *c, const struct smtp_reply *r)
 {
-	return reply_class(r, 2) ? secure_next(c) : heard_refusal(c, r);
+	return reply_class(r, 2) ? secure_next(c, r) : heard_refusal(c, r);
 }
 
 /* --- choosing who goes into the transaction --------------------------- */

@@ -40,6 +40,7 @@ struct errand {
 	const struct smtpc_message *m;
 	const struct smtpc_events *events;
 	void *arg;
+	enum phase upto;		/* of a probe; PHASE_NONE: a message */
 	struct client *client;		/* who carries it, or NULL */
 	struct later later;
 

@@ -70,20 +70,42 @@ lacks_starttls(struct client *c)
 	return lacks(c, PHASE_STARTTLS, &err);
 }
 
+/* A message goes through all phases, a probe as far as it was told. */
+static bool
+goes_as_far_as(const struct client *c, enum phase phase)
+{
+	return c->errand->upto == PHASE_NONE || c->errand->upto >= phase;
+}
+
+/* The server has let us in, with the reply r: a probe is over. */
+static enum state
+secure_done(struct client *c, const struct smtp_reply *r)
+{
+	struct outcome o = { .code = 0 };
+
+	if (c->errand->upto == PHASE_NONE)
+		return transaction_begin(c);
+	outcome_reply(&o, client_rows[c->state].phase, r);
+	client_facts(c, &o);
+	errand_settle_rest(c->errand, &o);
+	return ST_QUIT;
+}
+
 enum state
-secure_next(struct client *c)
+secure_next(struct client *c, const struct smtp_reply *r)
 {
 	const struct smtpc_plan *p = c->errand->plan;
 
-	if (p->tls != TLS_NONE && !c->secured && !c->plainly) {
+	if (p->tls != TLS_NONE && !c->secured && !c->plainly &&
+	    goes_as_far_as(c, PHASE_STARTTLS)) {
 		if (c->offers.starttls)
 			return ST_STARTTLS;
 		if (p->tls != TLS_OPPORTUNISTIC)
 			return lacks_starttls(c);
 	}
-	if (p->auth.mechanisms != 0)
+	if (p->auth.mechanisms != 0 && goes_as_far_as(c, PHASE_AUTH))
 		return login_begin(c);
-	return transaction_begin(c);
+	return secure_done(c, r);
 }
 
 /* --- TLS ------------------------------------------------------------- */
@@ -101,7 +123,7 @@ on_starttls(struct client *c, const struct smtp_reply *r)
 		return ST_SHAKE;
 	if (c->kin.tls == TLS_OPPORTUNISTIC && r->code / 100 >= 4) {
 		c->plainly = true;	/* it changed its mind */
-		return secure_next(c);
+		return secure_next(c, r);
 	}
 	return heard_refusal(c, r);
 }
@@ -227,7 +249,7 @@ on_auth(struct client *c, const struct smtp_reply *r)
 	AUTO(buf_fini) struct buf challenge = BUF_MAX(LIMIT_REPLY);
 
 	if (reply_class(r, 2))
-		return transaction_begin(c);
+		return secure_done(c, r);
 	if (r->code != 334)
 		return heard_refusal(c, r);
 	if (c->auth_step >= AUTH_STEPS_MAX) {

@@ -56,6 +56,37 @@ smtpc_send(struct smtpc *e, const struct smtpc_plan *plan,
 	return ticket;
 }
 
+uint64_t
+smtpc_probe(struct smtpc *e, const struct smtpc_plan *plan, enum phase upto,
+	    const struct smtpc_events *ev, void *arg)
+{
+	/* a recipient that nobody names: it is settled as others are */
+	static const struct smtpc_message none = { .rcpt_count = 1 };
+	struct errand *a = errand_new(e, plan, &none);
+	uint64_t ticket = a->ticket;
+
+	must(upto >= PHASE_EHLO && upto <= PHASE_AUTH);
+	a->events = ev;
+	a->arg = arg;
+	a->upto = upto;
+	a->fresh = true;
+	a->starting = true;
+	errand_begin(a);
+	a->starting = false;
+	return ticket;
+}
+
+void
+smtpc_forget(struct smtpc *e, uint64_t ticket)
+{
+	struct errand *a = ticket_find(e->tickets, ticket);
+
+	if (a == NULL)
+		return;
+	must(a->upto != PHASE_NONE);
+	errand_drop(a);
+}
+
 void
 smtpc_cancel(struct smtpc *e, uint64_t ticket)
 {

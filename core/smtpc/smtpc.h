@@ -113,9 +113,20 @@ uint64_t smtpc_send(struct smtpc *c, const struct smtpc_plan *plan,
 		    const struct smtpc_message *m,
 		    const struct smtpc_events *ev, void *arg);
 
+/* Begins a probe: one that connects anew, goes as far as a phase (PHASE_EHLO,
+ * PHASE_STARTTLS or PHASE_AUTH; TLS and login only where the plan has them),
+ * says QUIT and carries no message.  settled is called for the number 0: with
+ * the reply that let us in, or with what came in its way. */
+uint64_t smtpc_probe(struct smtpc *c, const struct smtpc_plan *plan,
+		     enum phase upto, const struct smtpc_events *ev,
+		     void *arg);
+
 /* Breaks the attempt off: what is not settled is settled soon, as
  * OUTCOME_LOCAL, then done.  A ticket that is over is ignored. */
 void smtpc_cancel(struct smtpc *c, uint64_t ticket);
+/* Breaks a probe off at once: none of its events is called any more, and
+ * what was lent to it is free.  A ticket that is over is ignored. */
+void smtpc_forget(struct smtpc *c, uint64_t ticket);
 
 /* Says QUIT on all idle connections, as before a stop. */
 void smtpc_quit_idle(struct smtpc *c);

@@ -81,8 +81,11 @@ stage_send(struct stage *s)
 {
 	s->sent++;
 	s->within_send = true;
-	s->ticket = smtpc_send(s->smtpc, &s->plan, &s->message, &stage_events,
-			       s);
+	s->ticket = s->play->upto != PHASE_NONE
+		? smtpc_probe(s->smtpc, &s->plan, s->play->upto, &stage_events,
+			      s)
+		: smtpc_send(s->smtpc, &s->plan, &s->message, &stage_events,
+			     s);
 	s->within_send = false;
 	assert_true(s->ticket != 0);
 }

@@ -30,6 +30,7 @@ struct play {
 	unsigned flags;
 	size_t rcpts, messages;		/* 0: one */
 	const char *self;		/* the plan's */
+	enum phase upto;		/* no message, but a probe so far */
 	int64_t patience_ms;		/* of everything; 0: 2 s */
 	unsigned reuse;
 	int64_t idle_ms;
