@@ -279,6 +279,29 @@ struct postern_smtp_plan {
  * The plan is copied.  Not for blocking backends. */
 void postern_smtp_send(postern_job *job, const struct postern_smtp_plan *plan);
 
+/* Takes the way of a message as far as a phase, on a connection of its own, and
+ * then says QUIT.  Sends no message.  TLS and the login take place where the
+ * plan has them.  The rules of "asking others" below hold. */
+struct postern_probe {
+	const struct postern_smtp_plan *plan;	/* copied; failed, reuse and
+					 * idle_ms have no effect */
+	int32_t upto;			/* POSTERN_PHASE_EHLO, _STARTTLS or
+					 * _AUTH */
+	int64_t timeout_ms;		/* for the whole probe; 0: 60 s */
+};
+struct postern_probe_answer {
+	int32_t ok;			/* 1: the probe came so far */
+	const struct postern_outcome *outcome;	/* the last reply, or the
+					 * failure; code 0 means no reply,
+					 * which proves nothing */
+	const char *remedy;		/* what the operator can do, or NULL */
+};
+uint64_t postern_smtp_probe(postern_instance *me,
+			    const struct postern_probe *probe,
+			    void (*done)(void *arg,
+				const struct postern_probe_answer *answer),
+			    void *arg);
+
 struct postern_backend {
 	/* Names the recipient's destination.  Pure: the answer depends on self
 	 * and the address alone, and comes at once.  Runs on the delivery
@@ -419,8 +442,14 @@ struct postern_action {
 /* Never pass a secret, except what the person must type elsewhere. */
 void postern_action_say(postern_action_run *run, const char *fmt, ...)
 	POSTERN_PRINTF(2, 3);
+enum {					/* how an action ends */
+	POSTERN_ACTION_FAILED = 0,
+	POSTERN_ACTION_DONE = 1,
+	POSTERN_ACTION_UNPROVED = 2	/* done, but the module could not find
+					 * out whether it works */
+};
 /* Shows the last line; run is invalid afterwards. */
-void postern_action_end(postern_action_run *run, int ok, const char *fmt, ...)
+void postern_action_end(postern_action_run *run, int how, const char *fmt, ...)
 	POSTERN_PRINTF(3, 4);
 
 /* --- filters ------------------------------------------------------------- */
@@ -515,7 +544,8 @@ enum {					/* indexes of sizes */
 	POSTERN_SIZEOF_OUTCOME = 4, POSTERN_SIZEOF_PLAN = 5,
 	POSTERN_SIZEOF_DNS_RECORD = 6, POSTERN_SIZEOF_DNS_ANSWER = 7,
 	POSTERN_SIZEOF_HTTP_REQUEST = 8, POSTERN_SIZEOF_HTTP_ANSWER = 9,
-	POSTERN_SIZEOF_ACTION = 10, POSTERN_SIZES = 16
+	POSTERN_SIZEOF_ACTION = 10, POSTERN_SIZEOF_PROBE = 11,
+	POSTERN_SIZEOF_PROBE_ANSWER = 12, POSTERN_SIZES = 16
 };
 
 struct postern_module {
@@ -563,7 +593,8 @@ struct postern_module {
 	  sizeof(struct postern_dns_answer),				\
 	  sizeof(struct postern_http_request),				\
 	  sizeof(struct postern_http_answer),				\
-	  sizeof(struct postern_action), 0, 0, 0, 0, 0 }
+	  sizeof(struct postern_action), sizeof(struct postern_probe),	\
+	  sizeof(struct postern_probe_answer), 0, 0, 0 }
 
 #ifndef POSTERN_C90
 /* POSTERN_MODULE(.name = "tag", .summary = "...", ...); */

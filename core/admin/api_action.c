@@ -1,7 +1,8 @@
 /* api_action.c - actions: begun, looked at, broken off
  *
  *   POST /v1/routes/NAME/actions/ACTION    {"run": 7}
- *   GET  /v1/runs/7?after=3                {"lines": [...], "over", "ok"}
+ *   GET  /v1/runs/7?after=3                {"lines": [...], "over", "ok",
+ *					 "unproved"}
  *   POST /v1/runs/7/cancel                 {}
  */
 #include "admin/api.h"

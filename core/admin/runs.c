@@ -20,7 +20,8 @@ struct run {
 	uint64_t number;
 	struct postern_action_run *action;	/* NULL: it is over */
 	json_t *lines;
-	bool ok, over;
+	enum action_end how;		/* once it is over */
+	bool over;
 	struct timer timer;
 	struct later later;
 };
@@ -92,14 +93,14 @@ on_said(void *arg, const char *line)
 }
 
 static void
-on_ended(void *arg, bool ok, const char *line)
+on_ended(void *arg, enum action_end how, const char *line)
 {
 	struct run *run = arg;
 
 	run_add_line(run, line);
 	run->action = NULL;
 	run->over = true;
-	run->ok = ok;
+	run->how = how;
 }
 
 static const struct action_events run_events = { on_said, on_ended };
@@ -181,8 +182,9 @@ runs_look(struct runs *r, uint64_t number, size_t after)
 	lines = json_array();
 	for (size_t i = after; i < json_array_size(run->lines); i++)
 		json_array_append(lines, json_array_get(run->lines, i));
-	return json_pack("{s:o, s:b, s:b}", "lines", lines, "over", run->over,
-			 "ok", run->ok);
+	return json_pack("{s:o, s:b, s:b, s:b}", "lines", lines,
+			 "over", run->over, "ok", run->how == ACTION_DONE,
+			 "unproved", run->how == ACTION_UNPROVED);
 }
 
 bool

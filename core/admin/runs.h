@@ -21,8 +21,10 @@ void runs_free(struct runs **r);	/* abandons those under way */
 /* Its number, or 0 with err. */
 uint64_t runs_begin(struct runs *r, const char *route, const char *action,
 		    struct error *err);
-/* {"lines": [what was said from line `after' on], "over": b, "ok": b}; the
- * caller's.  NULL: there is no such run, or not any more. */
+/* {"lines": [what was said from line `after' on], "over": b, "ok": b,
+ * "unproved": b}; the caller's.  ok: it is over and was done; unproved: it was
+ * done, but whether it serves is not known.  NULL: there is no such run, or
+ * not any more. */
 json_t *runs_look(struct runs *r, uint64_t number, size_t after);
 bool runs_cancel(struct runs *r, uint64_t number);
 

@@ -4,6 +4,7 @@
 #include "conf/snapshot.h"
 #include "daemon/dns_config.h"
 #include "daemon/gateway.h"
+#include "dispatch/remedy.h"
 #include "io/dns.h"
 #include "io/http.h"
 #include "io/tls_store.h"
@@ -18,6 +19,7 @@ host_fill(struct services *s, struct loop *loop, const struct snapshot *snap)
 		.loop = loop, .smtpc = s->smtpc, .dns = s->dns,
 		.http = s->http, .tls = s->tls, .files = s->files,
 		.state = g->state, .source = g->source,
+		.remedy = remedy_of,
 	};
 }
 

@@ -15,6 +15,11 @@
 
 enum { LINE = 1000 };
 
+_Static_assert((int)POSTERN_ACTION_FAILED == (int)ACTION_FAILED, "failed");
+_Static_assert((int)POSTERN_ACTION_DONE == (int)ACTION_DONE, "done");
+_Static_assert((int)POSTERN_ACTION_UNPROVED == (int)ACTION_UNPROVED,
+	       "unproved");
+
 struct postern_action_run {
 	struct backend *backend;
 	const struct postern_action *action;
@@ -157,7 +162,7 @@ actions_end(struct backend *b)
 		instance_mistake(b->me, "cancel() did not end the action `%s'",
 				 run->action->name);
 		if (run->events != NULL)
-			run->events->ended(run->arg, false,
+			run->events->ended(run->arg, ACTION_FAILED,
 					   "the gateway stops");
 		run_unlink(run);
 	}
@@ -177,7 +182,7 @@ postern_action_say(postern_action_run *run, const char *fmt, ...)
 }
 
 void
-postern_action_end(postern_action_run *run, int ok, const char *fmt, ...)
+postern_action_end(postern_action_run *run, int how, const char *fmt, ...)
 {
 	char line[LINE];
 	va_list ap;
@@ -192,6 +197,8 @@ postern_action_end(postern_action_run *run, int ok, const char *fmt, ...)
 	}
 	run->over = true;
 	if (run->events != NULL)
-		run->events->ended(run->arg, ok != 0, line);
+		run->events->ended(run->arg, how == POSTERN_ACTION_FAILED ||
+				   how == POSTERN_ACTION_UNPROVED
+				   ? (enum action_end)how : ACTION_DONE, line);
 	run_unlink(run);
 }

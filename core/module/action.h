@@ -9,10 +9,13 @@
 
 struct postern_action_run;
 
+/* As POSTERN_ACTION_FAILED and so on. */
+enum action_end { ACTION_FAILED, ACTION_DONE, ACTION_UNPROVED };
+
 struct action_events {
 	void (*said)(void *arg, const char *line);
 	/* The last; the run is over when this returns. */
-	void (*ended)(void *arg, bool ok, const char *line);
+	void (*ended)(void *arg, enum action_end how, const char *line);
 };
 
 /* Begins the action called name; NULL with err when the module has none of

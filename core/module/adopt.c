@@ -46,6 +46,10 @@ static const struct {
 		{ "postern_http_answer", sizeof(struct postern_http_answer) },
 	[POSTERN_SIZEOF_ACTION] =
 		{ "postern_action", sizeof(struct postern_action) },
+	[POSTERN_SIZEOF_PROBE] =
+		{ "postern_probe", sizeof(struct postern_probe) },
+	[POSTERN_SIZEOF_PROBE_ANSWER] = { "postern_probe_answer",
+		sizeof(struct postern_probe_answer) },
 };
 
 static bool

@@ -217,7 +217,13 @@ backend_parallel(const struct backend *b)
 enum backend_manner
 backend_manner(const struct backend *b)
 {
-	uint32_t flags = module_table(b->me->module)->flags;
+	return module_manner(b->me->module);
+}
+
+enum backend_manner
+module_manner(const struct module *m)
+{
+	uint32_t flags = module_table(m)->flags;
 
 	if (flags & POSTERN_RELAY)
 		return BACKEND_RELAY;

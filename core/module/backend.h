@@ -72,6 +72,7 @@ enum backend_manner {
 	BACKEND_RECEIVERS,	/* the recipients' own servers */
 };
 enum backend_manner backend_manner(const struct backend *b);
+enum backend_manner module_manner(const struct module *m);
 
 /* Of a destination: its name, and what its next hop allows (0: not known). */
 struct backend_destination {

@@ -7,6 +7,8 @@
 #ifndef MODULE_HOST_H
 #define MODULE_HOST_H
 
+#include "module/backend.h"
+
 struct dns;
 struct http;
 struct loop;
@@ -25,6 +27,8 @@ struct host {
 	const char *state;		/* that folder */
 	const char *source;		/* our address for what leaves, where a
 					 * plan names none; NULL: any */
+	/* What can be done about an outcome; NULL: not known. */
+	const char *(*remedy)(const struct outcome *o, enum backend_manner m);
 };
 
 #endif

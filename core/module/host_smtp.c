@@ -9,16 +9,7 @@
 #include "base/macros.h"
 #include "module/job.h"
 
-#include <string.h>
-
 /* --- the end --------------------------------------------------------- */
-
-static void
-attempt_release(struct smtp_attempt *s)
-{
-	tls_identity_unref(&s->plan.identity);
-	tls_trust_unref(&s->plan.trust);
-}
 
 /* No recipient was ever named: a matter between the gateway and the host. */
 static bool
@@ -43,12 +34,7 @@ module_takes_back(struct postern_job *j)
 	struct smtp_attempt *s = j->smtp;
 	const struct outcome *o = &j->outer->outcomes[s->places[0]];
 	char enhanced[24];
-	const struct postern_outcome told = {
-		.code = o->code, .phase = (int32_t)o->phase, .text = o->text,
-		.host = o->host,
-		.enhanced = enhanced_text(o->enhanced, enhanced,
-					  sizeof(enhanced)),
-	};
+	const struct postern_outcome told = outcome_told(o, enhanced);
 
 	if (s->failed == NULL || s->cancelled || !failed_before_recipients(j))
 		return false;
@@ -65,25 +51,6 @@ on_settled(void *arg, size_t i, const struct outcome *o)
 	j->outer->outcomes[j->smtp->places[i]] = *o;
 }
 
-/* Somebody may be mending a file of ours, or theirs that we trust. */
-static bool
-may_be_for_our_files(const struct outcome *o)
-{
-	return o->kind == OUTCOME_SECURITY ||
-	       (o->kind == OUTCOME_REPLY && o->code >= 400 &&
-		o->shown != SHOWN_NOTHING && o->phase <= PHASE_RCPT);
-}
-
-static void
-doubt_files(const struct postern_job *j)
-{
-	const struct smtp_attempt *s = j->smtp;
-
-	if (j->backend->host->tls != NULL &&
-	    may_be_for_our_files(&j->outer->outcomes[s->places[0]]))
-		tls_store_doubt(j->backend->host->tls, &s->wanted);
-}
-
 /* At once, not later: the next message that is given from here takes the
  * connection that has just become free. */
 static void
@@ -91,8 +58,8 @@ on_done(void *arg)
 {
 	struct postern_job *j = arg;
 
-	attempt_release(j->smtp);
-	doubt_files(j);
+	way_release(&j->smtp->way);
+	way_doubt(&j->smtp->way, &j->outer->outcomes[j->smtp->places[0]]);
 	if (module_takes_back(j))
 		return;
 	j->state = JOB_SETTLED;
@@ -109,67 +76,27 @@ ends_here(struct postern_job *j, const struct outcome *o)
 
 	for (size_t i = 0; i < s->message.rcpt_count; i++)
 		j->outer->outcomes[s->places[i]] = *o;
-	attempt_release(s);
+	way_release(&s->way);
 	if (module_takes_back(j))
 		return;
 	j->state = JOB_SETTLED;
 	job_finish_soon(j);
 }
 
-/* --- certificates ---------------------------------------------------- */
-
-static void
-hand_over(struct postern_job *j)
-{
-	struct smtp_attempt *s = j->smtp;
-
-	s->ticket = smtpc_send(j->backend->host->smtpc, &s->plan, &s->message,
-			       &events, j);
-}
-
-static void
-on_files(void *arg, const struct tls_made *made, const struct error *err)
-{
-	struct postern_job *j = arg;
-	struct smtp_attempt *s = j->smtp;
-	struct outcome o = { .code = 0 };
-
-	s->files = 0;
-	if (err != NULL) {
-		outcome_error(&o, OUTCOME_SECURITY, PHASE_STARTTLS, err);
-		ends_here(j, &o);
-		return;
-	}
-	if (made->identity != NULL)
-		s->plan.identity = tls_identity_ref(made->identity);
-	if (made->trust != NULL)
-		s->plan.trust = tls_trust_ref(made->trust);
-	hand_over(j);
-}
-
-static void
-begin(struct postern_job *j)
-{
-	struct smtp_attempt *s = j->smtp;
-	struct outcome o = { .code = 0 };
-	uint64_t ticket;
-
-	if (s->wanted.certificate == NULL && !s->wanted.trust) {
-		hand_over(j);
-		return;
-	}
-	if (j->backend->host->tls == NULL) {
-		outcome_set(&o, OUTCOME_LOCAL, PHASE_STARTTLS, "there is no "
-			    "TLS here");
-		ends_here(j, &o);
-		return;
-	}
-	ticket = tls_store_get(j->backend->host->tls, &s->wanted, on_files, j);
-	if (ticket != 0)
-		s->files = ticket;
-}
-
 /* --- sending --------------------------------------------------------- */
+
+static void
+on_ready(struct smtp_way *w, const struct outcome *o)
+{
+	struct smtp_attempt *s = container_of(w, struct smtp_attempt, way);
+	struct postern_job *j = s->job;
+
+	if (o != NULL)
+		ends_here(j, o);
+	else
+		s->ticket = smtpc_send(j->backend->host->smtpc, &w->plan,
+				       &s->message, &events, j);
+}
 
 static void
 message_fill(struct postern_job *j)
@@ -217,12 +144,11 @@ misplaced(const struct postern_job *job)
 void
 postern_smtp_send(postern_job *job, const struct postern_smtp_plan *given)
 {
-	const struct postern_module *t = module_table(job->backend->me->module);
+	struct postern_instance *me = job->backend->me;
 	struct postern_smtp_plan plan;
 	const char *why;
 
-	memset(&plan, 0, sizeof(plan));
-	memcpy(&plan, given, t->sizes[POSTERN_SIZEOF_PLAN]);
+	plan_read(me, given, &plan);
 	if (job->state == JOB_DEAD)
 		return;
 	why = misplaced(job);
@@ -233,10 +159,12 @@ postern_smtp_send(postern_job *job, const struct postern_smtp_plan *given)
 		return;
 	}
 	job->smtp = ARENA_NEW(job->arena, struct smtp_attempt);
-	plan_copy(job, &plan);
+	job->smtp->job = job;
+	job->smtp->failed = plan.failed;
+	way_copy(&job->smtp->way, job->arena, me, &plan);
 	message_fill(job);
 	job->state = JOB_SMTP;
-	begin(job);
+	way_prepare(&job->smtp->way, on_ready);
 }
 
 void
@@ -246,9 +174,7 @@ job_smtp_cancel(struct postern_job *j)
 	struct outcome o = { .code = 0 };
 
 	s->cancelled = true;
-	if (s->files != 0) {
-		tls_store_forget(j->backend->host->tls, s->files);
-		s->files = 0;
+	if (way_forget(&s->way)) {
 		outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "broken off by us");
 		ends_here(j, &o);
 		return;

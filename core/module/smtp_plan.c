@@ -1,8 +1,8 @@
 /* smtp_plan.c - a module's plan becomes one of the SMTP client's */
-#include "module/smtp_attempt.h"
+#include "module/smtp_way.h"
 
 #include "base/macros.h"
-#include "module/job.h"
+#include "module/host.h"
 
 #include <string.h>
 
@@ -59,14 +59,12 @@ plan_fault(const struct postern_smtp_plan *p)
 }
 
 static void
-plan_source(struct postern_job *j, const char *source)
+way_source(struct smtp_way *w, const char *source)
 {
-	struct smtp_attempt *s = j->smtp;
-
 	if (source == NULL)
-		source = j->backend->host->source;
-	if (source != NULL && ip_parse(span_of(source), &s->source))
-		s->plan.source = &s->source;
+		source = w->me->host->source;
+	if (source != NULL && ip_parse(span_of(source), &w->source))
+		w->plan.source = &w->source;
 }
 
 static void
@@ -76,75 +74,70 @@ secret_forget(void *secret)
 }
 
 static void
-plan_login(struct postern_job *j, const struct postern_smtp_plan *from)
+way_login(struct smtp_way *w, struct arena *a,
+	  const struct postern_smtp_plan *from)
 {
-	struct auth_credentials *to = &j->smtp->plan.auth;
 	char *secret;
 
 	if (from->auth == 0)
 		return;
-	secret = arena_strdup(j->arena, from->secret);
-	arena_on_free(j->arena, secret_forget, secret);
-	*to = (struct auth_credentials){
+	secret = arena_strdup(a, from->secret);
+	arena_on_free(a, secret_forget, secret);
+	w->plan.auth = (struct auth_credentials){
 		.mechanisms = from->auth, .secret = secret,
-		.user = arena_strdup(j->arena, from->user),
+		.user = arena_strdup(a, from->user),
 	};
 }
 
 static void
-plan_tls(struct postern_job *j, const struct postern_smtp_plan *from)
+way_tls(struct smtp_way *w, struct arena *a,
+	const struct postern_smtp_plan *from)
 {
-	struct smtp_attempt *s = j->smtp;
 	bool implicit = from->tls == POSTERN_TLS_IMPLICIT;
 
-	s->plan.tls = implicit ? TLS_VERIFY : (enum tls_policy)from->tls;
-	s->plan.implicit = implicit;
-	s->plan.server_name = copy(j->arena, from->server_name);
+	w->plan.tls = implicit ? TLS_VERIFY : (enum tls_policy)from->tls;
+	w->plan.implicit = implicit;
+	w->plan.server_name = copy(a, from->server_name);
 	if (from->tls == POSTERN_TLS_NONE)
 		return;
-	s->wanted = (struct tls_files){
-		.certificate = copy(j->arena, from->certificate),
-		.key = copy(j->arena, from->key),
-		.trust = s->plan.tls == TLS_VERIFY,
-		.trust_file = copy(j->arena, from->trust_file),
+	w->wanted = (struct tls_files){
+		.certificate = copy(a, from->certificate),
+		.key = copy(a, from->key),
+		.trust = w->plan.tls == TLS_VERIFY,
+		.trust_file = copy(a, from->trust_file),
 	};
 }
 
 /* Strangers' records say where it goes, and may say: here. */
 static bool
-job_goes_to_receivers(const struct postern_job *j)
+goes_to_receivers(const struct postern_instance *me)
 {
-	const struct postern_module *t = module_table(j->backend->me->module);
-
-	return (t->flags & POSTERN_RECEIVERS) != 0;
+	return (me->module->table.flags & POSTERN_RECEIVERS) != 0;
 }
 
 void
-plan_copy(struct postern_job *j, const struct postern_smtp_plan *from)
+way_copy(struct smtp_way *w, struct arena *a, struct postern_instance *me,
+	 const struct postern_smtp_plan *from)
 {
-	struct smtp_attempt *s = j->smtp;
-	const char **hosts;
+	const char **hosts = arena_array(a, from->host_count, sizeof(*hosts));
 
-	hosts = arena_array(j->arena, from->host_count, sizeof(*hosts));
 	for (size_t i = 0; i < from->host_count; i++)
-		hosts[i] = arena_strdup(j->arena, from->hosts[i]);
-	s->plan = (struct smtpc_plan){
+		hosts[i] = arena_strdup(a, from->hosts[i]);
+	w->me = me;
+	w->plan = (struct smtpc_plan){
 		.hosts = hosts,
 		.host_count = from->host_count,
-		.hosts_written = instance_author(j->backend->me) ==
+		.hosts_written = instance_author(me) ==
 				 DNS_BY_ADMINISTRATOR,
 		.port = (uint16_t)from->port,
-		.helo = from->helo ? copy(j->arena, from->helo)
-				   : j->backend->me->hostname,
-		.self = job_goes_to_receivers(j) ? j->backend->me->hostname
-						 : NULL,
+		.helo = from->helo ? copy(a, from->helo) : me->hostname,
+		.self = goes_to_receivers(me) ? me->hostname : NULL,
 		.reuse = from->idle_ms < 0 ? 1 : from->reuse,
 		.idle_ms = MAX(from->idle_ms, 0),
 	};
 	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)
-		s->plan.timeouts_ms[i] = MAX(from->timeouts_ms[i], 0);
-	s->failed = from->failed;
-	plan_source(j, from->source);
-	plan_login(j, from);
-	plan_tls(j, from);
+		w->plan.timeouts_ms[i] = MAX(from->timeouts_ms[i], 0);
+	way_source(w, from->source);
+	way_login(w, a, from);
+	way_tls(w, a, from);
 }

@@ -95,17 +95,18 @@ action_say(struct postern_action_run *run, const char *line)
 }
 
 void
-action_end(struct postern_action_run *run, bool ok, const char *line)
+action_end(struct postern_action_run *run, enum action_end how,
+	   const char *line)
 {
 	if (run->events != NULL)
-		run->events->ended(run->arg, ok, line);
+		run->events->ended(run->arg, how, line);
 	run->events = NULL;
 }
 
 static void
 on_moment(struct timer *t)
 {
-	action_end(container_of(t, struct postern_action_run, timer), true,
+	action_end(container_of(t, struct postern_action_run, timer), ACTION_DONE,
 		   "after a moment");
 }
 
@@ -130,12 +131,12 @@ act(struct postern_action_run *run, const char *action)
 			snprintf(line, sizeof(line), "line %d", i);
 			action_say(run, line);
 		}
-		action_end(run, false, "that is all");
+		action_end(run, ACTION_FAILED, "that is all");
 		return;
 	}
 	action_say(run, "hello");
 	if (strcmp(action, "test") == 0)
-		action_end(run, true, "well");
+		action_end(run, ACTION_DONE, "well");
 	if (strcmp(action, "slow") == 0)
 		timer_start(&run->timer, 20);
 }

@@ -32,7 +32,8 @@ struct dispatch {
 };
 
 void action_say(struct postern_action_run *run, const char *line);
-void action_end(struct postern_action_run *run, bool ok, const char *line);
+void action_end(struct postern_action_run *run, enum action_end how,
+		const char *line);
 
 /* Timers of a second and more do not run by the clock: they fire here, on the
  * thread that calls. */

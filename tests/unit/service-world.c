@@ -123,12 +123,32 @@ smtpc_cancel(struct smtpc *c, uint64_t ticket)
 	c->cancelled++;
 }
 
+uint64_t
+smtpc_probe(struct smtpc *c, const struct smtpc_plan *plan, enum phase upto,
+	    const struct smtpc_events *ev, void *arg)
+{
+	c->plan = plan;
+	c->message = NULL;
+	c->upto = upto;
+	c->events = ev;
+	c->arg = arg;
+	return TICKET + c->sent++;
+}
+
+void
+smtpc_forget(struct smtpc *c, uint64_t ticket)
+{
+	must(ticket == TICKET + c->sent - 1);
+	c->forgotten++;
+}
+
 void
 smtpc_answer(struct smtpc *c, const struct outcome *o)
 {
 	const struct smtpc_events *ev = c->events;
+	size_t n = c->message != NULL ? c->message->rcpt_count : 1;
 
-	for (size_t i = 0; i < c->message->rcpt_count; i++)
+	for (size_t i = 0; i < n; i++)
 		ev->settled(c->arg, i, o);
 	ev->done(c->arg);
 }

@@ -56,7 +56,8 @@ struct smtpc {
 	const struct smtpc_message *message;
 	const struct smtpc_events *events;
 	void *arg;
-	size_t sent, cancelled;
+	enum phase upto;		/* of a probe, which has no message */
+	size_t sent, cancelled, forgotten;
 };
 
 struct service_world {

@@ -143,18 +143,18 @@ an_action_from_beginning_to_end(void **state)
 	test = run_begin("test");
 	assert_true(slow != test);
 	assert_string_equal(run_ask("GET", test, ""), "200 {\"lines\":[\"hello\""
-			    ",\"well\"],\"over\":true,\"ok\":true}");
+			    ",\"well\"],\"over\":true,\"ok\":true,\"unproved\":false}");
 	assert_string_equal(run_ask("GET", test, "?after=1"),
 			    "200 {\"lines\":[\"well\"],\"over\":true,"
-			    "\"ok\":true}");
+			    "\"ok\":true,\"unproved\":false}");
 	assert_string_equal(run_ask("GET", test, "?after=4294967295"),
-			    "200 {\"lines\":[],\"over\":true,\"ok\":true}");
+			    "200 {\"lines\":[],\"over\":true,\"ok\":true,\"unproved\":false}");
 	for (int i = 0; i < unit_slowly(6000) && strstr(seen, "moment") == NULL; i++) {
 		usleep(5000);
 		seen = run_ask("GET", slow, "?after=1");
 	}
 	assert_string_equal(seen, "200 {\"lines\":[\"after a moment\"],\"over\""
-			    ":true,\"ok\":true}");
+			    ":true,\"ok\":true,\"unproved\":false}");
 }
 
 static void
@@ -164,7 +164,7 @@ an_action_is_broken_off(void **state)
 
 	(void)state;
 	assert_string_equal(run_ask("GET", login, ""), "200 {\"lines\":[\"hello"
-			    "\"],\"over\":false,\"ok\":false}");
+			    "\"],\"over\":false,\"ok\":false,\"unproved\":false}");
 	assert_string_equal(run_ask("POST", login, "/cancel"), "200 {}");
 	assert_true(w.dispatch.runs[0].abandoned);
 	assert_string_equal(run_ask("POST", login, "/cancel"), "404 {\"error\":"

@@ -56,7 +56,9 @@ look(struct world *w, uint64_t number, size_t after)
 				      i ? "|" : "", json_string_value(line));
 	snprintf(text + n, sizeof(text) - n, "%s%s",
 		 json_is_true(json_object_get(seen, "over")) ? " over" : "",
-		 json_is_true(json_object_get(seen, "ok")) ? " ok" : "");
+		 json_is_true(json_object_get(seen, "ok")) ? " ok"
+		 : json_is_true(json_object_get(seen, "unproved")) ? " unproved"
+		 : "");
 	json_decref(seen);
 	return text;
 }
@@ -80,11 +82,14 @@ lines_are_looked_at_from_anywhere(void **state)
 	action_say(&w.dispatch.runs[0], "waiting");
 	assert_string_equal(look(&w, login, 1), "the code is ABC|waiting");
 	assert_string_equal(look(&w, login, 2), "waiting");
-	action_end(&w.dispatch.runs[0], false, "the code has expired");
+	action_end(&w.dispatch.runs[0], ACTION_FAILED, "the code has expired");
 	assert_string_equal(look(&w, login, 3), "the code has expired over");
 	assert_string_equal(look(&w, test, 0), "hello|well over ok");
 	/* it is over, and may be looked at again */
 	assert_string_equal(look(&w, test, 2), " over ok");
+	login = run_begin(&w, "login");
+	action_end(&w.dispatch.runs[2], ACTION_UNPROVED, "kept");
+	assert_string_equal(look(&w, login, 1), "kept over unproved");
 	finish(&w);
 	assert_false(w.dispatch.runs[0].abandoned);
 }

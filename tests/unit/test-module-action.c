@@ -89,9 +89,11 @@ on_said(void *arg, const char *line)
 }
 
 static void
-on_ended(void *arg, bool ok, const char *line)
+on_ended(void *arg, enum action_end end, const char *line)
 {
-	hear(ok ? "OK " : "FAILED ");
+	static const char *const words[] = { "FAILED ", "OK ", "UNPROVED " };
+
+	hear(words[end]);
 	on_said(arg, line);
 }
 
@@ -146,6 +148,13 @@ lines_come_and_an_end(void **state)
 	postern_action_end(run, 0, "the code has expired");
 	CHECK_HEARD("c: go to https://a.test/. d: looking. OK d: all is well. "
 		    "FAILED c: the code has expired. ");
+	/* done, and nobody knows; a number that is none is done */
+	ask(&w, "login", "e");
+	postern_action_end(run, POSTERN_ACTION_UNPROVED, "kept");
+	ask(&w, "login", "f");
+	postern_action_end(run, 77, "kept");
+	CHECK_HEARD("e: go to https://a.test/. UNPROVED e: kept. "
+		    "f: go to https://a.test/. OK f: kept. ");
 	service_close(&w);
 	CHECK_HEARD("");
 }
