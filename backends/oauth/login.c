@@ -2,8 +2,8 @@
  *
  * RFC 8628: the provider gives a code for the person and one for us; we ask
  * until the person has typed the first at the provider's page, as often as
- * the provider likes.  For the other grants the action fetches a token and
- * tells how that went.
+ * the provider likes.  For the other grants the action fetches a token.  In
+ * both cases the server is then asked whether it takes it (prove.c).
  */
 #include "oauth.h"
 
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { SLOWER_MS = 5000, INTERVAL_LEAST_MS = 200 };
 
@@ -28,11 +27,8 @@ login_clear(struct oauth *o)
 	*l = (struct login){ .run = NULL };
 }
 
-static void login_end(struct oauth *o, int ok, const char *fmt, ...)
-	POSTERN_PRINTF(3, 4);
-
-static void
-login_end(struct oauth *o, int ok, const char *fmt, ...)
+void
+login_end(struct oauth *o, int how, const char *fmt, ...)
 {
 	postern_action_run *run = o->login.run;
 	char line[600];
@@ -42,22 +38,10 @@ login_end(struct oauth *o, int ok, const char *fmt, ...)
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	login_clear(o);
-	postern_action_end(run, ok, "%s", line);
+	postern_action_end(run, how, "%s", line);
 }
 
 /* --- the end of it --------------------------------------------------- */
-
-/* Whoever signed in may be somebody else: Exchange would say 535 to it. */
-static void
-tell_who(struct oauth *o, const struct token_reply *r)
-{
-	if (r->who[0] == '\0' || strcasecmp(r->who, o->user) == 0)
-		return;
-	postern_action_say(o->login.run, "note: %s has signed in, but the "
-			   "route submits as %s; the server will refuse the "
-			   "mail unless %s may use this mailbox", r->who,
-			   o->user, r->who);
-}
 
 void
 login_tried(struct oauth *o, int ok, const char *why)
@@ -65,12 +49,13 @@ login_tried(struct oauth *o, int ok, const char *why)
 	if (o->login.run == NULL || !o->login.trying)
 		return;
 	if (!ok) {
-		login_end(o, 0, "no access token: %s", why);
+		login_end(o, POSTERN_ACTION_FAILED, "no access token: %s",
+			  why);
 		return;
 	}
-	login_end(o, 1, "the provider gave an access token for %s", o->user);
-	/* the server may have paused the route, for what is mended now */
-	postern_ready(o->me);
+	o->login.trying = 0;
+	o->login.proving = 1;
+	prove_begin(o);
 }
 
 void
@@ -78,7 +63,8 @@ login_unkept(struct oauth *o, const char *why)
 {
 	if (o->login.run == NULL || !o->login.trying)
 		return;
-	login_end(o, 0, "signed in, but the sign-in cannot be stored: %s", why);
+	login_end(o, POSTERN_ACTION_FAILED, "signed in, but the sign-in cannot "
+		  "be stored: %s", why);
 	postern_ready(o->me);
 }
 
@@ -86,13 +72,12 @@ static void
 signed_in(struct oauth *o, struct token_reply *r)
 {
 	if (r->refresh == NULL && (o->token.refresh == NULL || o->token.dead)) {
-		login_end(o, 0, "the provider gave no refresh token, so the "
-			  "sign-in would end within an hour: add offline_access "
-			  "to `scope', or allow offline access for the "
-			  "application");
+		login_end(o, POSTERN_ACTION_FAILED, "the provider gave no "
+			  "refresh token, so the sign-in would end within an "
+			  "hour: add offline_access to `scope', or allow "
+			  "offline access for the application");
 		return;
 	}
-	tell_who(o, r);
 	/* told of when it is durable: login_tried() */
 	o->login.trying = 1;
 	token_take(o, r);
@@ -107,7 +92,8 @@ ask_again(struct oauth *o, int64_t longer_ms)
 
 	l->interval_ms += longer_ms;
 	if (oauth_now_ms() + l->interval_ms > l->until_ms)
-		login_end(o, 0, "the code has expired; run the command again");
+		login_end(o, POSTERN_ACTION_FAILED, "the code has expired; "
+			  "run the command again");
 	else
 		l->timer = postern_timer(o->me, l->interval_ms, ask, o);
 }
@@ -133,7 +119,7 @@ on_answer(void *arg, const struct postern_http_answer *a)
 		ask_again(o, SLOWER_MS);
 		break;
 	case REPLY_REFUSED:
-		login_end(o, 0, "the sign-in failed: %s", r.why);
+		login_end(o, POSTERN_ACTION_FAILED, "the sign-in failed: %s", r.why);
 		break;
 	}
 	token_reply_free(&r);
@@ -166,7 +152,7 @@ on_device(void *arg, const struct postern_http_answer *a)
 	device_reply_parse(a, &l->device);
 	oauth_hide(o, l->device.why);
 	if (l->device.device_code == NULL) {
-		login_end(o, 0, "the provider gives no code: %s",
+		login_end(o, POSTERN_ACTION_FAILED, "the provider gives no code: %s",
 			  l->device.why);
 		return;
 	}
@@ -188,8 +174,8 @@ login_begin(void *self, postern_action_run *run)
 	struct form form = { NULL, 0, 0 };
 
 	if (o->login.run != NULL) {
-		postern_action_end(run, 0, "another sign-in for this route is "
-				   "already running");
+		postern_action_end(run, POSTERN_ACTION_FAILED, "another "
+				   "sign-in for this route is already running");
 		return;
 	}
 	o->login.run = run;
@@ -211,6 +197,11 @@ login_cancel(void *self, postern_action_run *run)
 {
 	struct oauth *o = self;
 
-	if (o->login.run == run)
-		login_end(o, 0, "the sign-in was cancelled");
+	if (o->login.run != run)
+		return;
+	/* the token is there, and mail will show whether it works */
+	if (o->login.proving)
+		postern_ready(o->me);
+	login_end(o, POSTERN_ACTION_FAILED, "the sign-in was cancelled%s",
+		  o->login.proving ? "; it is stored already" : "");
 }

@@ -306,20 +306,28 @@ on_failed(void *self, postern_job *job, const struct postern_outcome *outcome)
 	return 1;
 }
 
-void
-job_send(struct waiter *w)
+struct postern_smtp_plan
+oauth_plan(const struct oauth *o)
 {
-	struct oauth *o = w->oauth;
 	struct postern_smtp_plan plan = o->smtp;
 
-	w->generation = o->token.generation;
-	o->token.used = 1;
 	plan.hosts = &o->smtp_host;
 	plan.host_count = 1;
 	plan.auth = o->mechanism == 0 ? POSTERN_AUTH_XOAUTH2
 				      : POSTERN_AUTH_OAUTHBEARER;
 	plan.user = o->user;
 	plan.secret = o->token.access;
+	return plan;
+}
+
+void
+job_send(struct waiter *w)
+{
+	struct oauth *o = w->oauth;
+	struct postern_smtp_plan plan = oauth_plan(o);
+
+	w->generation = o->token.generation;
+	o->token.used = 1;
 	plan.failed = on_failed;
 	postern_smtp_send(w->job, &plan);
 }

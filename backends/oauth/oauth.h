@@ -9,6 +9,7 @@
  *   keep.c       a new sign-in is made durable, sooner or later
  *   store.c      the sign-in, kept in the state folder
  *   login.c      the action `login': the device code grant
+ *   prove.c      what was signed in is tried at the server
  *   wire.c       forms and JSON
  */
 #ifndef OAUTH_OAUTH_H
@@ -60,6 +61,7 @@ struct token {
 	uint64_t question;		/* while it is fetched or read */
 	int64_t not_before_ms;		/* the provider wants a rest */
 	char why[500];			/* the latest failure */
+	char who[128];			/* whom it is for, when it tells */
 	uint64_t timer, day, again;	/* renewal; a sign-in kept alive; and
 					 * kept once more */
 	struct waiter *first, **last;
@@ -71,6 +73,7 @@ struct login {
 	int64_t interval_ms, until_ms;
 	uint64_t question, timer;
 	int trying;			/* only a token is fetched, and told of */
+	int proving;			/* it has come, and the server is asked */
 };
 
 struct oauth {
@@ -110,6 +113,8 @@ void oauth_hide(const struct oauth *o, char *words);
 /* --- oauth.c --------------------------------------------------------- */
 
 void job_send(struct waiter *w);	/* with the token that there is */
+/* With the token that there is; it points into o. */
+struct postern_smtp_plan oauth_plan(const struct oauth *o);
 void job_settle(struct waiter *w, const char *fmt, ...)
 	POSTERN_PRINTF(2, 3);
 
@@ -154,5 +159,13 @@ void login_cancel(void *self, postern_action_run *run);
 void login_tried(struct oauth *o, int ok, const char *why);
 /* The sign-in is good, but will be over when the program ends. */
 void login_unkept(struct oauth *o, const char *why);
+/* Says the last line. */
+void login_end(struct oauth *o, int how, const char *fmt, ...)
+	POSTERN_PRINTF(3, 4);
+
+/* --- prove.c --------------------------------------------------------- */
+
+/* The token of somebody who signs in has come; login_end() follows. */
+void prove_begin(struct oauth *o);
 
 #endif

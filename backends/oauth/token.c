@@ -123,7 +123,10 @@ token_ends(struct oauth *o, int ok)
 	t->state = TOKEN_IDLE;
 	if (ok && t->refused) {
 		t->refused = 0;
-		postern_ready(o->me);
+		/* who signs in is told, and so is the route, when the server
+		 * has taken it */
+		if (!o->login.trying)
+			postern_ready(o->me);
 	}
 	login_tried(o, ok, t->why);
 	waiters_each(o, ok || token_will_do(t) ? send_one : fail_one);
@@ -348,6 +351,7 @@ token_take(struct oauth *o, struct token_reply *r)
 	t->generation++;
 	t->not_before_ms = 0;
 	t->why[0] = '\0';
+	snprintf(t->who, sizeof(t->who), "%s", r->who);
 	token_schedule(o, r->expires_s * 1000);
 	if (r->refresh != NULL && grant_has_sign_in(o)) {
 		token_replace(t, r->refresh);

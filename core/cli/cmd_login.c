@@ -52,6 +52,17 @@ login_show(const struct cli *cli, const char *line)
 	fflush(stdout);
 }
 
+int
+login_status(enum action_end how)
+{
+	static const int statuses[] = {
+		[ACTION_FAILED] = 1, [ACTION_DONE] = 0,
+		[ACTION_UNPROVED] = 75,		/* EX_TEMPFAIL */
+	};
+
+	return statuses[how];
+}
+
 /* --- by the running gateway ------------------------------------------ */
 
 /* 0 and the run's number, or the status to exit with. */
@@ -103,7 +114,10 @@ run_look(const struct cli *cli, struct control *c, json_int_t number,
 	*shown += i;
 	rc = -1;
 	if (json_is_true(json_object_get(answer, "over")))
-		rc = json_is_true(json_object_get(answer, "ok")) ? 0 : 1;
+		rc = login_status(json_is_true(json_object_get(answer, "ok"))
+			? ACTION_DONE
+			: json_is_true(json_object_get(answer, "unproved"))
+			? ACTION_UNPROVED : ACTION_FAILED);
 	json_decref(answer);
 	return rc;
 }
@@ -154,7 +168,12 @@ const struct cli_command cmd_login = {
 	.summary = "sign in at the provider of a route (OAuth)",
 	.help = "An address and a code are shown: open the address on any "
 		"device, enter the\ncode and sign in as the route's mailbox; "
-		"this command waits. The gateway keeps\nthe sign-in, and the "
-		"route's waiting mail leaves. It works without a running\n"
-		"gateway, too.\n",
+		"this command waits. Then the sign-in\nis tried at the route's "
+		"server, without a message, and the answer is printed.\nThe "
+		"gateway keeps the sign-in, and the route's waiting mail "
+		"leaves. It works\nwithout a running gateway, too.\n\n"
+		"Exit status: 0 when the server has accepted the sign-in, 1 "
+		"when there is none or\nit was refused, 75 when the server "
+		"could not be asked, 65 when there is no such\nroute with a "
+		"sign-in, 130 when it was broken off.\n",
 };

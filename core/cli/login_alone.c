@@ -31,7 +31,8 @@ struct alone {
 	struct services services;
 	struct backend *backend;
 	struct timer look;
-	bool over, ok, ending;
+	enum action_end how;
+	bool over, ending;
 };
 
 /* --- what the backend says ------------------------------------------- */
@@ -61,13 +62,13 @@ on_said(void *arg, const char *line)
 }
 
 static void
-on_ended(void *arg, bool ok, const char *line)
+on_ended(void *arg, enum action_end how, const char *line)
 {
 	struct alone *a = arg;
 
 	login_show(a->cli, line);
 	a->over = true;
-	a->ok = ok;
+	a->how = how;
 	loop_stop(a->loop);
 }
 
@@ -153,9 +154,11 @@ sign_in(struct alone *a, const struct route *r)
 	workers_free(&a->workers);
 	loop_drain(a->loop);
 	loop_free(&a->loop);
-	if (rc != 0 || (a->over && a->ok))
+	if (rc != 0)
 		return rc;
-	return login_interrupted() ? 130 : 1;
+	if (login_interrupted() && !(a->over && a->how == ACTION_DONE))
+		return 130;
+	return login_status(a->over ? a->how : ACTION_FAILED);
 }
 
 static bool

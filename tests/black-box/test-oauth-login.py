@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import signal
+import ssl
 
 import oauth_stage
 import peers_oauth as peers
@@ -31,11 +32,15 @@ class LoginStage(Stage):
         self.addCleanup(login.close)
         return login
 
-    def sign_in(self, gw, user=peers.USER):
+    def sign_in(self, gw, user=peers.USER, status=0):
         login = self.login(gw)
         self.provider.approve(login.code(), user)
-        self.assertEqual(login.end(), 0, login.said + login.errors)
+        self.assertEqual(login.end(), status, login.said + login.errors)
         return login
+
+    @property
+    def accepted(self):
+        return (f"{self.dovecot.host} accepted the sign-in for {peers.USER}\n")
 
 
 class ByTheGateway(LoginStage):
@@ -47,8 +52,8 @@ class ByTheGateway(LoginStage):
         self.assertEqual(login.url,
                          f"{self.provider.issuer}/{peers.TENANT}/device")
         self.assertIn(f"To sign in as {peers.USER}, open", login.said)
-        self.assertIn("the provider gave an access token for "
-                      f"{peers.USER}\n", login.said)
+        self.assertIn(f"signed in as {peers.USER}\n", login.said)
+        self.assertTrue(login.said.endswith(self.accepted), login.said)
         self.assertEqual(login.errors, "")
         self.wait_arrived(ids)
         gw.wait_empty()
@@ -99,7 +104,7 @@ class ByTheGateway(LoginStage):
 
     def test_the_gateway_goes_on_and_stops(self):
         gw = self.office()
-        for more, status, words in (({}, 0, "gave an access token"),
+        for more, status, words in (({}, 0, self.accepted),
                                     ({"reuse": 7}, 1, "was cancelled")):
             login = self.login(gw)
             code = login.code()
@@ -192,7 +197,7 @@ class HowItEnds(LoginStage):
         for login in logins:
             self.assertEqual(login.end(), status, login.said)
             self.assertRegex(login.said + login.errors, words)
-            self.assertNotIn("gave an access token", login.said)
+            self.assertNotIn("accepted the sign-in", login.said)
         self.assertEqual(self.issued("RefreshToken"), [])
 
     def test_denied(self):
@@ -235,7 +240,7 @@ class HowItEnds(LoginStage):
     def test_no_person_is_needed(self):
         self.assertEqual(self.statuses(), [])
         for secret, status, words in (
-                (self.APP[1], 0, f"gave an access token for {peers.USER}"),
+                (self.APP[1], 0, self.accepted),
                 ("wrong", 1, "no access token: the provider refuses a token; "
                  "check tenant, client_id and client_secret, and reload: "
                  "invalid_client")):
@@ -248,6 +253,104 @@ class HowItEnds(LoginStage):
                 login = self.login(gw)
                 self.assertEqual(login.end(), status, login.said)
                 self.assertIn(words, login.said)
+
+
+class TheServerIsAsked(LoginStage):
+    """In both places alike: the server's words are the command's."""
+    count = 0
+
+    def auth_server(self, *replies):
+        """To AUTH, one for each connection; the last for all further ones."""
+        replies = list(replies)
+
+        def answer(verb, line):
+            if verb == "EHLO":
+                return "250-peer.test\r\n250-STARTTLS\r\n250 AUTH XOAUTH2"
+            if verb == "334":
+                said = replies.pop(0) if len(replies) > 1 else replies[0]
+                return said
+            return None
+        certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.load_cert_chain(*self.ca.issue("smtp.example.test"))
+        return self.peer(answer, tls=certificate)
+
+    def both(self, **more):
+        """(Login, gateway) of each, signed in by the application."""
+        for start in (True, False):
+            self.count += 1
+            gw = self.office(name=f"gw{self.count}", start=False)
+            gw.route("50-office", self.oauth("client_credentials", **more))
+            if start:
+                gw.start()
+            login = self.login(gw)
+            yield login, login.end(), gw, start
+
+    def test_refused(self):
+        for reply, words in (
+                ("535 5.7.3 Authentication unsuccessful [AB.PROD.OUTLOOK.COM]",
+                 "New-ServicePrincipal"),
+                ("535 5.7.139 Authentication unsuccessful, SmtpClient"
+                 "Authentication is disabled for the Mailbox.",
+                 "Set-CASMailbox"),
+                ("535 what is that", None)):
+            peer = self.auth_server(reply)
+            for login, status, gw, running in self.both(
+                    host="127.0.0.1", port=peer.port):
+                self.assertEqual(status, 1, login.said)
+                self.assertIn("127.0.0.1 refused the sign-in for "
+                              f"{peers.USER}:\n    {reply}\n", login.said)
+                self.assertIn("postern queue retry --route office", login.said)
+                if words:
+                    self.assertIn(words, login.said)
+                if running:
+                    self.wait_paused(gw, reply, words or "refused")
+                    gw.stop()
+            wait_until(lambda: peer.lines.count("QUIT") == 2, what="QUIT")
+            self.assertEqual([one for one in peer.lines
+                              if one.startswith("MAIL")], [])
+
+    def test_not_now(self):
+        peer = self.auth_server("454 4.7.0 Temporary authentication failure")
+        for login, status, gw, running in self.both(host="127.0.0.1",
+                                                    port=peer.port):
+            self.assertEqual(status, 75, login.said)
+            self.assertIn("454 4.7.0 Temporary", login.said)
+            if running:
+                self.assertIsNone(self.row(gw)["paused"])
+
+    def test_nobody_is_there(self):
+        port = free_port()
+        for login, status, gw, running in self.both(host="127.0.0.1",
+                                                    port=port):
+            self.assertEqual(status, 75, login.said)
+            self.assertIn(f"    127.0.0.1[127.0.0.1]:{port}: ", login.said)
+            self.assertIn("Whether 127.0.0.1 accepts the sign-in for "
+                          f"{peers.USER} could not be found out", login.said)
+            if running:
+                self.assertIsNone(self.row(gw)["paused"])
+
+    def test_what_cannot_be_reached_is_kept(self):
+        gw = self.office(start=False, port=free_port())
+        self.sign_in(gw, status=75)
+        self.assertTrue(self.newest_is_kept(gw))
+        gw.route("50-office", self.oauth("device_code"))
+        gw.start()
+        self.passes(gw)
+
+    def test_a_certificate_that_is_not_right(self):
+        for login, status, gw, running in self.both(server_name="other.test"):
+            self.assertEqual(status, 75, login.said)
+            self.assertIn("not for other.test", login.said)
+
+    def test_a_repair_at_the_server(self):
+        peer = self.auth_server("535 5.7.3 Authentication unsuccessful", "235 in")
+        gw = self.office(host="127.0.0.1", port=peer.port)
+        gw.route("50-office", self.oauth("client_credentials",
+                                         host="127.0.0.1", port=peer.port))
+        gw.command("reload", check=True)
+        for status in (1, 0):
+            self.assertEqual(self.login(gw).end(), status)
+        self.assertIsNone(self.row(gw)["paused"])
 
 
 class ItIsOver(LoginStage):
@@ -278,15 +381,28 @@ class ItIsOver(LoginStage):
         self.wait_arrived(ids)
 
     def test_somebody_else(self):
-        gw = self.office()
-        login = self.sign_in(gw, peers.OTHER_USER)
-        self.assertIn(f"note: {peers.OTHER_USER} has signed in, but the route "
-                      f"submits as {peers.USER}", login.said)
-        ids = self.send(gw, 2)
-        self.wait_paused(gw, "535 5.7.8", "postern login ROUTE")
-        # the token is as good as it was: only this ends the pause
-        self.assertNotIn("note:", self.sign_in(gw).said)
-        self.wait_arrived(ids)
+        remedy = (f"{peers.OTHER_USER} has signed in, and the route submits "
+                  f"as {peers.USER}: sign in as {peers.USER}, or let "
+                  f"{peers.OTHER_USER} use that mailbox")
+        for start in (True, False):
+            gw = self.office(start=start, name=f"gw{start}")
+            login = self.sign_in(gw, peers.OTHER_USER, status=1)
+            self.assertIn(f"signed in as {peers.OTHER_USER}\n", login.said)
+            self.assertIn(f"{self.dovecot.host} refused the sign-in for "
+                          f"{peers.USER}:\n    535 5.7.8 ", login.said)
+            self.assertIn(remedy, login.said)
+            self.assertTrue(self.newest_is_kept(gw))
+            if start:
+                # at once, without a message
+                self.wait_paused(gw, f"refused the sign-in for {peers.USER}: "
+                                 "535 5.7.8", remedy)
+            else:
+                gw.start()
+            ids = self.send(gw, 2)
+            self.wait_paused(gw, "535 5.7.8")
+            # the token is as good as it was: only this ends the pause
+            self.assertIn(self.accepted, self.sign_in(gw).said)
+            self.wait_arrived(ids)
 
     def test_another_mailbox_is_configured(self):
         gw = self.office()

@@ -12,6 +12,7 @@ struct question {
 	void (*http)(void *arg, const struct postern_http_answer *answer);
 	void (*get)(void *arg, const void *bytes, int64_t n);
 	void (*put)(void *arg, int32_t ok, const char *why);
+	void (*smtp)(void *arg, const struct postern_probe_answer *answer);
 	void *arg;
 };
 
@@ -26,6 +27,7 @@ struct oauth *oauth;
 char heard[4000];
 struct waiter jobs[4];
 bool puts_fail;
+const char *token_user;
 
 static struct oauth instance;
 static struct question questions[QUESTIONS];
@@ -194,6 +196,21 @@ postern_state_put(postern_instance *me, const char *key, const void *bytes,
 	return FIRST + (uint64_t)(q - questions);
 }
 
+uint64_t
+postern_smtp_probe(postern_instance *me, const struct postern_probe *probe,
+		   void (*done)(void *arg,
+				const struct postern_probe_answer *answer),
+		   void *arg)
+{
+	struct question *q = ask(ASKED_SMTP, arg, probe->plan->secret,
+				 strlen(probe->plan->secret));
+
+	(void)me;
+	assert_int_equal(probe->upto, POSTERN_PHASE_AUTH);
+	q->smtp = done;
+	return FIRST + (uint64_t)(q - questions);
+}
+
 /* --- answers ---------------------------------------------------------- */
 
 void
@@ -245,13 +262,15 @@ answer(int status, int64_t retry_after_ms, const char *body)
 void
 token(const char *access, const char *refresh, int life_s)
 {
-	char body[300], more[100] = "";
+	char body[600], more[100] = "";
 
 	if (refresh != NULL)
 		snprintf(more, sizeof(more), ",\"refresh_token\":\"%s\"",
 			 refresh);
 	snprintf(body, sizeof(body), "{\"access_token\":\"%s\",\"expires_in\":%d"
-		 "%s}", access, life_s, more);
+		 "%s%s%s}", access, life_s, more,
+		 token_user ? ",\"id_token\":" : "",
+		 token_user ? token_user : "");
 	answer(200, -1, body);
 }
 
@@ -277,6 +296,23 @@ no_answer(int64_t retry_after_ms)
 	answer(0, retry_after_ms, "");
 }
 
+void
+proof(int code, const char *enhanced, const char *text)
+{
+	struct question *q = answered(ASKED_SMTP);
+	const struct postern_outcome o = {
+		.code = code, .phase = code ? POSTERN_PHASE_AUTH
+					    : POSTERN_PHASE_CONNECT,
+		.enhanced = enhanced, .text = text, .host = "smtp.x.test",
+	};
+	const struct postern_probe_answer a = {
+		.ok = code == 235, .outcome = &o,
+		.remedy = code == 535 ? "Look here." : NULL,
+	};
+
+	q->smtp(q->arg, &a);
+}
+
 const char *
 record(const char *refresh)
 {
@@ -300,6 +336,14 @@ job_send(struct waiter *w)
 	w->generation = w->oauth->token.generation;
 	w->oauth->token.used = 1;
 	hear("send %d %s. ", (int)(w - jobs), w->oauth->token.access);
+}
+
+struct postern_smtp_plan
+oauth_plan(const struct oauth *o)
+{
+	return (struct postern_smtp_plan){
+		.user = o->user, .secret = o->token.access,
+	};
 }
 
 void
@@ -364,7 +408,15 @@ postern_route(const postern_instance *me)
 void
 postern_action_say(postern_action_run *run, const char *fmt, ...)
 {
-	(void)run, (void)fmt;
+	char text[600];
+	va_list ap;
+
+	(void)run;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (oauth->login.proving)	/* what is said of a code is known */
+		hear("say %s. ", text);
 }
 
 void
@@ -389,12 +441,13 @@ world_open(int32_t grant)
 	instance = (struct oauth){
 		.grant = grant, .user = "u@x.test", .client_id = "app",
 		.refresh_token = grant == GRANT_REFRESH_TOKEN ? "S" : NULL,
-		.margin = 600 * SEC,
+		.margin = 600 * SEC, .smtp_host = "smtp.x.test",
 	};
 	instance.token_url = strdup("https://x.test/token");
 	instance.device_url = strdup("https://x.test/code");
 	heard[0] = '\0';
 	puts_fail = false;
+	token_user = NULL;
 	question_count = fuse_count = 0;
 	token_open(oauth);
 }

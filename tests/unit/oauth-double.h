@@ -13,7 +13,7 @@
 #include "../../backends/oauth/oauth.h"
 
 enum { SEC = 1000, HOUR = 3600 * SEC, DAY = 24 * HOUR };
-enum asked_for { ASKED_HTTP, ASKED_GET, ASKED_PUT };
+enum asked_for { ASKED_HTTP, ASKED_GET, ASKED_PUT, ASKED_SMTP };
 
 extern struct oauth *oauth;
 extern char heard[4000];
@@ -47,9 +47,13 @@ void token(const char *access, const char *refresh, int life_s);
 void refused(const char *error);
 void device(void);			/* a code, to be asked for each 5 s */
 void no_answer(int64_t retry_after_ms);
+/* The server's reply to AUTH; 0: there is none, and text says why. */
+void proof(int code, const char *enhanced, const char *text);
 
 /* The next put fails before it returns. */
 extern bool puts_fail;
+/* Whom the access tokens that come are for; NULL: they do not tell. */
+extern const char *token_user;
 
 /* What a file holds for that refresh token; NULL: as it was left by kept(). */
 const char *record(const char *refresh);
@@ -57,5 +61,10 @@ const char *record(const char *refresh);
 extern struct waiter jobs[4];
 void deliver(int i);
 void sign_in(void);			/* the action begins */
+
+/* What is heard of a sign-in that has come, and of one that was proved. */
+#define ASKS_NOW "say asking smtp.x.test to accept the sign-in .... "
+#define ASKS "say the provider gave an access token. " ASKS_NOW
+#define ACCEPTED "ready. end 1 smtp.x.test accepted the sign-in for u@x.test. "
 
 #endif

@@ -211,8 +211,9 @@ the_newest_of_two_counts(void **state)
 	CHECK_HEARD("");
 	assert_string_equal(asked(ASKED_PUT), record("R2"));
 	kept();
-	CHECK_HEARD("end 1 the provider gave an access token for u@x.test. "
-		    "ready. send 0 A2. ");
+	CHECK_HEARD(ASKS "send 0 A2. ");
+	proof(235, "2.7.0", "in");
+	CHECK_HEARD(ACCEPTED);
 	assert_string_equal(record(NULL), record("R2"));
 	assert_false(oauth->token.unkept);
 }
@@ -266,8 +267,9 @@ refused_and_signed_in_again(void **state)
 	pass(5 * SEC);
 	token("A2", "R2", 3600);
 	kept();
-	CHECK_HEARD("ready. end 1 the provider gave an access token for "
-		    "u@x.test. ready. ");
+	CHECK_HEARD(ASKS);
+	proof(235, "2.7.0", "in");
+	CHECK_HEARD(ACCEPTED);
 	deliver(2);
 	CHECK_HEARD("send 2 A2. ");
 }
