@@ -37,9 +37,8 @@ const struct schema_key tls_keys[] = {
 const struct schema_key relay_keys[] = {
 	{ .name = "networks", .type = T_STRINGS, .fallback = "loopback",
 	  .offset = offsetof(struct smtpd_config, relay_networks),
-	  .help = "The clients that may send without a login: addresses, CIDR "
-		  "networks, loopback (this host) and lan (the private "
-		  "networks of this host's interfaces)." },
+	  .help = "The clients that may send mail through this gateway; the "
+		  "entries are explained below." },
 	{ 0 },
 };
 
