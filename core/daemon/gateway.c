@@ -6,13 +6,13 @@
 #include "base/macros.h"
 #include "daemon/certificate.h"
 #include "daemon/dns_config.h"
+#include "daemon/hostname.h"
 #include "daemon/signers.h"
 #include "dispatch/config.h"
 #include "module/hooks.h"
 #include "module/module.h"
 #include "smtpd/config.h"
 
-#include <netdb.h>
 #include <pwd.h>
 #include <stddef.h>
 #include <string.h>
@@ -92,26 +92,6 @@ const struct schema_key gateway_keys[] = {
 
 /* --- who we are ------------------------------------------------------ */
 
-static char *
-full_name(struct arena *arena)
-{
-	struct addrinfo hints = { .ai_flags = AI_CANONNAME }, *found = NULL;
-	char name[256] = "";
-	char *ret;
-
-	gethostname(name, sizeof(name) - 1);
-	if (strchr(name, '.') == NULL &&
-	    getaddrinfo(name, NULL, &hints, &found) == 0 &&
-	    found->ai_canonname != NULL &&
-	    strchr(found->ai_canonname, '.') != NULL)
-		ret = arena_strdup(arena, found->ai_canonname);
-	else
-		ret = arena_strdup(arena, name[0] ? name : "localhost");
-	if (found != NULL)
-		freeaddrinfo(found);
-	return ret;
-}
-
 static bool
 hostname_refuse(struct load *l)
 {
@@ -132,7 +112,7 @@ gateway_check(struct load *l)
 	bool ok = true;
 
 	if (g->hostname == NULL)
-		g->hostname = full_name(l->arena);
+		g->hostname = hostname_find(l->arena);
 	else if (!domain_valid(span_of(g->hostname), false))
 		ok = hostname_refuse(l);
 	if (folder == NULL && strcmp(g->spool, "memory:") != 0) {

@@ -27,6 +27,11 @@ MODULES = ":".join(os.path.join(BUILD, d) for d in ("backends", "plugins"))
 SLOW = int(os.environ.get("POSTERN_TEST_SLOW", "1"))  # under sanitizers: more
 
 
+# smtplib, http.server and email.utils look up this host's full name, which
+# takes seconds where the resolver of the machine is dead.
+socket.getfqdn = lambda name="": name or "client.test"
+
+
 def free_port():
     """A port that was free a moment ago."""
     with socket.socket() as s:
