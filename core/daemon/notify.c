@@ -39,6 +39,6 @@ notify_reloading(void)
 	char state[80];
 
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
-		 (long long)clock_now_ms() * 1000);
+		 (long long)clock_awake_ms() * 1000);
 	notify_manager(state);
 }
