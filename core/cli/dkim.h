@@ -3,6 +3,7 @@
 #define CLI_DKIM_H
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "cli/cli.h"
 
 #include <jansson.h>
@@ -22,6 +23,13 @@ void dkim_print_route(const struct dkim_row *row);
 json_t *dkim_json(const struct dkim_row *row);
 /* "p2026._domainkey.example.org" */
 void dkim_name(const struct signer_key *k, struct buf *out);
+
+/* The file of a new key, in dkim_file.c: where it is unless it is said, which
+ * is the caller's; and making it, with a warning to standard error where the
+ * gateway will not be able to read it. */
+char *dkim_file_name(const char *config, const struct signer_key *k);
+bool dkim_file_make(const char *config, const char *path, struct span pem,
+		    struct error *err);
 
 /* The subcommands; argv is what stands behind their names. */
 int dkim_new(const struct cli *cli, int argc, char **argv);

@@ -1,28 +1,17 @@
-/* dkim_new.c - making a key, and telling what to do with it
- *
- * The file is never one that exists.  It can be read by its owner alone, or,
- * where root makes it and there is a group `postern', by that too.
- */
+/* dkim_new.c - making a key, and telling what to do with it */
 #include "cli/dkim.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/limits.h"
 #include "base/macros.h"
 #include "base/mem.h"
 #include "cli/control.h"
 #include "mail/signer.h"
 
-#include <errno.h>
-#include <grp.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 static const char *opt_type, *opt_bits, *opt_out;
 
@@ -38,7 +27,7 @@ enum { CANNOT_CREATE = 73 };		/* EX_CANTCREAT of sysexits.h */
 /* What is asked for. */
 struct wish {
 	const char *domain;
-	char *selector, *path;
+	char *selector;
 	enum signer_algorithm algorithm;
 	unsigned bits;
 };
@@ -47,7 +36,6 @@ static void
 wish_fini(struct wish *w)
 {
 	mem_free(w->selector);
-	mem_free(w->path);
 }
 
 static int
@@ -94,18 +82,8 @@ selector_default(enum signer_algorithm a)
 			  tm.tm_year + 1900);
 }
 
-static char *
-path_default(const char *config, const char *selector)
-{
-	char *copy = mem_strdup(config);
-	char *path = mem_printf("%s/dkim/%s.pem", dirname(copy), selector);
-
-	mem_free(copy);
-	return path;
-}
-
 static int
-wish_fill(const struct cli *cli, struct wish *w, int argc, char **argv)
+wish_fill(struct wish *w, int argc, char **argv)
 {
 	int rc = cli_options(&cmd_dkim, options, &argc, argv);
 
@@ -119,57 +97,7 @@ wish_fill(const struct cli *cli, struct wish *w, int argc, char **argv)
 	w->domain = argv[0];
 	w->selector = argc > 1 ? mem_strdup(argv[1])
 			       : selector_default(w->algorithm);
-	w->path = opt_out != NULL ? mem_strdup(opt_out)
-				  : path_default(cli->config, w->selector);
 	return 0;
-}
-
-/* --- the file -------------------------------------------------------- */
-
-static void
-share(const char *path, unsigned mode)
-{
-	struct group *g = geteuid() == 0 ? getgrnam("postern") : NULL;
-
-	if (g != NULL && (chown(path, 0, g->gr_gid) < 0 ||
-			  chmod(path, mode) < 0))
-		fprintf(stderr, "postern dkim: %s: the group postern cannot be "
-			"let in: %s\n", path, strerror(errno));
-}
-
-static bool
-folder_make(const char *path, struct error *err)
-{
-	char *copy = mem_strdup(path);
-	const char *folder = dirname(copy);
-	struct stat st;
-	bool ok = stat(folder, &st) == 0;
-
-	if (!ok) {
-		ok = file_make_folder(folder, 0750, err);
-		if (ok)
-			share(folder, 0750);
-	}
-	mem_free(copy);
-	return ok;
-}
-
-static bool
-file_save(const struct wish *w, struct span pem, struct error *err)
-{
-	if (!folder_make(w->path, err))
-		return false;
-	if (!file_create(w->path, pem, 0600, err)) {
-		if (errno != EEXIST)
-			return false;
-		error_set(err, ERROR_CONFIG, "%s is there already, and is left "
-			  "alone", w->path);
-		return error_hint(err, "give the new key a selector of its own, "
-				  "`postern dkim new %s SELECTOR', or a file, "
-				  "`--out FILE'", w->domain);
-	}
-	share(w->path, 0640);
-	return true;
 }
 
 /* --- telling --------------------------------------------------------- */
@@ -199,34 +127,37 @@ make(const struct cli *cli, const struct wish *w)
 	struct signer_key *k = NULL;
 	struct dkim_row row;
 	struct error err;
-	char *full;
+	char *path, *full;
+	int rc = 0;
 
 	if (signer_generate(w->algorithm, w->bits, &pem, &err))
 		k = signer_key_new(buf_span(&pem), w->domain, w->selector,
 				   &err);
 	if (k == NULL)
 		return failed(&err);
-	if (!file_save(w, buf_span(&pem), &err)) {
-		int rc = failed(&err);
-
-		signer_key_free(&k);
+	path = opt_out != NULL ? mem_strdup(opt_out)
+			       : dkim_file_name(cli->config, k);
+	if (dkim_file_make(cli->config, path, buf_span(&pem), &err)) {
+		/* relative paths in a route's file begin at its folder */
+		full = realpath(path, NULL);
+		row = (struct dkim_row){ k, full != NULL ? full : path };
+		tell(cli, &row);
+		free(full);
+	} else {
+		rc = failed(&err);
 		/* no configuration is wrong when the file is there */
-		return err.kind == ERROR_CONFIG ? CANNOT_CREATE : rc;
+		rc = err.kind == ERROR_CONFIG ? CANNOT_CREATE : rc;
 	}
-	/* relative paths in a route's file begin at that file's folder */
-	full = realpath(w->path, NULL);
-	row = (struct dkim_row){ k, full != NULL ? full : w->path };
-	tell(cli, &row);
-	free(full);
+	mem_free(path);
 	signer_key_free(&k);
-	return 0;
+	return rc;
 }
 
 int
 dkim_new(const struct cli *cli, int argc, char **argv)
 {
 	AUTO(wish_fini) struct wish w = { 0 };
-	int rc = wish_fill(cli, &w, argc, argv);
+	int rc = wish_fill(&w, argc, argv);
 
 	return rc == 0 ? make(cli, &w) : rc;
 }

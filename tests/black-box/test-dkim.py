@@ -5,6 +5,7 @@ Zone files, as `postern dkim' prints them, are served by nsd.
 """
 import json
 import os
+import pwd
 import random
 import re
 import shutil
@@ -218,7 +219,7 @@ class Commands(Case):
         gw = self.config()
         r = gw.command("dkim", "new", "example.test", "one")
         self.assertEqual(r.returncode, 0, r.stderr)
-        path = os.path.join(gw.folder, "dkim", "one.pem")
+        path = os.path.join(gw.folder, "dkim", "example.test.one.pem")
         with open(path, "rb") as f:
             before = f.read()
         self.assertTrue(before.startswith(b"-----BEGIN PRIVATE KEY-----"))
@@ -263,7 +264,46 @@ class Commands(Case):
             r = gw.command("dkim", "new", *args)
             self.assertEqual(r.returncode, status, (args, r.stderr))
         self.assertEqual(sorted(os.listdir(os.path.join(gw.folder, "dkim"))),
-                         [ed["selector"] + ".pem"])
+                         [f"example.test.{ed['selector']}.pem"])
+
+    def test_new_of_a_second_domain(self):
+        gw = self.config()
+        files = [gw.json("dkim", "new", domain, "s1")["file"]
+                 for domain in ("one.test", "Two.test")]
+        self.assertEqual([os.path.basename(f) for f in files],
+                         ["one.test.s1.pem", "two.test.s1.pem"])
+
+    def test_new_is_the_users(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root becomes somebody else")
+        nobody = pwd.getpwnam("nobody")
+        gw = self.config()
+        os.chmod(gw.folder, 0o755)
+        # the rest of the configuration need not be right yet
+        gw.write("postern.yaml", "user: nobody\nlisten: [{address: nowhere}]\n")
+        gw.route("50-capture", "route: bad\nbackend: none\n")
+        self.assertEqual(gw.command("check").returncode, 78)
+        r = gw.command("dkim", "new", "example.test", "s1")
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
+        for name, mode in (("", 0o750), ("example.test.s1.pem", 0o600)):
+            st = os.stat(os.path.join(gw.folder, "dkim", name))
+            self.assertEqual((st.st_uid, st.st_gid, st.st_mode & 0o777),
+                             (nobody.pw_uid, nobody.pw_gid, mode))
+        # nor be there, nor be YAML, nor name somebody
+        for text in ("", "}{", "user: {}", "user: no-such-user"):
+            gw.write("postern.yaml", text)
+            r = gw.command("dkim", "new", "example.test", f"s{len(text)}")
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual("no user `no-such-user'" in r.stderr,
+                             "no-such" in text)
+        os.unlink(gw.config)
+        gw.command("dkim", "new", "example.test", "last", check=True)
+        # a folder that the user may not enter
+        gw.write("postern.yaml", "user: nobody\n")
+        os.chown(os.path.join(gw.folder, "dkim"), 0, 0)
+        r = gw.command("dkim", "new", "example.test", "unread")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertRegex(r.stderr, "warning: .*nobody.* cannot read it")
 
     def test_mistakes_are_pointed_at(self):
         gw = self.config()
@@ -276,11 +316,11 @@ class Commands(Case):
                  "dkim new example.test s"),
                 ("dkim: {domain: example.test, selector: s, key: ../no.pem}\n",
                  r"no.pem: there is no private key", "postern dkim new"),
-                ("dkim:\n- {domain: a.test, selector: s, key: ../dkim/one.pem}\n"
-                 "- {domain: A.test, selector: s, key: ../dkim/two.pem}\n",
+                ("dkim:\n- {domain: a.test, selector: s, key: ../dkim/example.test.one.pem}\n"
+                 "- {domain: A.test, selector: s, key: ../dkim/example.test.two.pem}\n",
                  r":7:\d+: error: s._domainkey.A.test has another key in .*line 6",
                  "selector of its own"),
-                ("dkim: {domain: a b, selector: s, key: ../dkim/one.pem}\n",
+                ("dkim: {domain: a b, selector: s, key: ../dkim/example.test.one.pem}\n",
                  "`a b' is no domain", "example.org")):
             gw.route("50-capture", self.route_of(gw, text))
             r = gw.command("check")
@@ -297,8 +337,8 @@ class Commands(Case):
         for name, more in (("one", []), ("two", []),
                            ("short", ["--bits", "1024"])):
             gw.json("dkim", "new", "example.test", name, *more)
-        path = os.path.join(gw.folder, "dkim", "one.pem")
-        line = "- {domain: example.test, selector: %s, key: ../dkim/%s.pem}\n"
+        path = os.path.join(gw.folder, "dkim", "example.test.one.pem")
+        line = "- {domain: example.test, selector: %s, key: ../dkim/example.test.%s.pem}\n"
         gw.route("50-capture", self.route_of(gw, "dkim:\n" + line % ("one", "one")))
         r = gw.command("check")
         self.assertEqual((r.returncode, "warning" in r.stderr), (0, False),

@@ -73,7 +73,7 @@ class Configuration(Case):
             f.write("word")
         os.makedirs(os.path.join(gw.folder, "dkim"))
         gw.command("dkim", "new", "example.test", "one", check=True)
-        key = os.path.join(gw.folder, "dkim", "one.pem")
+        key = os.path.join(gw.folder, "dkim", "example.test.one.pem")
         os.chown(key, 0, 0)
         rows = [
             ("password_file", secret, "backend: connector\nconnector:\n"
@@ -224,7 +224,7 @@ class Configuration(Case):
         write("secrets/google-client", b"secret")
         write("secrets/google-refresh", b"refresh")
         r = gw.command("dkim", "new", "example.org", "p2026",
-                       "--out", f"{self.folder}/dkim/p2026.pem")
+                       "--out", f"{self.folder}/dkim/example.org.p2026.pem")
         self.assertEqual(r.returncode, 0, r.stderr)
 
 
@@ -678,7 +678,7 @@ class Life(Case):
         gw.command("dkim", "new", "src.test", "one", check=True)
         with open(os.path.join(gw.folder, "conf.d", "50-capture.yaml")) as f:
             text = f.read()
-        keys = "dkim: [{domain: src.test, selector: one, key: ../dkim/one.pem}]\n"
+        keys = "dkim: [{domain: src.test, selector: one, key: ../dkim/src.test.one.pem}]\n"
         for more, sender, want in ((keys, "src.test", " dkim=signed "),
                                    (keys, "other.test", " dkim=none "),
                                    ("", "plain.test", None)):
