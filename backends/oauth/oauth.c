@@ -71,12 +71,13 @@ static const struct postern_option oauth_options[] = {
 	{ 0 },
 };
 
+/* A token grows old while the machine is suspended, too. */
 int64_t
 oauth_now_ms(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_BOOTTIME, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 

@@ -49,7 +49,7 @@ enum token_state {
 struct token {
 	enum token_state state;
 	char *access;			/* secret; NULL: none */
-	int64_t expires_ms, renew_ms;	/* monotonic */
+	int64_t expires_ms, renew_ms;	/* by oauth_now_ms() */
 	unsigned generation;		/* another for each access token */
 	char *refresh;			/* secret; the sign-in, or NULL */
 	int dead;			/* the provider has said so of it */
@@ -100,7 +100,7 @@ grant_has_sign_in(const struct oauth *o)
 	return o->grant != GRANT_CLIENT_CREDENTIALS;
 }
 
-int64_t oauth_now_ms(void);		/* monotonic */
+int64_t oauth_now_ms(void);		/* it never jumps */
 
 /* POSTs the form, and wipes it. */
 uint64_t oauth_post(struct oauth *o, const char *url, struct form *form,

@@ -31,7 +31,7 @@ struct admin_intake {
 struct admin_facts {
 	const char *version;
 	const char *config;		/* path of postern.yaml */
-	int64_t started_ms;		/* wall clock */
+	int64_t started_ms;		/* steady clock */
 };
 
 struct admin_deps {

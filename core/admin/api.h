@@ -3,6 +3,7 @@
 #define ADMIN_API_H
 
 #include "admin/admin.h"
+#include "base/clock.h"
 #include "spool/spool.h"
 
 #include <jansson.h>
@@ -44,6 +45,14 @@ extern const struct api_row api_rows[];
 
 /* The reader; NULL with err when the queue cannot be read now. */
 struct spool_reader *admin_reader(struct admin *a, struct error *err);
+
+/* A time of the steady clock as others see it; 0, which says there is none,
+ * stays. */
+static inline json_int_t
+api_time(int64_t steady_ms)
+{
+	return steady_ms != 0 ? clock_wall_of(steady_ms) : 0;
+}
 
 /* A string of any bytes; what is no UTF-8 comes out as U+FFFD. */
 json_t *api_text(struct span s);

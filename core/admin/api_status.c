@@ -90,8 +90,8 @@ on_backlog(void *arg, const struct spool_backlog *b)
 		"{s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "route", b->route,
 		"items", (json_int_t)b->items, "held", (json_int_t)b->held,
 		"claimed", (json_int_t)b->claimed,
-		"oldest_ms", (json_int_t)b->oldest_ms,
-		"next_due_ms", (json_int_t)b->next_due_ms,
+		"oldest_ms", api_time(b->oldest_ms),
+		"next_due_ms", api_time(b->next_due_ms),
 		"last", api_text_or_null(b->last)));
 }
 
@@ -105,7 +105,7 @@ status_queue(struct admin *a)
 
 	spool_stats(a->deps.spool, &s);
 	if (admin_reader(a, &err) == NULL ||
-	    !spool_count(a->reader, clock_wall_ms(), &c, &err) ||
+	    !spool_count(a->reader, clock_steady_ms(), &c, &err) ||
 	    !spool_backlogs(a->reader, BACKLOGS, on_backlog, routes, &err)) {
 		json_decref(routes);
 		return json_pack("{s:o, s:b, s:o}", "error",
@@ -115,7 +115,7 @@ status_queue(struct admin *a)
 	}
 	return json_pack("{s:I, s:I, s:I, s:I, s:b, s:o, s:I, s:I, s:o}",
 		"items", (json_int_t)c.items, "held", (json_int_t)c.held,
-		"due", (json_int_t)c.due, "oldest_ms", (json_int_t)c.oldest_ms,
+		"due", (json_int_t)c.due, "oldest_ms", api_time(c.oldest_ms),
 		"accepting", s.accepting, "trouble",
 		api_text(span_of(s.trouble)),
 		"commits", (json_int_t)s.commits,
@@ -159,8 +159,9 @@ api_status(struct request *rq, json_t **ret)
 			 "s:o}",
 		"version", a->deps.facts.version,
 		"config", api_text(span_of(a->deps.facts.config)),
-		"started_ms", (json_int_t)a->deps.facts.started_ms,
-		"now_ms", (json_int_t)clock_wall_ms(),
+		"started_ms", (json_int_t)
+				clock_wall_of(a->deps.facts.started_ms),
+		"now_ms", (json_int_t)clock_wall_of(clock_steady_ms()),
 		"running", json_loads(s->description, 0, NULL),
 		"intake", status_intake(a), "queue", status_queue(a),
 		"reports", "no_route", (json_int_t)s->lost_reports,

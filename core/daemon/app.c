@@ -76,7 +76,7 @@ tell_what_is_left(struct app *app)
 	if (app->spool == NULL)
 		return;
 	r = spool_reader_open(app->spool, &err);
-	if (r != NULL && spool_count(r, clock_wall_ms(), &counts, &err))
+	if (r != NULL && spool_count(r, clock_steady_ms(), &counts, &err))
 		log_info(&app_log, "stopped; %llu message%s left in the queue",
 			 (unsigned long long)counts.items,
 			 counts.items == 1 ? " is" : "s are");
@@ -185,8 +185,7 @@ tell_ready(const struct app *app)
 int
 app_run(const char *path)
 {
-	struct app app = { .path = path, .started_ms = clock_wall_ms(),
-			   .state_lock = -1 };
+	struct app app = { .path = path, .state_lock = -1 };
 	struct diags *d = diags_new();
 	const struct gateway_config *g;
 	struct error err;

@@ -18,7 +18,7 @@
 struct app {
 	const char *path;		/* of postern.yaml */
 	struct snapshot *snap;		/* in force */
-	int64_t started_ms;		/* wall clock */
+	int64_t started_ms;		/* steady clock; since the spool is open */
 
 	struct loop *loop;		/* the delivery loop */
 	struct workers *workers;

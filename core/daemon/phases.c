@@ -160,6 +160,7 @@ spool_up(struct app *app, struct error *err)
 	app->spool = spool_open(&c, &hooks, err);
 	if (app->spool == NULL || !state_lock(app, err))
 		return false;
+	app->started_ms = clock_steady_ms();
 	dispatch_set_spool(app->dispatch, app->spool);
 	return true;
 }

@@ -33,7 +33,7 @@ static void
 act_on_attempt(struct dispatch_act *act, struct attempt *a)
 {
 	if (attempt_is_waiting(a))
-		attempt_withdraw(a, MAX(a->item->due_ms, clock_wall_ms()));
+		attempt_withdraw(a, MAX(a->item->due_ms, clock_steady_ms()));
 	else if (act->verb == SPOOL_REMOVE)
 		act->busy++;
 }

@@ -147,7 +147,7 @@ attempt_pause(struct attempt *a)
 
 	if (a->pause_ms == 0)
 		a->pause_ms = retry_pause(p, a->item->attempts + 1,
-			item_age_ms(a->item, clock_wall_ms()),
+			item_age_ms(a->item, clock_steady_ms()),
 			dispatch_dice(d));
 	/* given up, but somebody keeps it: a report that was not written */
 	if (a->pause_ms < 0)

@@ -128,7 +128,7 @@ report_add(struct report *r, size_t rcpt, enum dsn_action action,
 	};
 	r->audience |= audience;
 	if (action == DSN_DELAYED && audience != TOLD_NOBODY)
-		r->attempt->item->warned_ms = clock_wall_ms();
+		r->attempt->item->warned_ms = clock_steady_ms();
 }
 
 static struct span
@@ -149,7 +149,7 @@ report_undo(struct attempt *a, size_t rcpt)
 {
 	a->item->rcpts[rcpt].state = RCPT_QUEUED;
 	a->queued++;
-	attempt_wish(a, clock_wall_ms() + attempt_pause(a));
+	attempt_wish(a, clock_steady_ms() + attempt_pause(a));
 }
 
 static void
@@ -206,7 +206,7 @@ report_add_item(struct report *r, struct body *body)
 	envelope_freeze(item->env);
 	item->rcpts = mem_array(1, sizeof(*item->rcpts));
 	item->body = body;
-	item->created_ms = item->due_ms = clock_wall_ms();
+	item->created_ms = item->due_ms = clock_steady_ms();
 	item->claimed = dispatch_window(r->dispatch, &item, 1);
 
 	if (r->accept == NULL)
@@ -279,9 +279,10 @@ report_facts(const struct report *r, struct dsn_facts *f)
 		.hostname = span_of(c->hostname),
 		.to = report_to(r), .sender = item->env->sender.text,
 		.envid = item->env->envid, .ret = item->env->ret,
-		.arrival_ms = item->created_ms, .now_ms = clock_wall_ms(),
-		.until_ms = item->created_ms + item->paused_ms +
-			    c->retry.give_up,
+		.arrival_ms = clock_wall_of(item->created_ms),
+		.now_ms = clock_wall_ms(),
+		.until_ms = clock_wall_of(item->created_ms + item->paused_ms +
+					  c->retry.give_up),
 		.attempts = item->attempts + 1,
 		.original = buf_span(&r->original),
 		.whole = r->original.len == item_size(item),

@@ -96,7 +96,7 @@ delivery_start(struct delivery *y)
 
 	y->active = true;
 	y->started_ms = clock_now_ms();
-	y->started_wall_ms = clock_wall_ms();
+	y->started_steady_ms = clock_steady_ms();
 	item_id_text(item->id, y->id);
 	y->job.id = y->id;
 	y->job.attempt = item->attempts + 1;
@@ -119,7 +119,7 @@ delivery_turn_away(struct delivery *y, const struct outcome *why,
 {
 	struct judgement j = {
 		.outcomes = why, .single = true,
-		.due_ms = clock_wall_ms() + rest_ms,
+		.due_ms = clock_steady_ms() + rest_ms,
 	};
 
 	delivery_judge(y, &j);
@@ -132,7 +132,7 @@ delivery_turn_away_paused(struct delivery *y)
 	struct outcome o = { .code = 0 };
 	struct judgement j = {
 		.outcomes = &o, .single = true, .paused = true,
-		.due_ms = clock_wall_ms() + outlet_pause_ms(out),
+		.due_ms = clock_steady_ms() + outlet_pause_ms(out),
 	};
 
 	outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "the route is paused: %s",
@@ -145,7 +145,7 @@ delivery_put_off(struct delivery *y, int64_t pause_ms)
 {
 	struct attempt *a = y->attempt;
 
-	attempt_wish(a, clock_wall_ms() + pause_ms);
+	attempt_wish(a, clock_steady_ms() + pause_ms);
 	delivery_end(y);
 	settle_flush(a, NULL);
 }
@@ -158,6 +158,6 @@ delivery_fails_here(struct delivery *y, const char *why)
 
 	outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "%s", why);
 	y->started_ms = clock_now_ms();
-	y->started_wall_ms = clock_wall_ms();
+	y->started_steady_ms = clock_steady_ms();
 	delivery_judge(y, &j);
 }

@@ -21,7 +21,6 @@ enum {
 	IDLE_MS = 10 * 60 * 1000,
 	CONNECTIONS = 20,		/* where nobody says how many */
 	PUT_OFF_LEAST_MS = 5 * 1000,
-	PUT_OFF_MOST_MS = 10 * 60 * 1000,
 };
 
 /* --- the table ------------------------------------------------------- */
@@ -283,7 +282,7 @@ destination_backlog_ms(const struct destination *t)
 {
 	int64_t ms = t->pace_ms * t->waiting / MAX(destination_limit(t), 1u);
 
-	return MIN(MAX(ms, PUT_OFF_LEAST_MS), PUT_OFF_MOST_MS);
+	return MIN(MAX(ms, PUT_OFF_LEAST_MS), RETRY_PUT_OFF_MOST_MS);
 }
 
 void

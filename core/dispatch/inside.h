@@ -36,8 +36,8 @@
 
 struct pause {
 	char *why;			/* NULL: the route is not paused */
-	int64_t since_ms;		/* wall clock */
-	int64_t probe_at_ms;		/* monotonic */
+	int64_t since_ms;		/* steady clock; 0: not yet */
+	int64_t probe_at_ms;		/* clock_now_ms() */
 	unsigned failures;		/* of probes, one after another */
 	bool probing;			/* one delivery is under way */
 	struct timer timer;
@@ -118,8 +118,8 @@ struct destination {
 	unsigned ease;				/* successes since it changed */
 	bool stalled, probing;
 	unsigned failures;		/* of the host, one after another */
-	int64_t rest_until_ms;			/* monotonic; 0: none */
-	int64_t rested_ms, succeeded_ms;	/* when, monotonic */
+	int64_t rest_until_ms;			/* clock_now_ms(); 0: none */
+	int64_t rested_ms, succeeded_ms;	/* when, the same clock */
 	int64_t pace_ms;			/* what a job takes, smoothed */
 	unsigned connections, per_minute; /* as the backend says; 0: not */
 	struct pace pace;			/* messages a minute */
@@ -167,8 +167,8 @@ struct delivery {
 	struct delivery *sibling, **self;	/* of the attempt */
 	size_t *rcpts, room, one;	/* indexes; one: the usual case */
 	bool active, probe;
-	int64_t started_ms;			/* monotonic */
-	int64_t started_wall_ms;
+	int64_t started_ms;			/* clock_now_ms() */
+	int64_t started_steady_ms;
 	char id[ITEM_TEXT];
 	struct later freeing;
 };
@@ -206,7 +206,7 @@ struct attempt {
 	bool resealed;			/* the spool has it without these
 					 * signatures */
 	bool leaving;			/* the last settlement is posted */
-	int64_t due_ms;			/* wall; INT64_MAX: nobody said */
+	int64_t due_ms;			/* steady; INT64_MAX: nobody said */
 	int64_t pause_ms;		/* once it was asked for; 0: not */
 	char *last;				/* words, or NULL */
 	struct settle_rcpt *results;		/* not settled yet */
@@ -260,7 +260,7 @@ struct judgement {
 	const struct outcome *outcomes;
 	bool single, tried;
 	bool paused;			/* not tried, for the route is */
-	int64_t due_ms;				/* wall, when not tried */
+	int64_t due_ms;				/* steady, when not tried */
 };
 void delivery_judge(struct delivery *y, const struct judgement *j);
 
@@ -314,11 +314,11 @@ struct window {
 	struct mailbox *inbox;			/* committed items */
 	struct letter inbox_letter, work_letter;/* in the loop's mailbox */
 	_Atomic bool work_posted;
-	_Atomic int64_t work_due_ms;		/* wall; INT64_MAX: none */
+	_Atomic int64_t work_due_ms;		/* steady; INT64_MAX: none */
 	struct spool_claim claim;
 	bool claiming;
 	int64_t share;				/* of the bytes, for the claim */
-	int64_t next_due_ms, noted_due_ms;	/* wall; INT64_MAX: none */
+	int64_t next_due_ms, noted_due_ms;	/* the same */
 	struct timer timer;
 };
 

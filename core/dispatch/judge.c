@@ -141,16 +141,16 @@ apply(struct judging *g, size_t rcpt, enum verdict v, const struct outcome *o)
 		break;
 	case VERDICT_RETRY:
 		attempt_wish(a, g->counts
-			     ? clock_wall_ms() + attempt_pause(a)
+			     ? clock_steady_ms() + attempt_pause(a)
 			     : g->j->due_ms);
 		rcpt_waits(g, rcpt, o);
 		break;
 	case VERDICT_RETRY_NOW:
-		attempt_wish(a, clock_wall_ms());
+		attempt_wish(a, clock_steady_ms());
 		rcpt_waits(g, rcpt, o);
 		break;
 	case VERDICT_PAUSE:
-		attempt_wish(a, clock_wall_ms() +
+		attempt_wish(a, clock_steady_ms() +
 				outlet_pause_ms(g->delivery->destination->outlet));
 		a->pauses = true;
 		rcpt_waits(g, rcpt, o);
@@ -215,7 +215,7 @@ group_pause(struct judging *g, enum verdict v)
 		return -1;
 	if (g->counts)
 		return attempt_pause(g->attempt);
-	return MAX(g->j->due_ms - clock_wall_ms(), 0);
+	return MAX(g->j->due_ms - clock_steady_ms(), 0);
 }
 
 /* From recipient k on, as many as fared alike. */
@@ -276,7 +276,7 @@ judging_begin(struct judging *g)
 {
 	struct attempt *a = g->attempt;
 	const struct retry_policy *p = &a->dispatch->config->retry;
-	int64_t age_ms = item_age_ms(a->item, clock_wall_ms());
+	int64_t age_ms = item_age_ms(a->item, clock_steady_ms());
 	const struct destination *t = g->delivery->destination;
 
 	/* past the end of patience a rest counts, or items would wait for
@@ -305,7 +305,7 @@ delivery_judge(struct delivery *y, const struct judgement *j)
 	struct attempt *a = y->attempt;
 
 	if (was_cancelled(y, j)) {
-		cancelled.due_ms = clock_wall_ms();
+		cancelled.due_ms = clock_steady_ms();
 		g.j = &cancelled;
 	}
 	judging_begin(&g);

@@ -94,10 +94,10 @@ add_delays(struct fields *f, const struct logline *l)
 	const struct outcome *o = l->outcome;
 	int64_t queued_ms;
 
-	add_number(f, "delay_ms", clock_wall_ms() - item->created_ms);
+	add_number(f, "delay_ms", clock_steady_ms() - item->created_ms);
 	if (!l->tried)
 		return;
-	queued_ms = l->delivery->started_wall_ms - item->created_ms;
+	queued_ms = l->delivery->started_steady_ms - item->created_ms;
 	add_number(f, "in_queue_ms", MAX(queued_ms, 0));
 	add_number(f, "connect_ms", o->connect_ms);
 	add_number(f, "setup_ms", o->setup_ms);

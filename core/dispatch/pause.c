@@ -93,7 +93,7 @@ outlet_pause(struct outlet *o, const char *why)
 	if (!news)
 		return;		/* those that were under way fail with it */
 	if (p->since_ms == 0)
-		p->since_ms = clock_wall_ms();
+		p->since_ms = clock_steady_ms();
 	pause_wait(o);
 	outlet_empty(o);
 }

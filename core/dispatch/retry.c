@@ -44,6 +44,13 @@ retry_pause(const struct retry_policy *p, unsigned n, int64_t age_ms,
 }
 
 int64_t
+retry_farthest(const struct retry_policy *p)
+{
+	return MAX(jittered((double)p->longest, 1),
+		   RETRY_PUT_OFF_MOST_MS);
+}
+
+int64_t
 retry_rest(int64_t first_ms, int64_t longest_ms, unsigned n, double dice)
 {
 	return jittered(grown((double)first_ms, 2, (double)longest_ms, n),

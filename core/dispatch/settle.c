@@ -70,11 +70,11 @@ settle_fill(struct spool_settle *t, struct attempt *a, enum item_fate fate)
 
 	t->id = item->id;
 	t->fate = fate;
-	t->due_ms = a->due_ms == INT64_MAX ? clock_wall_ms() : a->due_ms;
+	t->due_ms = a->due_ms == INT64_MAX ? clock_steady_ms() : a->due_ms;
 	t->warned_ms = item->warned_ms;
 	t->paused_ms = item->paused_ms;
 	if (a->pauses && fate == FATE_RELEASE) {
-		t->paused_ms += MAX(t->due_ms - clock_wall_ms(), 0);
+		t->paused_ms += MAX(t->due_ms - clock_steady_ms(), 0);
 		t->paused_ms = MIN(t->paused_ms, MAX(item->paused_ms,
 			a->dispatch->config->retry.paused_longest));
 	}

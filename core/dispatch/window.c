@@ -7,18 +7,22 @@
  * limits.memory: what a sender makes large waits in the spool, where it
  * costs nothing.
  *
+ * No due time is waited for that is farther ahead than the schedule leads: a
+ * clock that was wrong wrote it, and it is due now.
+ *
  * A claim that fails is made again after a while; nothing else can fail.
  */
 #include "dispatch/inside.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "dispatch/retry.h"
 
 enum {
 	PULL_LEAST = 64,		/* room that is worth a claim */
 	PULL_MOST = 256,
 	PULL_AGAIN_MS = 5000,		/* after a claim that failed */
-	PULL_SLEEP_MS = 60000,		/* the wall clock may jump */
+	PULL_SLEEP_MS = 60000,		/* a suspended machine's timers wait */
 	WINDOW_SHARE = 4,		/* the window has a quarter of memory */
 	CLAIM_SHARE = 4,		/* and a claim a quarter of that */
 };
@@ -217,7 +221,7 @@ on_claimed(struct spool_op *op)
 			  PULL_AGAIN_MS / 1000);
 		n = 0;
 		items = NULL;
-		c->next_due_ms = clock_wall_ms() + PULL_AGAIN_MS;
+		c->next_due_ms = clock_steady_ms() + PULL_AGAIN_MS;
 	}
 	claim_over(d, c->max - n);
 	for (size_t i = 0; i < n; i++) {
@@ -232,6 +236,13 @@ on_claimed(struct spool_op *op)
 	dispatch_check_stopped(d);
 }
 
+/* Due no later than this, or now. */
+static int64_t
+window_latest(const struct dispatch *d, int64_t now_ms)
+{
+	return now_ms + retry_farthest(&d->config->retry);
+}
+
 static void
 window_claim(struct dispatch *d, size_t n, int64_t now_ms)
 {
@@ -243,7 +254,8 @@ window_claim(struct dispatch *d, size_t n, int64_t now_ms)
 		.op = { .home = loop_mailbox(d->loop), .done = on_claimed },
 		.max = n, .weigh = d->memory != NULL ? item_weight : NULL,
 		.room = w->share,
-		.now_ms = now_ms, .next_due_ms = -1,
+		.now_ms = now_ms, .latest_ms = window_latest(d, now_ms),
+		.next_due_ms = -1,
 	};
 	spool_claim(d->spool, &w->claim);
 }
@@ -278,8 +290,9 @@ window_pull(struct dispatch *d)
 	if (d->spool == NULL || w->claiming || d->stopping ||
 	    d->routes == NULL || w->next_due_ms == INT64_MAX)
 		return;
-	now_ms = clock_wall_ms();
-	if (w->next_due_ms > now_ms) {
+	now_ms = clock_steady_ms();
+	if (w->next_due_ms > now_ms &&
+	    w->next_due_ms <= window_latest(d, now_ms)) {
 		timer_start(&w->timer, MIN(w->next_due_ms - now_ms + 1,
 					   PULL_SLEEP_MS));
 		return;

@@ -175,7 +175,7 @@ item_make(struct session *s, size_t at, struct span message_id)
 	item->origin.helo = mem_strdup(s->helo);
 	item->origin.listener = mem_strdup(s->listener);
 	item->origin.message_id = span_dup(message_id);
-	item->created_ms = item->due_ms = clock_wall_ms();
+	item->created_ms = item->due_ms = clock_steady_ms();
 	return item;
 }
 

@@ -96,7 +96,7 @@ store_mend(struct spool *s)
 	s->retry_ms = 0;
 	log_info(&spool_log, "the store was opened anew and works");
 	/* what a doubtful claim had taken is to be claimed again */
-	spool_due(s, clock_wall_ms());
+	spool_due(s, clock_steady_ms());
 }
 
 /* --- ends of an operation -------------------------------------------- */

@@ -115,6 +115,8 @@ item_id_parse(struct span s, uint64_t *ret)
 	return true;
 }
 
+#define MESSAGE_MASK ((UINT64_C(1) << 50) - 1)
+
 /* The time comes first, so that ids sort by age; eight bits below it leave
  * room for 256 messages in a millisecond before ids run ahead of the clock,
  * which harms nobody. */
@@ -125,6 +127,7 @@ message_id_seed(uint64_t above)
 {
 	uint64_t last = atomic_load(&last_message);
 
+	above &= MESSAGE_MASK;
 	while (last < above &&
 	       !atomic_compare_exchange_weak(&last_message, &last, above))
 		;
@@ -133,12 +136,11 @@ message_id_seed(uint64_t above)
 uint64_t
 message_id_next(void)
 {
-	uint64_t now = (uint64_t)clock_wall_ms() << 8;
+	uint64_t now = (uint64_t)clock_steady_ms() << 8 & MESSAGE_MASK;
 	uint64_t last = atomic_load(&last_message), next;
 
 	do {
-		next = now > last ? now : last + 1;
-		next &= (UINT64_C(1) << 50) - 1;
+		next = (now > last ? now : last + 1) & MESSAGE_MASK;
 	} while (!atomic_compare_exchange_weak(&last_message, &last, next));
 	return next;
 }

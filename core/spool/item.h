@@ -73,7 +73,7 @@ struct item {
 	size_t sealed;
 	uint64_t sealed_by;
 	struct body *body;		/* never NULL; perhaps not in memory */
-	int64_t created_ms, due_ms;	/* wall clock */
+	int64_t created_ms, due_ms;	/* steady clock, as all of these */
 	int64_t warned_ms;		/* a delay was told; 0: not yet */
 	int64_t paused_ms;		/* how long it waited for paused routes */
 	unsigned attempts;
@@ -103,11 +103,14 @@ item_message(uint64_t id)
 void message_id_seed(uint64_t above);	/* at start: the highest in the spool */
 uint64_t message_id_next(void);
 
-/* How old it is, the pauses of its routes not counted. */
+/* How old it is, the pauses of its routes not counted; never negative.  now_ms:
+ * the steady clock. */
 static inline int64_t
 item_age_ms(const struct item *item, int64_t now_ms)
 {
-	return now_ms - item->created_ms - item->paused_ms;
+	int64_t age_ms = now_ms - item->created_ms - item->paused_ms;
+
+	return age_ms > 0 ? age_ms : 0;
 }
 
 /* prefix + body in octets */

@@ -22,7 +22,8 @@ memory_open(const struct spool_config *c, struct error *err)
 	(void)c, (void)err;
 	m->store.ops = &memory_store;
 	m->store.owner = 1;
-	m->store.seed = (uint64_t)clock_wall_ms() << 8;
+	clock_resume(NULL);
+	m->store.seed = (uint64_t)clock_steady_ms() << 8;
 	pthread_mutex_init(&m->lock, NULL);
 	return &m->store;
 }
@@ -148,6 +149,16 @@ memory_next_due(struct store *st)
 	return item ? item->due_ms : -1;
 }
 
+/* No schedule leads so far: it is due now. */
+static void
+bring_near(struct memory *m, const struct spool_claim *c)
+{
+	for (size_t i = 0; i < m->n && c->latest_ms != 0; i++)
+		if (memory_is_ready(m->items[i]) &&
+		    m->items[i]->due_ms > c->latest_ms)
+			m->items[i]->due_ms = c->now_ms;
+}
+
 static enum store_result
 memory_claim(struct store *st, struct spool_claim *c, struct error *err)
 {
@@ -157,6 +168,7 @@ memory_claim(struct store *st, struct spool_claim *c, struct error *err)
 	size_t room = 0;
 
 	(void)err;
+	bring_near(m, c);
 	while (claim_goes_on(c, &bytes) && (item = earliest(m)) != NULL &&
 	       item->due_ms <= c->now_ms) {
 		if (c->n == room) {
@@ -230,7 +242,7 @@ act_on(struct memory *m, enum spool_verb verb, struct item *item)
 	case SPOOL_RETRY:
 		if (!memory_is_ready(item))
 			return false;
-		item->due_ms = clock_wall_ms();
+		item->due_ms = clock_steady_ms();
 		return true;
 	case SPOOL_REMOVE:
 		if (item->claimed)

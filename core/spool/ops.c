@@ -340,7 +340,7 @@ act_committed(struct spool *s, struct spool_op *op)
 	a->at = a->ran_at;
 	a->changed += a->ran;
 	if (a->ran > 0 && (a->verb == SPOOL_RELEASE || a->verb == SPOOL_RETRY))
-		spool_due(s, clock_wall_ms());
+		spool_due(s, clock_steady_ms());
 	return !a->more;
 }
 

@@ -20,6 +20,13 @@
  * recipient.  When nobody is left, the item's row, and with the last item
  * the body, are gone with that commit.
  *
+ * Time: everything that is kept is a time of the steady clock (base/clock.h),
+ * and the store keeps where that clock stands.  spool_open() lets it go on from
+ * there, so one process has one spool; in an empty spool, and in memory, it
+ * starts at the wall clock.  In a spool that has no such mark (an older
+ * version's, or one that cannot be true) the newest item stands for it, and what
+ * lies in the future is now.
+ *
  * Failure: when a batch fails, its accepts come home with SPOOL_FULL or
  * SPOOL_FAILED (452 for the client); settles stay and are tried again.  After
  * an I/O or sync error the store is reopened and accepts nothing until a
@@ -50,7 +57,7 @@ struct spool_hooks {
 	 * was inserted as claimed by this gateway.  Must only post it. */
 	void (*committed)(void *arg, struct item *item);
 	/* On the spool thread: unclaimed items exist that are due (next_due
-	 * by the wall clock, or now). */
+	 * by the steady clock, or now). */
 	void (*work)(void *arg, int64_t next_due_ms);
 };
 
@@ -105,7 +112,10 @@ struct spool_claim {
 	 * any case).  On the spool thread; NULL: only max counts. */
 	int64_t (*weigh)(const struct item *item);
 	int64_t room;
-	int64_t now_ms;			/* wall clock */
+	int64_t now_ms;			/* steady clock */
+	/* What is due later than this is due at now_ms: no schedule says so,
+	 * but a clock that was wrong did.  0: nothing is too late. */
+	int64_t latest_ms;
 	struct item **items;		/* handed to the caller: items and array */
 	size_t n;
 	int64_t next_due_ms;		/* the next after these; -1: none */
@@ -197,7 +207,7 @@ enum spool_status spool_view_item(struct spool_reader *r, uint64_t id,
 
 struct spool_counts {
 	uint64_t items, held, due;	/* due: unclaimed, and the time has come */
-	int64_t oldest_ms;		/* created; 0: none */
+	int64_t oldest_ms;		/* created, steady clock; 0: none */
 };
 bool spool_count(struct spool_reader *r, int64_t now_ms,
 		 struct spool_counts *ret, struct error *err);
@@ -206,7 +216,7 @@ bool spool_count(struct spool_reader *r, int64_t now_ms,
 struct spool_backlog {
 	const char *route;		/* perhaps one that is gone */
 	uint64_t items, held, claimed;
-	int64_t oldest_ms;		/* created */
+	int64_t oldest_ms;		/* created; steady clock, as the next */
 	int64_t next_due_ms;		/* of those neither held nor claimed;
 					 * 0: none is */
 	const char *last;		/* words of the one that is due first

@@ -133,7 +133,7 @@ seed_find(struct sqlite *q, struct error *err)
 			       " FROM body), 0), seed) FROM state", &seed,
 			       err))
 		return false;
-	q->store.seed = MAX((uint64_t)seed, (uint64_t)clock_wall_ms() << 8);
+	q->store.seed = MAX((uint64_t)seed, (uint64_t)clock_steady_ms() << 8);
 	return true;
 }
 
@@ -144,18 +144,20 @@ recover(struct sqlite *q, struct error *err)
 	sqlite3_stmt *stmt = NULL;
 	int rc;
 
-	if (!seed_find(q, err) || !exec(q, "BEGIN IMMEDIATE", err))
+	if (!sqlite_clock_resume(q, err) || !seed_find(q, err) ||
+	    !exec(q, "BEGIN IMMEDIATE", err))
 		return false;
 	rc = sqlite3_prepare_v2(q->c.db, "UPDATE item INDEXED BY claimed SET "
 				"owner = NULL, uncertain = 1, due = ?1 "
 				"WHERE owner IS NOT NULL", -1, &stmt, NULL);
 	if (rc == SQLITE_OK) {
-		sqlite3_bind_int64(stmt, 1, clock_wall_ms());
+		sqlite3_bind_int64(stmt, 1, clock_steady_ms());
 		rc = statement_run(stmt);
 	}
 	sqlite3_finalize(stmt);
 	q->recovered = sqlite_result(&q->c, rc, err) == STORE_OK &&
-		       state_write(q, err) && exec(q, "COMMIT", err);
+		       sqlite_clock_begin(q, err) && state_write(q, err) &&
+		       exec(q, "COMMIT", err);
 	return q->recovered;
 }
 
@@ -175,6 +177,8 @@ sqlite_close(struct store **st)
 	if (*st == NULL)
 		return;
 	q = sqlite_of(*st);
+	if (q->recovered)
+		sqlite_clock_keep(q, true);
 	connection_close(&q->c);
 	if (q->file >= 0)
 		close(q->file);
@@ -242,7 +246,7 @@ sqlite_open(const struct spool_config *c, struct error *err)
 	if (getrandom(&st->owner, sizeof(st->owner), 0) < 0)
 		bug("no random numbers");
 	st->owner = (st->owner >> 1) | 1;
-	st->seed = (uint64_t)clock_wall_ms() << 8;
+	st->seed = (uint64_t)clock_steady_ms() << 8;
 	if (st->folder[0] == '\0')
 		error_set(err, ERROR_CONFIG, "`%s' names no folder", c->url);
 	else if (folder_open(st, c->workers, err) &&

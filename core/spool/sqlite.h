@@ -2,6 +2,7 @@
 #ifndef SPOOL_SQLITE_H
 #define SPOOL_SQLITE_H
 
+#include "base/clock.h"
 #include "spool/store.h"
 
 #include <sqlite3.h>
@@ -13,7 +14,7 @@ enum sqlite_stmt_id {
 	Q_ITEM_REMOVE_OWN, Q_ITEM_REMOVE, Q_ITEM_BODY, Q_RCPTS_REMOVE,
 	Q_BODY_REMOVE_ROW, Q_BODY_REFS, Q_BODY_UNSHARE, Q_BODY_REMOVE,
 	Q_RCPT_SETTLE, Q_ITEM_STAY, Q_ITEM_LEAVE,
-	Q_DUE, Q_TAKE, Q_NEXT_DUE, Q_UNCLAIM, Q_DAMAGED,
+	Q_TOO_LATE, Q_DUE, Q_TAKE, Q_NEXT_DUE, Q_UNCLAIM, Q_DAMAGED,
 	Q_HOLD, Q_RELEASE, Q_RETRY, Q_UNCLAIMED, Q_SOME,
 	Q_STATE, Q_PAGES,
 	/* reading */
@@ -45,6 +46,8 @@ struct sqlite {
 	int64_t page_size;
 	int64_t wal_limit;		/* what the log keeps; -1: not set yet */
 	int64_t pages;			/* that the file has room for */
+	bool clock_runs;		/* it went on from what was kept */
+	struct clock_mark mark;		/* the last that was kept */
 };
 
 /* --- sqlite_db.c: connections, statements, errors, schema ------------ */
@@ -81,6 +84,16 @@ void room_begin(struct sqlite *q);
 enum store_result room_take(struct sqlite *q, struct error *err);
 enum store_result sqlite_housekeep(struct store *st, enum store_house how,
 				   struct error *err);
+
+/* --- sqlite_clock.c -------------------------------------------------- */
+
+/* Once, before anything is compared with the clock. */
+bool sqlite_clock_resume(struct sqlite *q, struct error *err);
+/* In the transaction of the start: makes its table; what was made in the
+ * future was made now. */
+bool sqlite_clock_begin(struct sqlite *q, struct error *err);
+/* Outside of any transaction: when the last is old, or in any case. */
+void sqlite_clock_keep(struct sqlite *q, bool in_any_case);
 
 /* --- sqlite_read.c --------------------------------------------------- */
 

@@ -178,6 +178,8 @@ sqlite_housekeep(struct store *st, enum store_house how, struct error *err)
 	bool full = how == HOUSE_FULL;
 	enum store_result r;
 
+	if (!full)
+		sqlite_clock_keep(q, false);
 	limit_log(q, full ? FULL_WAL : WAL_KEEPS);
 	if (how == HOUSE_BUSY &&
 	    since < (q->wal_checked ? WAL_STEP : WAL_LARGE))

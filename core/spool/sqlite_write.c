@@ -74,6 +74,20 @@ sqlite_remove(struct sqlite *q, uint64_t id, struct error *err)
 
 /* --- claim ----------------------------------------------------------- */
 
+/* No schedule leads so far: it is due now. */
+static enum store_result
+bring_near(struct sqlite *q, const struct spool_claim *c, struct error *err)
+{
+	sqlite3_stmt *stmt;
+
+	if (c->latest_ms == 0)
+		return STORE_OK;
+	stmt = statement(&q->c, Q_TOO_LATE);
+	sqlite3_bind_int64(stmt, 1, c->now_ms);
+	sqlite3_bind_int64(stmt, 2, c->latest_ms);
+	return sqlite_run(q, stmt, err);
+}
+
 static enum store_result
 due_ids(struct sqlite *q, const struct spool_claim *c, struct ids *ret,
 	struct error *err)
@@ -137,10 +151,12 @@ sqlite_claim(struct store *st, struct spool_claim *c, struct error *err)
 {
 	struct sqlite *q = sqlite_of(st);
 	AUTO(ids_fini) struct ids ids = { 0 };
-	enum store_result r = due_ids(q, c, &ids, err);
+	enum store_result r = bring_near(q, c, err);
 	int64_t room = c->room;
 	bool more = true;
 
+	if (r == STORE_OK)
+		r = due_ids(q, c, &ids, err);
 	if (r != STORE_OK)
 		return r;
 	c->items = ids.n ? mem_array(ids.n, sizeof(*c->items)) : NULL;
@@ -245,7 +261,7 @@ act_on(struct sqlite *q, enum spool_verb verb, uint64_t id, struct error *err)
 	stmt = statement(&q->c, updates[verb]);
 	bind_id(stmt, 1, id);
 	if (verb == SPOOL_RETRY)
-		sqlite3_bind_int64(stmt, 2, clock_wall_ms());
+		sqlite3_bind_int64(stmt, 2, clock_steady_ms());
 	r = sqlite_run(q, stmt, err);
 	if (r == STORE_OK && sqlite3_changes(q->c.db) == 0)
 		return STORE_GONE;

@@ -202,6 +202,8 @@ spool_claim(struct spool *s, struct spool_claim *c)
 		struct item *item = world->due[i];
 		bool room = c->weigh == NULL || c->n == 0 || bytes < c->room;
 
+		if (c->latest_ms != 0 && item->due_ms > c->latest_ms)
+			item->due_ms = c->now_ms;
 		if (item->due_ms > c->now_ms || c->n == c->max || !room) {
 			world->due[kept++] = item;
 			continue;

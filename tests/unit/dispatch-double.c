@@ -429,7 +429,7 @@ world_item(struct world *w, const char *route, const char *to)
 	buf_add(&item->body->bytes, SPAN("Subject: scan\r\n\r\npages\r\n"));
 	item->body->size = item->body->bytes.len;
 	item->origin.client = mem_strdup("192.0.2.7");
-	item->created_ms = item->due_ms = clock_wall_ms();
+	item->created_ms = item->due_ms = clock_steady_ms();
 	item->claimed = true;
 	return item;
 }
@@ -492,10 +492,16 @@ later(int64_t ms)
 	clock_fake(clock_now_ms() + ms, clock_wall_ms() + ms);
 }
 
+void
+set_wall(int64_t ms)
+{
+	clock_fake(clock_now_ms(), clock_wall_ms() + ms);
+}
+
 bool
 due_in(const struct seen_settle *s, int64_t ms)
 {
-	int64_t in = s->due_ms - clock_wall_ms();
+	int64_t in = s->due_ms - clock_steady_ms();
 
 	return in >= ms * 9 / 10 && in <= ms * 11 / 10;
 }

@@ -113,8 +113,9 @@ const struct seen_settle *world_last(const struct world *w);
 void say(struct outcome *o, enum phase p, int code, const char *enhanced,
 	 const char *text);
 
-/* Both clocks go on. */
+/* All clocks go on; and somebody sets the wall clock, by so much. */
 void later(int64_t ms);
+void set_wall(int64_t ms);
 /* Between nine and eleven tenths of ms from now. */
 bool due_in(const struct seen_settle *s, int64_t ms);
 

@@ -253,7 +253,7 @@ world_item(struct body *b, unsigned ordinal, const char *route)
 	item->origin.message_id = mem_strdup("<1@src.test>");
 	buf_addf(&item->prefix, "Received: by test; %llu\r\n",
 		 (unsigned long long)item->id);
-	item->created_ms = item->due_ms = clock_wall_ms();
+	item->created_ms = item->due_ms = clock_steady_ms();
 	item->claimed = true;
 	return item;
 }
@@ -348,7 +348,8 @@ world_claim(struct world *w, size_t max, int64_t now_ms,
 	    struct spool_claim *c)
 {
 	*c = (struct spool_claim){ .max = max, .now_ms = now_ms,
-				   .weigh = w->weigh, .room = w->room };
+				   .weigh = w->weigh, .room = w->room,
+				   .latest_ms = w->latest_ms };
 	op_begin(w, &c->op);
 	spool_claim(w->spool, c);
 	return op_wait(w, &c->op);

@@ -26,7 +26,7 @@ struct world {
 	size_t got_count;
 	_Atomic int64_t due_ms;		/* by hooks.work; -1: not called */
 	int64_t (*weigh)(const struct item *item);	/* for claims */
-	int64_t room;
+	int64_t room, latest_ms;	/* for claims, too */
 };
 
 /* scheme: "memory:", or "sqlite:" for a new folder; query: "" or "?vfs=..." */

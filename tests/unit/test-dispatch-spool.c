@@ -87,7 +87,7 @@ counts(void)
 	struct spool_counts ret;
 
 	assert_non_null(r);
-	assert_true(spool_count(r, clock_wall_ms(), &ret, &err));
+	assert_true(spool_count(r, clock_steady_ms(), &ret, &err));
 	spool_reader_close(&r);
 	return ret;
 }

@@ -79,7 +79,7 @@ play_settle(struct play *p, size_t of, enum item_fate fate)
 	s->of = of;
 	s->t.id = p->of[of].id;
 	s->t.fate = fate;
-	s->t.due_ms = clock_wall_ms();
+	s->t.due_ms = clock_steady_ms();
 	s->t.op.home = loop_mailbox(p->w->loop);
 	s->t.op.done = on_settled;
 	p->of[of].settling = true;
@@ -124,7 +124,7 @@ play_claim(struct play *p)
 	struct spool_claim *c = NEW(struct spool_claim);
 
 	c->max = 10;
-	c->now_ms = clock_wall_ms();
+	c->now_ms = clock_steady_ms();
 	c->op.home = loop_mailbox(p->w->loop);
 	c->op.done = on_claimed;
 	spool_claim(p->w->spool, c);
@@ -527,7 +527,7 @@ removals_go_in_portions(void **state)
 	fault_log_room(LOG_ROOM);
 	for (int i = 0; n < RESULTS / 2; i++) {
 		assert_true(i < 2000);
-		if (world_claim(w, RESULTS / 2 - n, clock_wall_ms(), &c) !=
+		if (world_claim(w, RESULTS / 2 - n, clock_steady_ms(), &c) !=
 		    SPOOL_OK)
 			continue;
 		n += c.n;

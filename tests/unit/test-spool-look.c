@@ -45,13 +45,13 @@ static void
 retry_makes_due(void **state)
 {
 	struct world *w = *state;
-	int64_t far = clock_wall_ms() + 1000000;
+	int64_t far = clock_steady_ms() + 1000000;
 	uint64_t id = world_put(w, 10, false, far);
 	struct item *item;
 
 	assert_int_equal(world_act(w, SPOOL_RETRY, id), 1);
 	item = world_look(w, id);
-	assert_true(item->due_ms <= clock_wall_ms());
+	assert_true(item->due_ms <= clock_steady_ms());
 	item_free(&item);
 
 	/* what is held is not to go */
@@ -92,14 +92,14 @@ acts_on_many_go_in_steps(void **state)
 		assert_int_equal(world_accept(w, items, ITEM_ORDINALS),
 				 SPOOL_OK);
 	}
-	world_count(w, clock_wall_ms(), &counts);
+	world_count(w, clock_steady_ms(), &counts);
 	assert_int_equal(counts.items, MANY * ITEM_ORDINALS);
 	assert_int_equal(world_act(w, SPOOL_HOLD, 0), MANY * ITEM_ORDINALS);
-	world_count(w, clock_wall_ms(), &counts);
+	world_count(w, clock_steady_ms(), &counts);
 	assert_int_equal(counts.held, MANY * ITEM_ORDINALS);
 	assert_int_equal(counts.due, 0);
 	assert_int_equal(world_act(w, SPOOL_REMOVE, 0), MANY * ITEM_ORDINALS);
-	world_count(w, clock_wall_ms(), &counts);
+	world_count(w, clock_steady_ms(), &counts);
 	assert_int_equal(counts.items, 0);
 	assert_int_equal(counts.oldest_ms, 0);
 }
@@ -182,7 +182,7 @@ counts_add_up(void **state)
 	assert_int_equal(c.items, 4);
 	assert_int_equal(c.held, 1);
 	assert_int_equal(c.due, 1);
-	assert_true(c.oldest_ms > 0 && c.oldest_ms <= clock_wall_ms());
+	assert_true(c.oldest_ms > 0 && c.oldest_ms <= clock_steady_ms());
 }
 
 struct told {

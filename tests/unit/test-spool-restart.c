@@ -18,7 +18,7 @@ static void
 claims_of_another_boot_are_uncertain(void **state)
 {
 	struct world *w = *state;
-	int64_t later = clock_wall_ms() + 1000000;
+	int64_t later = clock_steady_ms() + 1000000;
 	uint64_t ours = world_put(w, 3000, true, 0);
 	uint64_t large = world_put(w, 200000, true, 0);
 	uint64_t waits = world_put(w, 3000, false, later);
@@ -36,7 +36,7 @@ claims_of_another_boot_are_uncertain(void **state)
 	assert_true(item->held && !item->uncertain);
 	item_free(&item);
 
-	assert_int_equal(world_claim(w, 9, clock_wall_ms(), &c), SPOOL_OK);
+	assert_int_equal(world_claim(w, 9, clock_steady_ms(), &c), SPOOL_OK);
 	assert_int_equal(c.n, 2);
 	assert_int_equal(c.items[0]->id, ours);
 	assert_int_equal(c.items[1]->id, large);
@@ -59,7 +59,7 @@ static void
 work_is_announced_at_the_start(void **state)
 {
 	struct world *w = *state;
-	int64_t later = clock_wall_ms() + 1000000;
+	int64_t later = clock_steady_ms() + 1000000;
 	struct spool_claim c;
 
 	world_restart(w);

@@ -206,7 +206,7 @@ run_viewer(void *arg)
 		struct spool_stats stats;
 
 		must(spool_view(r, &q, look_at, &q.after, &err));
-		must(spool_count(r, clock_wall_ms(), &counts, &err));
+		must(spool_count(r, clock_steady_ms(), &counts, &err));
 		spool_stats(w->spool, &stats);
 	}
 	spool_reader_close(&r);
@@ -248,7 +248,7 @@ play(const char *scheme)
 	pthread_join(viewer, NULL);
 	assert_int_equal(accepted, INTAKES * EACH);
 	assert_int_equal(delivered, INTAKES * EACH);
-	world_count(w, clock_wall_ms(), &counts);
+	world_count(w, clock_steady_ms(), &counts);
 	assert_int_equal(counts.items, 0);
 	world_close(w);
 	for (size_t i = 0; i < INTAKES; i++)
