@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -97,6 +98,30 @@ file_replace(const char *path, struct span bytes, unsigned mode,
 }
 
 static bool
+path_has_mode(const char *path, mode_t mode)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & mode) == mode;
+}
+
+bool
+file_is_public(const char *path)
+{
+	AUTO(string_free) char *real = realpath(path, NULL);
+	char *slash;
+
+	if (real == NULL || !path_has_mode(real, S_IROTH))
+		return false;
+	while ((slash = strrchr(real, '/')) != NULL && slash != real) {
+		*slash = '\0';
+		if (!path_has_mode(real, S_IXOTH))
+			return false;
+	}
+	return true;
+}
+
+static bool
 parent_missing(const char *path, struct error *err)
 {
 	AUTO(string_free) char *copy = mem_strdup(path);
@@ -124,6 +149,31 @@ file_create(const char *path, struct span bytes, unsigned mode,
 		return false;
 	}
 	return file_sync_folder(dirname(copy), err);
+}
+
+static bool
+not_a_folder(const char *path, struct error *err)
+{
+	error_set(err, ERROR_CONFIG, "%s is a file, not a folder", path);
+	return error_hint(err, "name a folder, or move that file away");
+}
+
+bool
+file_folder_check(const char *path, struct error *err)
+{
+	AUTO(string_free) char *copy = mem_strdup(path);
+	struct stat st;
+	const char *parent;
+
+	if (stat(path, &st) == 0)
+		return S_ISDIR(st.st_mode) || not_a_folder(path, err);
+	if (errno != ENOENT && errno != ENOTDIR)
+		return true;		/* who starts may see more */
+	parent = dirname(copy);
+	if (stat(parent, &st) == 0)
+		return S_ISDIR(st.st_mode) || not_a_folder(parent, err);
+	return (errno != ENOENT && errno != ENOTDIR) ||
+	       parent_missing(path, err);
 }
 
 bool

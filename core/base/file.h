@@ -18,9 +18,16 @@ bool file_replace(const char *path, struct span bytes, unsigned mode,
 bool file_create(const char *path, struct span bytes, unsigned mode,
 		 struct error *err);
 
+/* Whether every user of the host can read it: its own permissions say so, and
+ * those of all folders above it let everybody pass. */
+bool file_is_public(const char *path);
+
 /* Makes the folder unless it is there; not what is above it, which is a
  * mistake in the path, or a disk that is not mounted: ERROR_CONFIG. */
 bool file_make_folder(const char *path, unsigned mode, struct error *err);
+/* Whether that could do its work, without doing it: the folder is there, or
+ * the one above it is.  err has a hint. */
+bool file_folder_check(const char *path, struct error *err);
 bool file_sync_folder(const char *path, struct error *err);
 
 #endif

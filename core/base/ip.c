@@ -85,6 +85,18 @@ network_parse(struct span s, struct network *ret)
 	return true;
 }
 
+struct network
+network_base(struct network n)
+{
+	for (unsigned i = 0; i < sizeof(n.ip.bytes); i++) {
+		unsigned kept = n.prefix > 8 * i ? n.prefix - 8 * i : 0;
+
+		if (kept < 8)
+			n.ip.bytes[i] &= (unsigned char)(0xff00 >> kept);
+	}
+	return n;
+}
+
 bool
 network_contains(struct network n, struct ip ip)
 {

@@ -33,6 +33,9 @@ bool ip_is_loopback(struct ip ip);
 
 /* "10.0.0.0/8", "10.1.2.3" (all bits), "fd00::/8", "loopback" is not one. */
 bool network_parse(struct span s, struct network *ret);
+/* The same network without the bits behind its prefix, which must be 0:
+ * 192.168.1.5/24 means either 192.168.1.0/24 or 192.168.1.5. */
+struct network network_base(struct network n);
 bool network_contains(struct network n, struct ip ip);
 
 /* "127.0.0.1:2525", "[::1]:25"; port 0..65535. */

@@ -11,7 +11,8 @@ struct binding {
 	const struct node *map;		/* where it stands or should; or NULL */
 	const char *what;		/* names the map; or NULL */
 	bool absent;			/* the map: nothing is missed in it */
-	const char **meant;		/* what its unknown keys are like */
+	const char **meant;		/* what its unknown keys are like, */
+	const struct node **meant_nodes;	/* and which those are */
 	size_t n_meant;
 	char *into;			/* the struct */
 	struct arena *arena;
@@ -43,11 +44,21 @@ bool value_format(enum key_type type, int64_t value, struct buf *out);
 /* Expands variables, and makes it relative to the folder of n's file. */
 bool path_set(const struct binding *b, const struct node *n,
 	      struct span text, struct buf *out);
+/* The name in the first ${NAME}, or nothing. */
+struct span variable_find(struct span s);
+/* False where a value that is taken as it is written holds a ${NAME}: whoever
+ * wrote it expects the variable's value. */
+bool variable_refuse(const struct binding *b, const struct node *n);
 /* Says which variable is missing. */
 bool variable_missing(const struct binding *b, const struct node *n,
 		      struct span missing);
 
 /* T_SECRET, in whichever of its forms. */
 bool secret_bind(const struct binding *b);
+/* The arena gets a copy, and wipes it; file: where it was read, or NULL. */
+bool secret_store(const struct binding *b, struct span value,
+		  const char *file);
+bool secret_from_file(const struct binding *b, const struct node *n);
+bool secret_from_credential(const struct binding *b, const struct node *n);
 
 #endif

@@ -142,7 +142,6 @@ build_keys_check(struct builder *b, const struct node *map)
 			first = i;
 			continue;
 		}
-		b->bad = true;
 		diag_error(b->d, &sorted[i]->key_mark,
 			   "the key `%.*s' stands here twice",
 			   SPAN_ARG(sorted[i]->key));
@@ -200,7 +199,6 @@ anchor_unknown(struct builder *b, const char *name, const struct mark *mark)
 	const char **names;
 	const char *near;
 
-	b->bad = true;
 	if (build_holds_secret(b)) {
 		diag_error(b->d, mark, "no anchor of this name stands before "
 			   "this alias");

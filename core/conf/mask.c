@@ -9,7 +9,7 @@ bool
 mask_wants(struct span key)
 {
 	static const char *const parts[] = {
-		"secret", "password", "passphrase",
+		"secret", "password", "passphrase", "proxy",
 	};
 	static const char *const harmless[] = { "_file", "_credential" };
 
@@ -32,7 +32,8 @@ is_word(char c)
 }
 
 /* Where the value that begins at p ends: at its closing quote; in braces at
- * a comma or brace; otherwise with the line. */
+ * a comma or brace, but not within a comment, which may be the rest of it;
+ * otherwise with the line. */
 static size_t
 value_end(const char *line, size_t at, size_t n, bool in_braces)
 {
@@ -43,9 +44,29 @@ value_end(const char *line, size_t at, size_t n, bool in_braces)
 			at += quote == '"' && line[at] == '\\' && at + 1 < n;
 		return MIN(at + 1, n);
 	}
-	while (at < n && !(in_braces && strchr(",}", line[at]) != NULL))
+	while (at < n && !(in_braces && strchr(",}", line[at]) != NULL)) {
+		if (line[at] == '#')
+			in_braces = false;
 		at++;
+	}
 	return at;
+}
+
+/* Blanks, quotes, and what looks like them: a no-break space, curly quotes. */
+static bool
+is_around(char c)
+{
+	return strchr("\"' \t", c) != NULL || (unsigned char)c >= 0x80;
+}
+
+/* Nothing but an indentation, a dash or a bracket stands before the word: it
+ * is a key, also where its colon is missing. */
+static bool
+begins_entry(const char *line, size_t at)
+{
+	while (at > 0 && (is_around(line[at - 1]) || line[at - 1] == '-'))
+		at--;
+	return at == 0 || strchr("{[,", line[at - 1]) != NULL;
 }
 
 void
@@ -61,16 +82,35 @@ mask_line(char *line, size_t n)
 			at++;
 		if (!mask_wants((struct span){ line + from, at - from }))
 			continue;
-		while (at < n && strchr("\"' \t", line[at]) != NULL)
+		while (at < n && is_around(line[at]))
 			at++;
-		if (at == n || line[at] != ':')
+		if (at < n && (line[at] == ':' || line[at] == '=')) {
+			for (at++; at < n && strchr(" \t", line[at]); )
+				at++;
+		} else if (!begins_entry(line, from)) {
+			at--;
 			continue;
-		for (at++; at < n && (line[at] == ' ' || line[at] == '\t'); )
-			at++;
+		}
 		if (at == n)
 			return;
 		end = value_end(line, at, n, in_braces);
 		memset(line + at, '*', end - at);
 		at = end - 1;
 	}
+}
+
+bool
+mask_follows(struct span line)
+{
+	size_t from, to = span_trim(line).n ? line.n : 0;
+
+	while (to > 0 && strchr(" \t", line.p[to - 1]) != NULL)
+		to--;
+	if (to == 0 || line.p[--to] != ':')
+		return false;
+	while (to > 0 && is_around(line.p[to - 1]))
+		to--;
+	for (from = to; from > 0 && is_word(line.p[from - 1]); )
+		from--;
+	return mask_wants(span_sub(line, from, to - from));
 }

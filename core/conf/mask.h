@@ -15,4 +15,7 @@ bool mask_wants(struct span key);
 /* Overwrites with `*' the values of such keys in a line of YAML. */
 void mask_line(char *line, size_t n);
 
+/* Whether a line ends with such a key, so that its value is the next line. */
+bool mask_follows(struct span line);
+
 #endif

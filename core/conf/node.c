@@ -139,10 +139,29 @@ tree_mark_at(const struct tree *t, size_t offset, unsigned width)
 	};
 }
 
+bool
+tree_comment_follows(const struct tree *t, const struct node *n)
+{
+	struct span rest = span_from(buf_span(&t->text), n->to);
+	size_t blanks = 0;
+
+	while (blanks < rest.n
+	       && (rest.p[blanks] == ' ' || rest.p[blanks] == '\t'))
+		blanks++;
+	return n->kind == NODE_SCALAR && !n->quoted && blanks > 0
+	       && blanks < rest.n && rest.p[blanks] == '#';
+}
+
 void
 tree_conceal(const struct tree *t, const struct node *n)
 {
-	for (size_t i = n->from; i < n->to && i < t->text.len; i++) {
+	size_t to = MIN(n->to, t->text.len);
+
+	if (tree_comment_follows(t, n))
+		while (to < t->text.len
+		       && !line_end(t->shown + to, t->text.len - to))
+			to++;
+	for (size_t i = n->from; i < to; i++) {
 		size_t end = line_end(t->shown + i, t->text.len - i);
 
 		if (end)
@@ -170,6 +189,12 @@ text_check(const struct tree *t, struct diags *d)
 			diag_error(d, &mark, "this is not UTF-8: byte 0x%02x",
 				   (unsigned char)s.p[i]);
 			return diag_hint(d, "save the file in UTF-8");
+		}
+		if (c == 0xfeff) {
+			diag_error(d, &mark, "a byte-order mark, which cannot "
+				   "be seen, stands here");
+			return diag_hint(d, "delete the line, and type it "
+					 "anew");
 		}
 		diag_error(d, &mark, "a control character, U+%04X",
 			   (unsigned)c);

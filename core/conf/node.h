@@ -31,15 +31,19 @@ struct node {
 	struct span key;		/* in a map; "" in a list */
 	struct span scalar;		/* NODE_SCALAR; "" for null */
 	bool quoted;			/* the scalar stood in quotes */
+	bool flawed;			/* a value is lost, which is told */
 	struct node *first, *next;	/* children; next sibling */
 	size_t count;			/* children */
 	size_t from, to;		/* bytes of the text it was read from */
 };
 
-/* Reads and parses one file (or text, named for messages).  What is wrong
- * (unreadable, not YAML, several documents, a key twice, too deep, aliases
- * that explode) goes to d; NULL then.  An empty file gives an empty map. */
-/* What was wrong is shown with its line, so a tree that did not come to be
+/* Reads and parses one file (or text, named for messages).  What is wrong goes
+ * to d.  NULL when nothing can be made of the file (unreadable, not YAML, too
+ * deep, aliases that explode); where only a part is wrong (a key that stands
+ * there twice, a tag, an alias of nothing) there is a tree, so that the rest
+ * of it can be checked.  An empty file gives an empty map.
+ *
+ * What was wrong is shown with its line, so a tree that did not come to be
  * lives on in d. */
 struct tree *tree_read(const char *path, struct diags *d);
 struct tree *tree_parse(const char *name, struct span text, struct diags *d);
@@ -51,8 +55,13 @@ const char *tree_path(const struct tree *t);
 struct span tree_line(const struct tree *t, unsigned line);
 
 /* From now on tree_line() shows `*' where this node's text stands: it is a
- * secret.  The scalar itself stays readable.  n is borrowed from t. */
+ * secret; nor a comment behind it, which may be the rest of the secret.  The
+ * scalar itself stays readable.  n is borrowed from t. */
 void tree_conceal(const struct tree *t, const struct node *n);
+
+/* Whether a comment begins behind n in its line: YAML ends a value without
+ * quotes at a blank and a `#', and what follows is lost. */
+bool tree_comment_follows(const struct tree *t, const struct node *n);
 
 /* The child of a map called key, or NULL. */
 const struct node *node_get(const struct node *map, const char *key);

@@ -13,6 +13,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "conf/diag.h"
+#include "conf/lookalike.h"
 
 #include <string.h>
 #include <yaml.h>
@@ -47,8 +48,10 @@ key_take(struct builder *b, const yaml_event_t *e)
 			    e->data.scalar.length };
 	bool plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 
-	f->key = arena_span(b->tree->arena, key);
 	f->key_mark = build_mark(b, e);
+	if (plain)
+		lookalike_key(b, &key, &f->key_mark);
+	f->key = arena_span(b->tree->arena, key);
 	f->has_key = true;
 	/* a block has no bracket to point at: its first key serves */
 	if (f->last == NULL && f->node->mark.line == f->key_mark.line
@@ -65,24 +68,22 @@ key_take(struct builder *b, const yaml_event_t *e)
 }
 
 /* An unquoted `!@host' is a tag without a value: the value would be lost. */
-static void
+static bool
 tag_check(struct builder *b, const yaml_char_t *tag, const yaml_event_t *e)
 {
 	struct mark mark = build_mark(b, e);
 
 	if (tag == NULL || strncmp((const char *)tag, "tag:yaml.org,2002:",
 				   strlen("tag:yaml.org,2002:")) == 0)
-		return;
-	b->bad = true;
+		return true;
 	if (build_holds_secret(b)) {
 		diag_error(b->d, &mark, "this is a YAML tag, not a value");
-		diag_hint(b->d, "put the value in quotes");
-		return;
+		return diag_hint(b->d, "put the value in quotes");
 	}
 	diag_error(b->d, &mark, "`%.60s' is a YAML tag here, not a value",
 		   (const char *)tag);
-	diag_hint(b->d, "put the value in quotes: \"%.60s\"",
-		  (const char *)tag);
+	return diag_hint(b->d, "put the value in quotes: \"%.60s\"",
+			 (const char *)tag);
 }
 
 /* Nothing, or a tilde.  The word null is taken as written, as every other
@@ -97,24 +98,35 @@ is_null(const yaml_event_t *e)
 	       (s.n == 0 || span_eq(s, SPAN("~")));
 }
 
+/* As it is written, but for what only looks like something else. */
+static struct span
+scalar_text(struct builder *b, const struct node *n, const yaml_event_t *e)
+{
+	struct span text = { (const char *)e->data.scalar.value,
+			     e->data.scalar.length };
+
+	if (n->flawed || is_null(e))
+		return SPAN("");
+	if (!n->quoted)
+		lookalike_value(b, &text, &n->mark);
+	return arena_span(b->tree->arena, text);
+}
+
 static bool
 on_scalar(struct builder *b, const yaml_event_t *e)
 {
+	bool tagged = !tag_check(b, e->data.scalar.tag, e);
 	struct node *n;
 	size_t anchor;
 
-	tag_check(b, e->data.scalar.tag, e);
 	if (wants_key(build_top(b))) {
 		key_take(b, e);
 		return true;
 	}
 	n = build_node(b, NODE_SCALAR, e);
 	n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
-	n->scalar = SPAN("");
-	if (!is_null(e))
-		n->scalar = arena_span(b->tree->arena, (struct span){
-			(const char *)e->data.scalar.value,
-			e->data.scalar.length });
+	n->flawed = tagged;
+	n->scalar = scalar_text(b, n, e);
 	if (!build_count(b, &n->mark, 1)
 	    || !anchor_begin(b, e->data.scalar.anchor, &n->mark, &anchor))
 		return false;
@@ -194,6 +206,7 @@ on_alias(struct builder *b, const yaml_event_t *e)
 	n = build_node(b, NODE_SCALAR, e);
 	if (a == NULL) {
 		anchor_unknown(b, name, &mark);
+		n->flawed = true;
 		build_attach(b, n);
 		return true;
 	}

@@ -105,6 +105,8 @@ binding_wrong(const struct binding *b, const struct node *n,
 bool
 binding_scalar(const struct binding *b, const struct node *n)
 {
+	if (n->flawed)
+		return false;
 	if (node_is_null(n)) {
 		diag_error(b->d, n->key.n ? &n->key_mark : &n->mark,
 			   n->key.n ? "`%s' has no value"
@@ -155,7 +157,7 @@ bind_strings(const struct binding *b, const struct node *n)
 	const struct node *child;
 	bool ok = true;
 
-	if (n == NULL || node_is_null(n)) {
+	if (n == NULL || (node_is_null(n) && !n->flawed)) {
 		if (b->key->fallback != NULL)
 			strings_default(b, to);
 		return binding_missing(b);
@@ -172,6 +174,7 @@ bind_strings(const struct binding *b, const struct node *n)
 		} else if (span_find(child->scalar, '\0') < child->scalar.n) {
 			ok = binding_wrong(b, child, "text without NUL bytes");
 		} else {
+			ok = variable_refuse(b, child) && ok;
 			to->nodes[to->n] = child;
 			to->v[to->n++] = (char *)arena_span(b->arena,
 							    child->scalar).p;
@@ -254,11 +257,28 @@ bind_blocks(const struct binding *b, const struct node *n)
 	return ok;
 }
 
+/* A block whose key is mistyped, which is told: what is in it is checked with
+ * the key that was meant. */
+static const struct node *
+meant_block(const struct binding *b)
+{
+	bool block = b->key->type == T_BLOCK || b->key->type == T_BLOCKS
+		     || b->key->type == T_NODE;
+
+	for (size_t i = 0; block && i < b->n_meant; i++)
+		if (strcmp(b->meant[i], b->key->name) == 0
+		    && b->meant_nodes[i]->kind != NODE_SCALAR)
+			return b->meant_nodes[i];
+	return NULL;
+}
+
 static bool
 bind_key(const struct binding *b)
 {
 	const struct node *n = node_get(b->map, b->key->name);
 
+	if (n == NULL)
+		n = meant_block(b);
 	switch (b->key->type) {
 	case T_SECRET:
 		return secret_bind(b);
@@ -340,6 +360,7 @@ key_unknown(struct binding *at, const struct schema_key *keys,
 	if (near != NULL) {
 		diag_hint(at->d, "did you mean `%s'?", near);
 		conceal_if_meant(keys, n, near);
+		at->meant_nodes[at->n_meant] = n;
 		at->meant[at->n_meant++] = arena_strdup(at->arena, near);
 	} else {
 		names_hint(names, count, at->d);
@@ -354,6 +375,8 @@ names_check(struct binding *at, const struct schema_key *keys)
 
 	at->meant = arena_array(at->arena, at->map->count + 1,
 				sizeof(*at->meant));
+	at->meant_nodes = arena_array(at->arena, at->map->count + 1,
+				      sizeof(*at->meant_nodes));
 	for (const struct node *n = at->map->first; n != NULL; n = n->next) {
 		const struct schema_key *key = keys;
 
@@ -374,6 +397,8 @@ bind_map(const struct binding *at, const struct schema_key *keys)
 	struct binding b = *at;
 	bool ok = true;
 
+	if (b.map != NULL && b.map->flawed)
+		return false;
 	if (b.map != NULL && b.map->kind != NODE_MAP
 	    && !node_is_null(b.map)) {
 		diag_error(b.d, &b.map->mark, "%s must be a block of keys, "

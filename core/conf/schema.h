@@ -47,7 +47,10 @@ struct blocks {
 	const struct node **nodes;
 };
 
-enum key_flag { KEY_REQUIRED = 1 };
+enum key_flag {
+	KEY_REQUIRED = 1,
+	KEY_EXPANDED = 2,	/* whoever reads the list expands ${NAME} */
+};
 
 struct schema_key {
 	const char *name;		/* NULL ends the table */
@@ -83,9 +86,10 @@ const struct mark *schema_mark(const struct node *map, const char *key);
 /* Parsing alone, for options of modules and the command line. */
 bool parse_size(struct span s, int64_t *ret);
 bool parse_duration(struct span s, int64_t *ret_ms);
-/* ${NAME} and $$; any other `$' is itself.  False when a variable is not set:
- * *missing names it; or `${' has no name and `}': *missing is empty; or out
- * is full: missing->p is NULL. */
+/* ${NAME} is a variable and $${ is a literal ${; any other `$' is itself, so
+ * that a password such as pa$$word stays as it was written.  False when a
+ * variable is not set: *missing names it; or `${' has no name and `}':
+ * *missing is empty; or out is full: missing->p is NULL. */
 bool expand_variables(struct buf *out, struct span s, struct span *missing);
 
 /* The table as lines of mdoc(7) (`.It Cm name' ...), for the manual. */

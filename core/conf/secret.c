@@ -1,4 +1,4 @@
-/* secret.c - reading secrets from the three places they may stand in
+/* secret.c - a secret in the configuration itself, and which form is given
  *
  * Buffers are made large enough at once: growing would leave copies behind.
  * Known limit: libyaml's own buffers, freed after parsing, are not wiped.
@@ -11,8 +11,6 @@
 #include "base/mem.h"
 #include "conf/bind.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *const secret_suffixes[SECRET_FORMS] = {
@@ -34,7 +32,7 @@ wipe_hook(void *arg)
 	secret_wipe(arg);
 }
 
-static bool
+bool
 secret_store(const struct binding *b, struct span value, const char *file)
 {
 	struct secret *owned = ARENA_NEW(b->arena, struct secret);
@@ -48,6 +46,38 @@ secret_store(const struct binding *b, struct span value, const char *file)
 	return true;
 }
 
+/* A variable's value does not stand in the file, and a proxy is a secret only
+ * where its URL has a user and a password. */
+static bool
+text_is_secret(struct span s)
+{
+	return variable_find(s).n == 0
+	       && (!span_starts_nocase(s, SPAN("http://"))
+		   || span_find(s, '@') < s.n);
+}
+
+/* What is only unwise. */
+static void
+text_warn(const struct binding *b, const struct node *n)
+{
+	const struct tree *t = n->mark.tree;
+	const struct mark top = { .tree = t, .line = 1, .column = 1,
+				  .width = 1 };
+
+	if (tree_comment_follows(t, n)) {
+		diag_warning(b->d, &n->mark, "the value of `%s' ends before "
+			     "the blank and the `#' behind it, where a comment "
+			     "begins", b->key->name);
+		diag_hint(b->d, "if the # belongs to the secret, put all of it "
+			  "between single quotes");
+	}
+	if (text_is_secret(n->scalar) && file_is_public(tree_path(t))) {
+		diag_warning(b->d, &top, "this file holds a secret, and every "
+			     "user of this host can read it");
+		diag_hint(b->d, "chmod o-rwx %s", tree_path(t));
+	}
+}
+
 static bool
 from_text(const struct binding *b, const struct node *n)
 {
@@ -57,6 +87,13 @@ from_text(const struct binding *b, const struct node *n)
 	buf_room(&value, LIMIT_CONF_VALUE);
 	if (!expand_variables(&value, n->scalar, &missing))
 		return variable_missing(b, n, missing);
+	if (span_find(n->scalar, '\0') < n->scalar.n) {
+		diag_error(b->d, &n->mark, "`%s' holds a NUL byte",
+			   b->key->name);
+		return diag_hint(b->d, "write \\\\ where a backslash is meant, "
+				 "or use single quotes");
+	}
+	text_warn(b, n);
 	if (value.len == 0) {
 		diag_error(b->d, &n->mark, "`%s' is empty", b->key->name);
 		return diag_hint(b->d, "write the secret, or remove the key");
@@ -65,100 +102,11 @@ from_text(const struct binding *b, const struct node *n)
 }
 
 static bool
-file_wrong(const struct binding *b, const struct node *n, const char *path,
-	   const char *why)
-{
-	diag_error(b->d, &n->mark, "`%.*s': %s %s", SPAN_ARG(n->key), path,
-		   why);
-	return false;
-}
-
-static bool
-file_unreadable(const struct binding *b, const struct node *n,
-		const char *path, int error)
-{
-	diag_error(b->d, &n->mark, "`%.*s': %s cannot be read: %s",
-		   SPAN_ARG(n->key), path, strerror(error));
-	if (error == EACCES)
-		return diag_hint(b->d, "make it readable by the user that the "
-				 "gateway runs as");
-	if (error == EISDIR)
-		return diag_hint(b->d, "name the file in this folder");
-	return diag_hint(b->d, "write the secret into that file, or mend the "
-			 "path");
-}
-
-static bool
-read_file(const struct binding *b, const struct node *n, const char *path)
-{
-	AUTO(buf_wipe) struct buf value = BUF_MAX(LIMIT_CONF_VALUE);
-	struct error err;
-	struct span s;
-
-	buf_room(&value, LIMIT_CONF_VALUE);
-	errno = 0;
-	if (!file_read(&value, path, &err)) {
-		int error = errno;
-
-		if (err.kind == ERROR_LIMIT)
-			return file_wrong(b, n, path,
-					  "is too large for a secret");
-		return file_unreadable(b, n, path, error);
-	}
-	/* an editor ends the line; the secret does not end in one */
-	s = buf_span(&value);
-	if (s.n > 0 && s.p[s.n - 1] == '\n')
-		s.n--;
-	if (s.n > 0 && s.p[s.n - 1] == '\r')
-		s.n--;
-	if (s.n == 0) {
-		file_wrong(b, n, path, "is empty");
-		return diag_hint(b->d, "write the secret into that file");
-	}
-	return secret_store(b, s, path);
-}
-
-static bool
-from_file(const struct binding *b, const struct node *n)
-{
-	AUTO(buf_fini) struct buf path = BUF_MAX(LIMIT_CONF_VALUE);
-
-	return path_set(b, n, n->scalar, &path)
-	       && read_file(b, n, buf_str(&path));
-}
-
-static bool
-from_credential(const struct binding *b, const struct node *n)
-{
-	AUTO(buf_fini) struct buf path = BUF_MAX(LIMIT_CONF_VALUE);
-	const char *folder = getenv("CREDENTIALS_DIRECTORY");
-	struct span name = n->scalar;
-
-	if (name.n == 0 || name.p[0] == '.' || span_find(name, '/') < name.n
-	    || span_find(name, '\0') < name.n) {
-		diag_error(b->d, &n->mark, "`%.*s' must be the name of a "
-			   "systemd credential", SPAN_ARG(n->key));
-		return diag_hint(b->d, "a file is named with `%s_file'",
-				 b->key->name);
-	}
-	if (folder == NULL || *folder == '\0') {
-		diag_error(b->d, &n->mark, "no credentials were passed: "
-			   "$CREDENTIALS_DIRECTORY is not set");
-		return diag_hint(b->d, "add LoadCredential=%.*s:PATH to the "
-				 "systemd unit, and start it by systemctl",
-				 SPAN_ARG(name));
-	}
-	if (!buf_addf(&path, "%s/%.*s", folder, SPAN_ARG(name)))
-		return variable_missing(b, n, SPAN_NONE);
-	return read_file(b, n, buf_str(&path));
-}
-
-static bool
 form_bind(const struct binding *b, const struct node *n, size_t form)
 {
 	static bool (*const from[SECRET_FORMS])(const struct binding *b,
 						const struct node *n) = {
-		from_text, from_file, from_credential,
+		from_text, secret_from_file, secret_from_credential,
 	};
 
 	return binding_scalar(b, n) && from[form](b, n);

@@ -86,6 +86,8 @@ show_place(const struct mark *mark, struct buf *out)
 	struct excerpt x;
 
 	mask_line(masked, line.n);
+	if (mask_follows(tree_line(mark->tree, mark->line - 1)))
+		memset(masked, '*', line.n);
 	x = excerpt_make((struct span){ masked, line.n }, mark->column);
 	buf_addf(out, "%5u | %s", mark->line, x.cut_left ? "..." : "");
 	show_line(&x, out);

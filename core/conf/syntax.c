@@ -7,6 +7,7 @@
 
 #include "base/macros.h"
 #include "conf/diag.h"
+#include "conf/lookalike.h"
 #include "conf/utf8.h"
 
 #include <string.h>
@@ -27,6 +28,21 @@ static const struct row {
 	{ "cannot start any token", "", "@", AT_PROBLEM,
 	  "a value that begins with `@' needs quotes",
 	  "write \"@...\", with the quotes" },
+	{ "cannot start any token", "", ">|", AT_PROBLEM,
+	  "a value that begins with `>' or `|' needs quotes",
+	  "write \">10M\", with the quotes" },
+	{ "", "scanning a block scalar", NULL, AT_CONTEXT,
+	  "a value that begins with `>' or `|' needs quotes",
+	  "write \">10M\", with the quotes; without them it is a block of "
+	  "text" },
+	{ "block sequence entries are not allowed", "", NULL, AT_PROBLEM,
+	  "a value that begins with `-' and a blank, or is `-' alone, needs "
+	  "quotes",
+	  "without quotes it is an entry of a list, which begins on a line of "
+	  "its own" },
+	{ "mapping keys are not allowed", "", NULL, AT_PROBLEM,
+	  "a value that begins with `?' and a blank, or is `?' alone, needs "
+	  "quotes", "without quotes it is a key" },
 	{ "cannot start any token", "", "`%", AT_PROBLEM,
 	  "a value cannot begin with this sign outside quotes",
 	  "put the value in quotes" },
@@ -52,6 +68,12 @@ static const struct row {
 	{ "expected '-' indicator", "", NULL, AT_PROBLEM,
 	  "this does not belong to the list that begins in line %u",
 	  "indent each `-' of a list alike, and keys like their neighbours" },
+	{ "expected ',' or '}'", "", "{", AT_PROBLEM,
+	  "a value that holds `{' needs quotes inside of braces",
+	  "write \"${NAME}\", with the quotes" },
+	{ "expected ',' or ']'", "", "{", AT_PROBLEM,
+	  "a value that holds `{' needs quotes inside of brackets",
+	  "write \"${NAME}\", with the quotes" },
 	{ "expected ',' or ']'", "", NULL, AT_PROBLEM,
 	  "the list that `[' begins in line %u is not closed before this",
 	  "a comma or a `]' is missing" },
@@ -62,6 +84,14 @@ static const struct row {
 	  "the quote that opens here is never closed", "close it" },
 	{ "unexpected document indicator", "quoted scalar", NULL, AT_CONTEXT,
 	  "the quote that opens here is not closed in this document", "close it" },
+	{ "", "scanning a directive", NULL, AT_CONTEXT,
+	  "a line cannot begin with `%' outside quotes", "put it in quotes" },
+	{ "expected hexdecimal number", "", NULL, AT_PROBLEM,
+	  "there is no such escape in double quotes",
+	  "double the backslash, or use single quotes" },
+	{ "invalid Unicode character escape", "", NULL, AT_PROBLEM,
+	  "there is no such escape in double quotes",
+	  "double the backslash, or use single quotes" },
 	{ "unknown escape character", "", NULL, AT_PROBLEM,
 	  "there is no such escape in double quotes",
 	  "double the backslash, or use single quotes" },
@@ -114,6 +144,24 @@ row_find(const char *problem, const char *context, const struct mark *mark)
 	return NULL;
 }
 
+/* A blank that is none is why a key or an indentation is not seen: in the line
+ * itself, or in the one above. */
+static bool
+blank_hint(const struct mark *at, struct diags *d)
+{
+	for (unsigned up = 0; up < 2 && up < at->line; up++) {
+		const char *name = lookalike_blank(tree_line(at->tree,
+							     at->line - up));
+
+		if (name == NULL)
+			continue;
+		diag_hint(d, "in line %u stands %s, which is a letter to YAML: "
+			  "type an ordinary blank", at->line - up, name);
+		return true;
+	}
+	return false;
+}
+
 void
 syntax_error(const struct tree *t, const struct yaml_parser_s *parser,
 	     struct diags *d)
@@ -128,6 +176,9 @@ syntax_error(const struct tree *t, const struct yaml_parser_s *parser,
 	if (row == NULL) {
 		diag_error(d, &at, "%s%s%s", context, *context ? ": " : "",
 			   problem);
+		if (!blank_hint(&at, d))
+			diag_hint(d, "put values with signs in quotes, and "
+				  "indent with blanks");
 		return;
 	}
 	number = strstr(row->words, "%u");
@@ -137,5 +188,6 @@ syntax_error(const struct tree *t, const struct yaml_parser_s *parser,
 	else
 		diag_error(d, &at, "%.*s%u%s", (int)(number - row->words),
 			   row->words, from.line, number + 2);
-	diag_hint(d, "%s", row->hint);
+	if (!blank_hint(&at, d))
+		diag_hint(d, "%s", row->hint);
 }

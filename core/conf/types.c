@@ -45,13 +45,28 @@ number_wrong(const struct binding *b, const struct node *n)
 	return binding_wrong(b, n, buf_str(&words));
 }
 
+/* A regular expression may well hold `${', and says something else by it. */
+bool
+variable_refuse(const struct binding *b, const struct node *n)
+{
+	struct span s = n ? n->scalar : SPAN_NONE, name = variable_find(s);
+
+	if (name.n == 0 || (b->key->flags & KEY_EXPANDED)
+	    || s.p[s.n - 1] == '/')
+		return true;
+	diag_error(b->d, &n->mark, "`%s' holds ${%.*s}, and a variable has a "
+		   "value in paths and secrets alone", b->key->name,
+		   SPAN_ARG(span_sub(name, 0, 80)));
+	return diag_hint(b->d, "write the value itself");
+}
+
 static bool
 string_set(const struct binding *b, const struct node *n, struct span text)
 {
 	if (span_find(text, '\0') < text.n)
 		return binding_wrong(b, n, "text without NUL bytes");
 	*(const char **)target(b) = arena_span(b->arena, text).p;
-	return true;
+	return variable_refuse(b, n);
 }
 
 static bool
@@ -183,6 +198,8 @@ enum_hint(const struct binding *b, struct span text)
 	near = nearest_name(text, names, n);
 	if (near != NULL)
 		diag_hint(b->d, "did you mean `%s'?", near);
+	else if (b->key->help != NULL)	/* as for `tls: yes' */
+		diag_hint(b->d, "`%s': %s", b->key->name, b->key->help);
 }
 
 static bool
@@ -215,13 +232,13 @@ variable_missing(const struct binding *b, const struct node *n,
 	if (missing.n == 0) {
 		diag_error(b->d, mark, "`%s' holds a `${' without NAME}",
 			   b->key->name);
-		return diag_hint(b->d, "write ${NAME} for a variable, and $$ "
-				 "for a dollar");
+		return diag_hint(b->d, "write ${NAME} for a variable, and $${ "
+				 "where the two signs ${ are meant");
 	}
 	diag_error(b->d, mark, "the environment variable `%.*s' in `%s' is not "
 		   "set", SPAN_ARG(missing), b->key->name);
-	return diag_hint(b->d, "set it where the gateway is started; $$ is a "
-			 "dollar");
+	return diag_hint(b->d, "set it where the gateway is started; $${ "
+			 "stands for the two signs ${");
 }
 
 bool

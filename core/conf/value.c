@@ -98,6 +98,19 @@ variable_length(struct span s)
 	return n < s.n && s.p[n] == '}' ? n : 0;
 }
 
+struct span
+variable_find(struct span s)
+{
+	for (size_t at = 0; at + 3 < s.n; at++) {
+		size_t n = s.p[at] == '$' && s.p[at + 1] == '{'
+			? variable_length(span_from(s, at + 2)) : 0;
+
+		if (n > 0)
+			return span_sub(s, at + 2, n);
+	}
+	return SPAN_NONE;
+}
+
 static bool
 variable_add(struct buf *out, struct span name, struct span *missing)
 {
@@ -126,7 +139,11 @@ expand_variables(struct buf *out, struct span s, struct span *missing)
 		s = span_from(s, n);
 		if (s.n == 0)
 			return true;
-		if (s.n > 1 && s.p[1] == '{') {
+		if (span_starts_nocase(s, SPAN("$${"))) {
+			if (!buf_add_str(out, "${"))
+				return false;
+			skip = 3;
+		} else if (span_starts_nocase(s, SPAN("${"))) {
 			n = variable_length(span_from(s, 2));
 			if (n == 0) {
 				*missing = span_sub(s, 0, 0);
@@ -135,10 +152,8 @@ expand_variables(struct buf *out, struct span s, struct span *missing)
 			if (!variable_add(out, span_sub(s, 2, n), missing))
 				return false;
 			skip = n + 3;
-		} else {
-			if (!buf_add_char(out, '$'))
-				return false;
-			skip += s.n > 1 && s.p[1] == '$';
+		} else if (!buf_add_char(out, '$')) {
+			return false;
 		}
 		s = span_from(s, skip);
 	}

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct inner {
@@ -106,11 +107,14 @@ bind(const char *text)
 static void
 bound_free(struct bound **b)
 {
+	if (*b == NULL)
+		return;
 	arena_free(&(*b)->arena);
 	tree_free(&(*b)->tree);
 	diags_free(&(*b)->d);
 	buf_fini(&(*b)->out);
 	mem_free(*b);
+	*b = NULL;
 }
 
 static void
@@ -148,7 +152,7 @@ static void
 values_are_filled_in(void **state)
 {
 	AUTO(bound_free) struct bound *b = bind_named("dir/a.yaml",
-		"name: 007\npath: sub/${POSTERN_TEST}$$\nfast: Off\nport: 587\n"
+		"name: 007\npath: sub/${POSTERN_TEST}$$$${x}\nfast: Off\nport: 587\n"
 		"size: 1g\ntls: required\nnets: [a, '!b', \"\"]\n"
 		"match: {x: 1}\nretry: {first: 500ms, factor: 3}\n"
 		"one: {address: here, tls: none}\n"
@@ -158,7 +162,7 @@ values_are_filled_in(void **state)
 	(void)state;
 	assert_true(b->ok);
 	assert_string_equal(b->v.name, "007");
-	assert_string_equal(b->v.path, "dir/sub/value$");
+	assert_string_equal(b->v.path, "dir/sub/value$$${x}");
 	assert_false(b->v.fast);
 	assert_int_equal(b->v.port, 587);
 	assert_int_equal(b->v.size, 1024 * 1024 * 1024);
@@ -240,9 +244,13 @@ wrong_values_are_refused(void **state)
 		{ "nets: [a, [b]]", "1:11: error: `nets' must be one value, not a list" },
 		{ "nets: [a, ~]", "an element of `nets' has no value" },
 		{ "nets: [\"a\\0\", b]", "text without NUL" },
+		{ "password: \"a\\0b\"", "`password' holds a NUL byte" },
+		{ "password: 'a${'", "write ${NAME} for a variable, and $${ where" },
 		{ "path: ''", "must be a path" },
 		{ "path: ${POSTERN_NOT_SET}/x", "variable `POSTERN_NOT_SET' in `path' is not set" },
 		{ "path: ${}", "holds a `${' without NAME}" },
+		{ "name: mail.${NO_SUCH}", "1:7: error: `name' holds ${NO_SUCH}, and a variable" },
+		{ "nets: [a, '${NO_SUCH}']", "1:11: error: `nets' holds ${NO_SUCH}" },
 		{ "one: x", "1:6: error: `one' of route `x' must be a block of keys, not one value" },
 		{ "one: {tls: none}", "1:1: error: `address' is missing in `one' of route `x'" },
 		{ "listen: [{tls: none}]", "1:10: error: `address' is missing in `listen' of route `x'" },
@@ -281,6 +289,34 @@ is_secret(const struct bound *b, const char *want)
 	return b->ok && span_eq(secret_span(&b->v.password), span_of(want));
 }
 
+/* What it holds, and the secret that it is, or what is said of it. */
+static void
+secret_files_are_looked_at(const char *file)
+{
+	static const struct { struct span holds; const char *secret, *says; } rows[] = {
+		{ SPAN("\xef\xbb\xbfs3$$\n"), "s3$$", NULL },
+		{ SPAN("${HOME}"), "${HOME}", NULL },
+		{ SPAN("\xef\xbb\xbf\n"), NULL, "/pw is empty" },
+		{ SPAN("\xff\xfes\0003\0"), NULL, "/pw is in UTF-16" },
+		{ SPAN("\xfe\xff\0s\0003"), NULL, "/pw is in UTF-16" },
+		{ SPAN("s\0003\0\n\0"), NULL, "/pw is in UTF-16" },
+		{ SPAN("s3\0002\n"), NULL, "/pw holds a NUL byte" },
+	};
+	char *text = mem_printf("password_file: %s", file);
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(bound_free) struct bound *b = NULL;
+
+		assert_true(file_replace(file, rows[i].holds, 0600, &err));
+		b = bind(text);
+		if (rows[i].secret ? !is_secret(b, rows[i].secret)
+		    : strstr(buf_str(&b->out), rows[i].says) == NULL)
+			fail_msg("row %zu: %s", i, buf_str(&b->out));
+	}
+	mem_free(text);
+}
+
 static void
 secrets_come_from_three_places(void **state)
 {
@@ -293,9 +329,10 @@ secrets_come_from_three_places(void **state)
 	file = mem_printf("%s/pw", folder);
 	assert_true(file_replace(file, SPAN("s3 cret\r\n"), 0600, &err));
 	{
-		AUTO(bound_free) struct bound *b = bind("password: a${POSTERN_TEST}$b$$");
+		AUTO(bound_free) struct bound *b =
+			bind("password: a${POSTERN_TEST}$b$$c");
 
-		assert_true(is_secret(b, "avalue$b$"));
+		assert_true(is_secret(b, "avalue$b$$c"));
 	}
 	{
 		char *conf = mem_printf("%s/a.yaml", folder);
@@ -321,6 +358,7 @@ secrets_come_from_three_places(void **state)
 		assert_non_null(strstr(buf_str(&b->out), "name of a systemd credential"));
 	}
 	unsetenv("CREDENTIALS_DIRECTORY");
+	secret_files_are_looked_at(file);
 	assert_true(file_replace(file, SPAN("\n"), 0600, &err));
 	{
 		char *text = mem_printf("password_file: %s", file);
@@ -362,6 +400,69 @@ secrets_are_not_shown(void **state)
 	}
 }
 
+/* Modes of a folder and of the file in it, and whether that is told: of the
+ * file that is the secret, and of one that has it. */
+static void
+who_may_read_a_secret_is_told(void **state)
+{
+	static const struct { unsigned folder, file; bool told; } rows[] = {
+		{ 0755, 0600, false }, { 0755, 0640, false },
+		{ 0755, 0644, true }, { 0750, 0644, false },
+	};
+	char folder[] = "/tmp/postern-schema-XXXXXX";
+	char *file, *text;
+	struct error err;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	file = mem_printf("%s/pw", folder);
+	text = mem_printf("password_file: %s", file);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(bound_free) struct bound *own = NULL, *other = NULL;
+
+		assert_true(file_replace(file, SPAN("hunter2"), 0600, &err));
+		assert_int_equal(chmod(file, rows[i].file), 0);
+		assert_int_equal(chmod(folder, rows[i].folder), 0);
+		other = bind(text);
+		CHECK_ROW(i, rows[i].told == (strstr(buf_str(&other->out),
+			"1:16: warning: every user of this host can read /tmp") != NULL));
+		own = bind_named(file, "name: x\npassword: hunter2");
+		CHECK_ROW(i, rows[i].told == (strstr(buf_str(&own->out),
+			"1:1: warning: this file holds a secret") != NULL));
+		bound_free(&own);
+		own = bind_named(file, "password: ${POSTERN_TEST}");
+		CHECK_ROW(i, own->ok && diags_warnings(own->d) == 0);
+	}
+	unlink(file);
+	rmdir(folder);
+	mem_free(file);
+	mem_free(text);
+}
+
+/* YAML ends a value at a blank and a `#'. */
+static void
+a_secret_that_yaml_cuts_is_told(void **state)
+{
+	static const struct { const char *text; bool told; } rows[] = {
+		{ "password: hunter2 #ter2\n", true },
+		{ "{password: hunter2 #ter2\n}", true },
+		{ "password: hunter2\t# ter2", true },
+		{ "password: hunter2#ter2", false },
+		{ "password: 'hunter2 #ter2' # ter1", false },
+		{ "password: hunter2\n# ter1", false },
+		{ "name: x # ter1\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(bound_free) struct bound *b = bind(rows[i].text);
+
+		CHECK_ROW(i, b->ok);
+		CHECK_ROW(i, (diags_warnings(b->d) == 1) == rows[i].told);
+		CHECK_ROW(i, strstr(buf_str(&b->out), "ter2") == NULL);
+	}
+}
+
 /* Freed memory cannot be looked at, so: the hook is the arena's, and what it
  * calls empties the secret. */
 static void
@@ -398,8 +499,8 @@ text_parses_alone(void **state)
 	assert_true(parse_duration(SPAN("7ms"), &v) && v == 7);
 	assert_false(parse_duration(SPAN("7"), &v));
 	assert_false(parse_duration(SPAN("9223372036854775807s"), &v));
-	assert_true(expand_variables(&out, SPAN("$a$$$"), &missing));
-	assert_string_equal(buf_str(&out), "$a$$");
+	assert_true(expand_variables(&out, SPAN("$a$$$${"), &missing));
+	assert_string_equal(buf_str(&out), "$a$$${");
 	assert_false(expand_variables(&out, SPAN("${POSTERN_NOT_SET}"), &missing));
 	assert_true(span_eq(missing, SPAN("POSTERN_NOT_SET")));
 	assert_false(expand_variables(&out, SPAN("${1x}"), &missing));
@@ -445,6 +546,8 @@ main(void)
 		cmocka_unit_test(all_errors_of_a_run_are_collected),
 		cmocka_unit_test(secrets_come_from_three_places),
 		cmocka_unit_test(secrets_are_not_shown),
+		cmocka_unit_test(who_may_read_a_secret_is_told),
+		cmocka_unit_test(a_secret_that_yaml_cuts_is_told),
 		cmocka_unit_test(secrets_are_wiped),
 		cmocka_unit_test(text_parses_alone),
 		cmocka_unit_test(the_manual_is_made_of_the_table),
