@@ -1,6 +1,7 @@
 /* gateway.c - from files to a snapshot; the same for check, start, reload */
 #include "daemon/gateway_inside.h"
 
+#include "base/file.h"
 #include "base/ip.h"
 #include "base/limits.h"
 #include "base/macros.h"
@@ -52,8 +53,9 @@ const struct schema_key gateway_keys[] = {
 	KEY(gateway_config, state, T_PATH, NULL,
 	    "The folder of the control socket and of the sign-ins. Default: the "
 	    "folder of the spool."),
-	KEY(gateway_config, modules, T_STRINGS, NULL,
-	    "The paths of further modules to load."),
+	{ .name = "modules", .type = T_STRINGS, .flags = KEY_EXPANDED,
+	  .offset = offsetof(struct gateway_config, modules),
+	  .help = "The paths of further modules to load." },
 	{ .name = "log", .type = T_BLOCK, .keys = log_keys,
 	  .help = "What the gateway logs, and how." },
 	{ .name = "outgoing", .type = T_BLOCK, .keys = outgoing_keys,
@@ -101,6 +103,25 @@ hostname_refuse(struct load *l)
 			 "as gw.example.org: letters, digits, dashes and dots");
 }
 
+/* A start makes the folder itself, and nothing above it.  A default that does
+ * not suit this host is no mistake in the file: it may be checked elsewhere. */
+static bool
+folder_check(struct load *l, const char *key, const char *path)
+{
+	struct error err;
+
+	if (path == NULL || file_folder_check(path, &err))
+		return true;
+	if (node_get(l->root, key) == NULL) {
+		diag_warning(l->d, NULL, "`%s' is not set, and its default is "
+			     "%s", key, err.text);
+		diag_hint(l->d, "%s", err.hint);
+		return true;
+	}
+	diag_error(l->d, schema_mark(l->root, key), "`%s': %s", key, err.text);
+	return diag_hint(l->d, "%s", err.hint);
+}
+
 static bool
 gateway_check(struct load *l)
 {
@@ -123,7 +144,10 @@ gateway_check(struct load *l)
 		diag_error(l->d, schema_mark(l->root, "spool"),
 			   "the spool's folder is an absolute path");
 		ok = diag_hint(l->d, "write sqlite:" POSTERN_STATE_DIR);
+	} else {
+		ok = folder_check(l, "spool", folder) && ok;
 	}
+	ok = folder_check(l, "state", g->state) && ok;
 	if (g->source != NULL && !ip_parse(span_of(g->source), &source)) {
 		diag_error(l->d, schema_mark(node_get(l->root, "outgoing"),
 					     "source"),
@@ -194,11 +218,11 @@ rooms_bind(struct load *l)
 
 	ok = smtpd_config_bind(smtpd, l->root, l->gateway->hostname, l->arena,
 			       l->d);
-	ok = ok && certificate_check(smtpd, l->root, &l->who, l->d);
+	ok = certificate_check(smtpd, l->root, &l->who, l->d) && ok;
 	ok = dispatch_config_bind(dispatch, l->root, l->gateway->hostname,
 				  l->routes, l->arena, l->d) && ok;
 	ok = dns_config_bind(dns, l->root, l->arena, l->d) && ok;
-	ok = filters_check(node_get(l->root, "filters"), l->d) && ok;
+	ok = filters_check(node_get(l->root, "filters"), true, l->d) && ok;
 	snapshot_set(l->snap, SLOT_DNS, dns);
 	snapshot_set(l->snap, SLOT_SMTPD, smtpd);
 	snapshot_set(l->snap, SLOT_DISPATCH, dispatch);
@@ -208,28 +232,44 @@ rooms_bind(struct load *l)
 /* --- the whole ------------------------------------------------------- */
 
 static bool
+routes_check_files(struct load *l)
+{
+	bool ok = signers_load(l->routes, &l->who, l->snap, l->d);
+
+	routes_check(l->routes, l->d);
+	for (size_t i = 0; i < l->routes->n; i++)
+		ok = load_route_modules(l, &l->routes->v[i]) && ok;
+	return ok;
+}
+
+static bool
 load_all(struct load *l)
 {
 	bool ok;
-
-	l->gateway = ARENA_NEW(l->arena, struct gateway_config);
-	l->routes = ARENA_NEW(l->arena, struct routes);
-	snapshot_set(l->snap, SLOT_GATEWAY, l->gateway);
-	snapshot_set(l->snap, SLOT_ROUTES, l->routes);
 
 	ok = schema_bind(gateway_keys, l->root, "the gateway", l->gateway,
 			 l->arena, l->d);
 	ok = (l->gateway->spool == NULL || gateway_check(l)) && ok;
 	ok = modules_load(l) && ok;
 	ok = load_routes(l) && ok;
-	ok = signers_load(l->routes, l->gateway->user, l->snap, l->d) && ok;
-	routes_check(l->routes, l->d);
-	for (size_t i = 0; i < l->routes->n; i++)
-		ok = load_route_modules(l, &l->routes->v[i]) && ok;
+	ok = routes_check_files(l) && ok;
 	ok = rooms_bind(l) && ok;
 	for (size_t i = 0; i < l->routes->n; i++)
 		ok = load_route_listeners(l, &l->routes->v[i]) && ok;
 	return ok;
+}
+
+/* Nothing can be made of postern.yaml, which is told; what is wrong with the
+ * routes is told in the same run.  What only postern.yaml could say (the user
+ * that must read the files, further modules) is not asked for. */
+static bool
+load_routes_alone(struct load *l)
+{
+	l->who = (struct identity){ .uid = geteuid(), .gid = getegid(),
+				    .name = "" };
+	load_routes(l);
+	routes_check_files(l);
+	return false;
 }
 
 bool
@@ -238,13 +278,16 @@ gateway_load(const char *path, struct diags *d, struct snapshot **ret)
 	struct tree *root = tree_read(path, d);
 	struct load l = { .d = d, .path = path };
 
-	*ret = NULL;
-	if (root == NULL)
-		return false;
 	l.snap = snapshot_new();
 	l.arena = snapshot_arena(l.snap);
+	l.gateway = ARENA_NEW(l.arena, struct gateway_config);
+	l.routes = ARENA_NEW(l.arena, struct routes);
+	snapshot_set(l.snap, SLOT_GATEWAY, l.gateway);
+	snapshot_set(l.snap, SLOT_ROUTES, l.routes);
+	*ret = l.snap;
+	if (root == NULL)
+		return load_routes_alone(&l);
 	l.root = tree_root(root);
 	snapshot_keep_tree(l.snap, root);
-	*ret = l.snap;
 	return load_all(&l) && diags_errors(d) == 0;
 }

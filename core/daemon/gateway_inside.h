@@ -11,7 +11,7 @@ struct load {
 	struct snapshot *snap;
 	struct arena *arena;
 	struct diags *d;
-	const struct node *root;
+	const struct node *root;	/* NULL: postern.yaml is not readable */
 	const char *path;
 	struct gateway_config *gateway;
 	struct routes *routes;

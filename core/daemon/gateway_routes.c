@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,16 +53,72 @@ by_bytes(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* A backend that can be loaded, or the nearest to what was written; NULL:
+ * none. */
+static struct module *
+backend_meant(const char *written)
+{
+	struct error err;
+	struct module *m = module_find(written, &err);
+
+	if (m == NULL)
+		m = module_near(written);
+	return m != NULL && module_is_backend(m) ? m : NULL;
+}
+
+/* Where none is named, a block tells which: one with a backend's own name. */
+static struct module *
+backend_by_block(const struct node *root)
+{
+	const struct node *n = root->kind == NODE_MAP ? root->first : NULL;
+	struct error err;
+
+	for (; n != NULL; n = n->next) {
+		char name[72];
+		struct module *m;
+
+		if (n->kind == NODE_LIST || n->key.n >= sizeof(name) ||
+		    span_eq(n->key, SPAN("backend")))
+			continue;
+		snprintf(name, sizeof(name), "%.*s", SPAN_ARG(n->key));
+		m = module_find(name, &err);
+		if (m != NULL && module_is_backend(m))
+			return m;
+	}
+	return NULL;
+}
+
+/* So that a mistake in the name does not hide those in its block. */
+static struct module *
+backend_of(const struct node *root)
+{
+	const struct node *n = node_get(root, "backend");
+	struct module *m = NULL;
+
+	if (n != NULL && n->kind == NODE_SCALAR && n->scalar.n < 72) {
+		char name[72];
+
+		snprintf(name, sizeof(name), "%.*s", SPAN_ARG(n->scalar));
+		m = backend_meant(name);
+	}
+	return m != NULL ? m : backend_by_block(root);
+}
+
 static bool
 route_file_load(struct load *l, const char *folder, const char *name)
 {
 	struct tree *t = tree_read(arena_printf(l->arena, "%s/%s", folder,
 						name), l->d);
+	struct module *m;
 
-	if (t == NULL)
+	if (t == NULL) {
+		l->routes->incomplete = true;
 		return false;
+	}
 	snapshot_keep_tree(l->snap, t);
-	return route_bind(l->routes, t, l->arena, l->d);
+	m = backend_of(tree_root(t));
+	return route_bind(l->routes, t, m ? module_table(m)->name : NULL,
+			  l->arena, l->d);
 }
 
 bool
@@ -114,38 +171,77 @@ can_show(void *arg, const struct module_certificate *c, struct diags *d)
 	return certificate_can_show(&l->who, c, d);
 }
 
+static bool
+backend_unknown(struct load *l, const struct route *r, const struct error *err)
+{
+	/* a `modules:' that could not be read may have named it */
+	if (l->root == NULL && module_near(r->backend) == NULL)
+		return false;
+	diag_error(l->d, schema_mark(r->node, "backend"), "%s", err->text);
+	if (err->hint[0] != '\0')
+		diag_hint(l->d, "%s", err->hint);
+	return false;
+}
+
+static bool
+backend_is_filter(struct load *l, const struct route *r)
+{
+	diag_error(l->d, schema_mark(r->node, "backend"), "the module `%s' is "
+		   "a filter, not a backend", r->backend);
+	return diag_hint(l->d, "name it under `filters', and a backend here, "
+			 "as in backend: connector");
+}
+
+static bool
+route_backend_check(struct load *l, const struct route *r)
+{
+	struct error err;
+	struct module *m;
+
+	if (r->backend[0] == '\0')
+		return false;		/* told as missing */
+	m = module_find(r->backend, &err);
+	if (m == NULL)
+		return backend_unknown(l, r, &err);
+	return module_is_backend(m) || backend_is_filter(l, r);
+}
+
+/* A block that is absent is an empty one: what it lacks is told at the name of
+ * the backend. */
+static const struct node *
+route_block(struct load *l, const struct route *r)
+{
+	struct node *nothing;
+
+	if (r->backend_node != NULL)
+		return r->backend_node;
+	nothing = ARENA_NEW(l->arena, struct node);
+	nothing->kind = NODE_MAP;
+	nothing->mark = *schema_mark(r->node, "backend");
+	return nothing;
+}
+
 bool
 load_route_modules(struct load *l, struct route *r)
 {
-	const char *what = arena_printf(l->arena, "%s of route `%s'",
-					r->backend, r->name);
 	const struct module_access files = { can_read, can_show, l };
-	struct error err;
-	struct module *m = module_find(r->backend, &err);
-	struct node nothing = { .kind = NODE_MAP };
-	const struct node *block = r->backend_node;
+	struct module *m = backend_of(r->node);
+	bool ok = route_backend_check(l, r);
 
-	if (m == NULL || !module_is_backend(m)) {
-		if (m == NULL)
-			diag_error(l->d, schema_mark(r->node, "backend"), "%s",
-				   err.text);
-		else
-			diag_error(l->d, schema_mark(r->node, "backend"),
-				   "the module `%s' is a filter, not a "
-				   "backend", r->backend);
-		if (m == NULL && err.hint[0] != '\0')
-			diag_hint(l->d, "%s", err.hint);
-		return false;
+	/* where the name is wrong, a block that is there is checked, but what
+	 * is missing in one that is not may belong to another backend */
+	if (m != NULL && (ok || r->backend_node != NULL)) {
+		const char *name = module_table(m)->name;
+		const char *what = r->name[0] == '\0'
+			? arena_printf(l->arena, "%s of the route", name)
+			: arena_printf(l->arena, "%s of route `%s'", name,
+				       r->name);
+
+		r->backend_node = route_block(l, r);
+		ok = module_check(m, r->backend_node, what, &files,
+				  &r->options_print, l->d) && ok;
 	}
-	/* a block that is absent is an empty one: what it lacks is told at
-	 * the name of the backend */
-	if (block == NULL) {
-		nothing.mark = *schema_mark(r->node, "backend");
-		block = &nothing;
-	}
-	return module_check(m, block, what, &files,
-			    &r->options_print, l->d) &&
-	       filters_check(r->filters, l->d);
+	return filters_check(r->filters, l->root != NULL, l->d) && ok;
 }
 
 bool

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BITS_WISE = 2048 };		/* RFC 8301 section 3.2 */
@@ -50,12 +49,11 @@ static void
 file_warn(const struct signers_load *l, const char *path,
 	  const struct mark *mark)
 {
-	struct stat st;
-
-	if (stat(path, &st) == 0 && (st.st_mode & S_IROTH)) {
-		diag_warning(l->d, mark, "%s can be read by everybody", path);
+	if (file_is_public(path)) {
+		diag_warning(l->d, mark, "every user of this host can read %s",
+			     path);
 		diag_hint(l->d, "whoever has it can sign in your name: chmod "
-			  "640 %s", path);
+			  "o-rwx %s", path);
 	}
 }
 
@@ -68,7 +66,7 @@ file_failed(const struct signers_load *l, const struct dkim_entry *e,
 	diag_error(l->d, mark, "DKIM key: %s", err->text);
 	if (err->hint[0] != '\0')
 		return diag_hint(l->d, "%s", err->hint);
-	if (why == ENOENT)
+	if (why == ENOENT && e->domain != NULL && e->selector != NULL)
 		return diag_hint(l->d, "make one with `postern dkim new %s "
 				 "%s --out %s'", e->domain, e->selector,
 				 e->key);
@@ -93,7 +91,8 @@ key_read(const struct signers_load *l, const struct dkim_entry *e,
 		file_failed(l, e, mark, &err);
 		return NULL;
 	}
-	k = signer_key_new(buf_span(&pem), e->domain, e->selector, &err);
+	k = signer_key_new(buf_span(&pem), e->domain ? e->domain : "invalid",
+			   e->selector ? e->selector : "invalid", &err);
 	if (k == NULL) {
 		errno = 0;
 		error_prefix(&err, "%s", e->key);
@@ -107,7 +106,7 @@ key_read(const struct signers_load *l, const struct dkim_entry *e,
 		diag_warning(l->d, mark, "an RSA key of %u bits is short",
 			     signer_key_bits(k));
 		diag_hint(l->d, "make one of %d with `postern dkim new %s'",
-			  BITS_WISE, e->domain);
+			  BITS_WISE, e->domain ? e->domain : "DOMAIN");
 	}
 	return k;
 }
@@ -145,14 +144,27 @@ key_again(const struct signers_load *l, const struct loaded *o,
 	return NULL;
 }
 
+/* Of one that is not the file is looked at nevertheless. */
+static bool
+entry_is_whole(const struct dkim_entry *e)
+{
+	return e->domain != NULL && e->selector != NULL && e->key != NULL;
+}
+
 static const struct signer_key *
 entry_load(struct signers_load *l, const struct dkim_entry *e,
 	   const struct node *node)
 {
-	const struct loaded *before = loaded_find(l, e);
+	const struct loaded *before = entry_is_whole(e) ? loaded_find(l, e)
+							: NULL;
 	struct loaded *o;
 	const struct signer_key *k;
 
+	if (!entry_is_whole(e)) {
+		if (e->key != NULL)
+			key_read(l, e, schema_mark(node, "key"));
+		return NULL;
+	}
 	if (before != NULL)
 		return key_again(l, before, e, node);
 	k = key_read(l, e, schema_mark(node, "key"));
@@ -207,17 +219,15 @@ route_load(struct signers_load *l, struct route *r)
 }
 
 bool
-signers_load(struct routes *routes, const char *user, struct snapshot *snap,
-	     struct diags *d)
+signers_load(struct routes *routes, const struct identity *who,
+	     struct snapshot *snap, struct diags *d)
 {
 	struct signers_load l = {
 		.snap = snap, .arena = snapshot_arena(snap), .d = d,
+		.user = *who,
 	};
-	struct error err;
 	bool ok = true;
 
-	if (!identity_find(user, &l.user, &err))
-		l.user.change = false;	/* it is said elsewhere */
 	for (size_t i = 0; i < routes->n; i++)
 		ok = route_load(&l, &routes->v[i]) && ok;
 	return ok;

@@ -8,12 +8,12 @@
 
 #include "conf/snapshot.h"
 
+struct identity;
 struct routes;
 
-/* Fills in signers of every route.  user is whom the gateway will become, as
- * configured; NULL: the default.  False when a key cannot be used; d points
- * at it. */
-bool signers_load(struct routes *routes, const char *user,
+/* Fills in signers of every route.  who: the gateway will be, and must be able
+ * to read the files.  False when a key cannot be used; d points at it. */
+bool signers_load(struct routes *routes, const struct identity *who,
 		  struct snapshot *snap, struct diags *d);
 
 #endif

@@ -49,25 +49,27 @@ static bool
 retry_check(const struct retry_policy *p, const struct node *map,
 	    struct diags *d)
 {
+	bool ok = true;
+
 	if (!(p->factor >= 1)) {
 		diag_error(d, schema_mark(map, "factor"),
 			   "the pauses shrink with a factor below 1");
-		return diag_hint(d, "2 doubles the pause after each attempt");
+		ok = diag_hint(d, "2 doubles the pause after each attempt");
 	}
 	if (p->first > p->longest) {
 		diag_error(d, schema_mark(map, "first"),
 			   "the first pause is longer than the longest pause");
-		return diag_hint(d, "lower `first' or raise `longest'");
+		ok = diag_hint(d, "lower `first' or raise `longest'");
 	}
 	if (p->first > p->give_up) {
 		diag_error(d, schema_mark(map, "give_up"),
 			   "a message is given up before its second attempt");
-		return diag_hint(d, "raise `give_up' above `first'");
+		ok = diag_hint(d, "raise `give_up' above `first'");
 	}
 	if (p->warn_after >= p->give_up)
 		diag_warning(d, schema_mark(map, "warn_after"),
 			     "no delay is ever told: `give_up' comes first");
-	return true;
+	return ok;
 }
 
 static bool
@@ -92,6 +94,8 @@ dsn_route_check(const struct dispatch_config *c, const struct node *map,
 	const char **names, *near;
 
 	if (c->dsn_route == NULL || routes_find(routes, c->dsn_route) != NULL)
+		return true;
+	if (routes->incomplete)		/* it may be one that has no name yet */
 		return true;
 	names = mem_array(routes->n + 1, sizeof(*names));
 	for (size_t i = 0; i < routes->n; i++)
@@ -139,8 +143,7 @@ dispatch_config_bind(struct dispatch_config *c, const struct node *root,
 	c->hostname = hostname;
 	ok = schema_bind(retry_keys, retry, "`retry'", &c->retry, arena, d) &&
 	     retry_check(&c->retry, retry, d);
-	if (!schema_bind(dsn_keys, dsn, "`dsn'", c, arena, d))
-		return false;
+	ok = schema_bind(dsn_keys, dsn, "`dsn'", c, arena, d) && ok;
 	ok = dsn_to_check(c, dsn, d) && ok;
 	ok = dsn_route_check(c, dsn, routes, d) && ok;
 	if (ok && diags_errors(d) == 0)

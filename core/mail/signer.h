@@ -19,6 +19,11 @@ enum signer_algorithm { SIGNER_RSA, SIGNER_ED25519 };
 
 struct signer_key;
 
+/* Whether a key can be in a domain's records under that selector; err has a
+ * hint.  `p2026._domainkey' is neither: it is where the record stands. */
+bool signer_domain_check(const char *domain, struct error *err);
+bool signer_selector_check(const char *selector, struct error *err);
+
 /* The key as PEM (PKCS#8 or PKCS#1); copies all.  Fails when it is no key,
  * none of those two kinds, an RSA key of less than 1024 or more than 4096
  * bits, or one whose parts do not fit together; domain and selector must be

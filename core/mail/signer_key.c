@@ -185,16 +185,9 @@ static bool
 names_take(struct signer_key *k, const char *domain, const char *selector,
 	   struct error *err)
 {
-	if (!domain_valid(span_of(domain), false)) {
-		error_set(err, ERROR_CONFIG, "`%s' is no domain", domain);
-		return error_hint(err, "write it as example.org, and names "
-				  "with other letters as xn--...");
-	}
-	if (!domain_valid(span_of(selector), false)) {
-		error_set(err, ERROR_CONFIG, "`%s' is no selector", selector);
-		return error_hint(err, "use letters, digits and dashes, as in "
-				  "p2026");
-	}
+	if (!signer_domain_check(domain, err) ||
+	    !signer_selector_check(selector, err))
+		return false;
 	if (strlen(selector) + sizeof("._domainkey.") + strlen(domain) >
 	    LIMIT_DOMAIN - 1)	/* as text; 255 is counted on the wire */
 		return error_set(err, ERROR_CONFIG, "`%s._domainkey.%s' is "

@@ -39,11 +39,13 @@ entry_parse(const struct node *n, struct entry *ret, struct diags *d)
 }
 
 static struct module *
-entry_module(const struct entry *e, struct diags *d)
+entry_module(const struct entry *e, bool complete, struct diags *d)
 {
 	struct error err;
 	struct module *m = module_find(e->name, &err);
 
+	if (m == NULL && !complete && module_near(e->name) == NULL)
+		return NULL;
 	if (m == NULL) {
 		diag_error(d, e->mark, "%s", err.text);
 		if (err.hint[0] != '\0')
@@ -54,7 +56,17 @@ entry_module(const struct entry *e, struct diags *d)
 		return m;
 	diag_error(d, e->mark, "module `%s' is a backend, not a filter",
 		   e->name);
+	diag_hint(d, "name it as `backend' of a route, and filters here");
 	return NULL;
+}
+
+/* So that a mistake in the name does not hide those in its block. */
+static struct module *
+filter_near(const char *name)
+{
+	struct module *m = module_near(name);
+
+	return m != NULL && module_is_filter(m) ? m : NULL;
 }
 
 static bool
@@ -68,7 +80,7 @@ list_valid(const struct node *list, struct diags *d)
 }
 
 bool
-filters_check(const struct node *list, struct diags *d)
+filters_check(const struct node *list, bool complete, struct diags *d)
 {
 	bool ok = list_valid(list, d);
 	const struct node *n = ok && list != NULL ? list->first : NULL;
@@ -79,10 +91,16 @@ filters_check(const struct node *list, struct diags *d)
 		struct module *m;
 		char what[100];
 
-		if (!entry_parse(n, &e, d) || !(m = entry_module(&e, d))) {
+		if (!entry_parse(n, &e, d)) {
 			ok = false;
 			continue;
 		}
+		m = entry_module(&e, complete, d);
+		ok &= m != NULL;
+		if (m == NULL && e.block != NULL)
+			m = filter_near(e.name);
+		if (m == NULL)
+			continue;
 		snprintf(what, sizeof(what), "filter `%s'", e.name);
 		if (e.block == NULL) {	/* a name alone: told at the name */
 			nothing.mark = *e.mark;

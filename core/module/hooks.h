@@ -31,8 +31,10 @@ struct filters *filters_open(const struct node *list,
 			     struct error *err);
 void filters_close(struct filters **f);
 bool filters_empty(const struct filters *f);
-/* The same checks, without opening; loads the modules. */
-bool filters_check(const struct node *list, struct diags *d);
+/* The same checks, without opening; loads the modules.  complete: all modules
+ * that the configuration names are loaded, so that an unknown one is an
+ * error. */
+bool filters_check(const struct node *list, bool complete, struct diags *d);
 /* How long a pending answer may take, instead of FILTER_PATIENCE_MS. */
 void filters_set_patience(struct filters *f, int64_t ms);
 

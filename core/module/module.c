@@ -188,6 +188,20 @@ module_find(const char *name, struct error *err)
 }
 
 struct module *
+module_near(const char *name)
+{
+	AUTO(search_fini) struct search s;
+	const char **names, *near;
+	struct error err;
+	size_t n;
+
+	search_init(&s);
+	n = search_names(&s, &names);
+	near = nearest_name(span_of(name), names, n);
+	return near != NULL ? module_find(near, &err) : NULL;
+}
+
+struct module *
 module_load(const char *path, struct error *err)
 {
 	AUTO(unlock) pthread_mutex_t *lock = registry_locked();

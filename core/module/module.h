@@ -22,6 +22,9 @@ struct module;
 /* The module called name, loaded when it has to be; NULL with err (all folders
  * that were searched, or what dlopen, the ABI number or the table lacked). */
 struct module *module_find(const char *name, struct error *err);
+/* The module that is nearest to a name that is none, loaded; NULL where none is
+ * near, or it does not load. */
+struct module *module_near(const char *name);
 /* Loads the file at path; its module is found under its own name then.  A
  * second file with a module of the same name is an error. */
 struct module *module_load(const char *path, struct error *err);

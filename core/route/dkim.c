@@ -1,6 +1,8 @@
 /* dkim.c - reading what stands under `dkim:' */
 #include "route/dkim.h"
 
+#include "mail/signer.h"
+
 #include <stddef.h>
 
 const struct schema_key dkim_keys[] = {
@@ -18,31 +20,36 @@ const struct schema_key dkim_keys[] = {
 	{ 0 },
 };
 
+static bool
+name_told(const struct node *entry, const char *key, const struct error *err,
+	  struct diags *d)
+{
+	diag_error(d, schema_mark(entry, key), "%s", err->text);
+	return diag_hint(d, "%s", err->hint);
+}
+
 bool
 dkim_entries_check(const struct blocks *entries, struct diags *d)
 {
-	const struct dkim_entry *v = entries->v;
+	struct dkim_entry *v = entries->v;
 	bool ok = true;
 
 	for (size_t i = 0; i < entries->n; i++) {
 		const struct node *at = entries->nodes[i];
+		struct error err;
 
-		/* what is missing has been told */
-		ok = ok && v[i].domain && v[i].selector && v[i].key;
 		if (v[i].domain != NULL &&
-		    !domain_valid(span_of(v[i].domain), false)) {
-			diag_error(d, schema_mark(at, "domain"),
-				   "`%s' is no domain", v[i].domain);
-			ok = diag_hint(d, "write it as example.org, and names "
-				       "with other letters as xn--...");
+		    !signer_domain_check(v[i].domain, &err)) {
+			ok = name_told(at, "domain", &err, d);
+			v[i].domain = NULL;
 		}
 		if (v[i].selector != NULL &&
-		    !domain_valid(span_of(v[i].selector), false)) {
-			diag_error(d, schema_mark(at, "selector"),
-				   "`%s' is no selector", v[i].selector);
-			ok = diag_hint(d, "use letters, digits and dashes, as "
-				       "in p2026");
+		    !signer_selector_check(v[i].selector, &err)) {
+			ok = name_told(at, "selector", &err, d);
+			v[i].selector = NULL;
 		}
+		/* what is missing has been told */
+		ok = ok && v[i].domain && v[i].selector && v[i].key;
 	}
 	return ok;
 }

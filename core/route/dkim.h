@@ -8,14 +8,15 @@
 
 #include "route/route.h"
 
-/* struct route's dkim has n of them, all right and whole, or none. */
+/* What is missing or wrong is NULL, and told: then the configuration is not
+ * taken, but the rest of the entry can be checked. */
 struct dkim_entry {
 	char *domain, *selector;
 	char *key;			/* path of a PEM file */
 };
 
-/* Points at what is no domain, and no selector; false also where something
- * is missing. */
+/* Points at what is no domain, and no selector, and takes it out; false also
+ * where something is missing. */
 bool dkim_entries_check(const struct blocks *entries, struct diags *d);
 
 extern const struct schema_key dkim_keys[];

@@ -2,6 +2,7 @@
 #include "route/match.h"
 
 #include "base/macros.h"
+#include "conf/network.h"
 
 #include <stddef.h>
 
@@ -30,8 +31,35 @@ const struct schema_key match_keys[] = {
 	{ 0 },
 };
 
+/* What others write for "every one", or NULL. */
 static bool
-patterns_bind(struct patterns *ps, const struct strings *s,
+is_everything(struct span s)
+{
+	static const char *const words[] = {
+		"*", "all", "any", "everything", "true", "yes", "*@*", "@*",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (span_eq_nocase(s, span_of(words[i])))
+			return true;
+	return false;
+}
+
+/* A rule on addresses or clients that every message meets is no rule. */
+static bool
+everything_told(const struct strings *s, size_t i, const char *key,
+		enum pattern_family family, struct diags *d)
+{
+	if (family == PATTERNS_OF_TEXT || !is_everything(span_of(s->v[i])))
+		return false;
+	diag_error(d, &s->nodes[i]->mark, "`%s' does not know `%s'", key,
+		   s->v[i]);
+	diag_hint(d, "leave `%s' out: without it there is no rule on it", key);
+	return true;
+}
+
+static bool
+patterns_bind(struct patterns *ps, const struct strings *s, const char *key,
 	      enum pattern_family family, struct arena *arena, struct diags *d)
 {
 	bool ok = true;
@@ -41,9 +69,17 @@ patterns_bind(struct patterns *ps, const struct strings *s,
 	for (size_t i = 0; i < s->n; i++) {
 		struct error err;
 
-		if (pattern_compile(&ps->v[i], family, span_of(s->v[i]), arena,
-				    &err))
+		if (everything_told(s, i, key, family, d)) {
+			ok = false;
 			continue;
+		}
+		if (pattern_compile(&ps->v[i], family, span_of(s->v[i]), arena,
+				    &err)) {
+			if (ps->v[i].kind == PATTERN_NETWORK)
+				network_warn(ps->v[i].network, s->v[i],
+					     &s->nodes[i]->mark, d);
+			continue;
+		}
 		ok = diag_error(d, &s->nodes[i]->mark, "%s", err.text);
 		if (err.hint[0] != '\0')
 			diag_hint(d, "%s", err.hint);
@@ -68,7 +104,8 @@ header_rule_bind(struct header_rule *rule, const struct node *entry,
 	value.key = SPAN("value");
 	value.next = NULL;
 	return schema_bind(one, &map, "header", &s, arena, d) &&
-	       patterns_bind(&rule->values, &s, PATTERNS_OF_TEXT, arena, d);
+	       patterns_bind(&rule->values, &s, "header", PATTERNS_OF_TEXT,
+			     arena, d);
 }
 
 static bool
@@ -122,16 +159,25 @@ match_bind(struct match *m, const struct node *map, const char *what,
 	   struct arena *arena, struct diags *d)
 {
 	struct match_block b = { 0 };
-	bool ok = schema_bind(match_keys, map, what, &b, arena, d);
+	bool ok;
 
-	ok = patterns_bind(&m->sender, &b.sender, PATTERNS_OF_ADDRESSES,
-			   arena, d) && ok;
-	ok = patterns_bind(&m->recipient, &b.recipient, PATTERNS_OF_ADDRESSES,
-			   arena, d) && ok;
-	ok = patterns_bind(&m->client, &b.client, PATTERNS_OF_CLIENTS,
-			   arena, d) && ok;
-	ok = patterns_bind(&m->listener, &b.listener, PATTERNS_OF_TEXT,
-			   arena, d) && ok;
+	if (map != NULL && map->kind == NODE_SCALAR &&
+	    is_everything(map->scalar)) {
+		diag_error(d, &map->mark, "%s is a block of rules, not `%.*s'",
+			   what, SPAN_ARG(map->scalar));
+		return diag_hint(d, "leave `match' out: a route without it "
+				 "takes every message");
+	}
+	ok = schema_bind(match_keys, map, what, &b, arena, d);
+
+	ok = patterns_bind(&m->sender, &b.sender, "sender",
+			   PATTERNS_OF_ADDRESSES, arena, d) && ok;
+	ok = patterns_bind(&m->recipient, &b.recipient, "recipient",
+			   PATTERNS_OF_ADDRESSES, arena, d) && ok;
+	ok = patterns_bind(&m->client, &b.client, "client",
+			   PATTERNS_OF_CLIENTS, arena, d) && ok;
+	ok = patterns_bind(&m->listener, &b.listener, "listener",
+			   PATTERNS_OF_TEXT, arena, d) && ok;
 	ok = headers_bind(m, b.header, arena, d) && ok;
 	return size_bind(m, b.size, map ? schema_mark(map, "size") : NULL, d)
 	       && ok;

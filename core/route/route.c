@@ -12,7 +12,7 @@
 /* The keys of a route file as they are written. */
 struct route_block {
 	char *route, *backend;
-	const struct node *match, *filters, *own;
+	const struct node *match, *filters, *own, *meant;
 	struct blocks dkim;
 	bool dkim_required;
 	int64_t connections, messages_per_minute;
@@ -66,18 +66,26 @@ const struct schema_key route_keys[] = {
 	{ 0 },
 };
 
-/* The keys of a file whose backend is `backend': its own block is one. */
+/* The keys of a file: the block of its backend is one, by the backend's name
+ * as it is written, and as it is meant. */
 static const struct schema_key *
-keys_with_backend(const char *backend, struct arena *arena)
+keys_with_backend(const char *backend, const char *meant, struct arena *arena)
 {
-	size_t n = ARRAY_SIZE(route_keys);
-	struct schema_key *keys = arena_array(arena, n + 1, sizeof(*keys));
+	size_t n = ARRAY_SIZE(route_keys) - 1;
+	struct schema_key *keys = arena_array(arena, n + 3, sizeof(*keys));
 
 	memcpy(keys, route_keys, sizeof(route_keys));
-	keys[n - 1] = (struct schema_key){
-		.name = backend, .type = T_NODE,
-		.offset = offsetof(struct route_block, own),
-	};
+	if (backend != NULL)
+		keys[n++] = (struct schema_key){
+			.name = backend, .type = T_NODE,
+			.offset = offsetof(struct route_block, own),
+		};
+	if (meant != NULL && (backend == NULL || strcmp(backend, meant) != 0))
+		keys[n++] = (struct schema_key){
+			.name = meant, .type = T_NODE,
+			.offset = offsetof(struct route_block, meant),
+		};
+	keys[n] = (struct schema_key){ .name = NULL };
 	return keys;
 }
 
@@ -140,16 +148,24 @@ routes_grow(struct routes *routes, struct arena *arena)
 	return &routes->v[routes->n++];
 }
 
+/* "match of route `x'" */
+static const char *
+part_name(const char *part, const struct route *r, struct arena *arena)
+{
+	if (r->name[0] == '\0')
+		return arena_printf(arena, "%s of the route", part);
+	return arena_printf(arena, "%s of route `%s'", part, r->name);
+}
+
 bool
-route_bind(struct routes *routes, const struct tree *tree,
+route_bind(struct routes *routes, const struct tree *tree, const char *meant,
 	   struct arena *arena, struct diags *d)
 {
 	const struct node *root = tree_root(tree);
 	const struct node *backend = node_get(root, "backend");
-	const struct schema_key *keys = route_keys;
+	const char *written = NULL;
 	struct route_block b = { 0 };
 	struct route *r;
-	char *what;
 	bool ok;
 
 	if (routes->n >= LIMIT_ROUTES)
@@ -157,21 +173,17 @@ route_bind(struct routes *routes, const struct tree *tree,
 				       "than %d routes", LIMIT_ROUTES);
 	if (backend != NULL && backend->kind == NODE_SCALAR &&
 	    backend->scalar.n > 0)
-		keys = keys_with_backend(
-			arena_span(arena, backend->scalar).p, arena);
-	ok = schema_bind(keys, root, "the route", &b, arena, d);
-	if (b.route == NULL || b.backend == NULL)
-		return false;
-	ok = name_check(routes, root, b.route, d) && ok;
-	if (!dkim_check(&b, root, d)) {
-		b.dkim.n = 0;
-		ok = false;
-	}
+		written = arena_span(arena, backend->scalar).p;
+	ok = schema_bind(keys_with_backend(written, meant, arena), root,
+			 "the route", &b, arena, d);
+	ok = (b.route == NULL || name_check(routes, root, b.route, d)) && ok;
+	ok = dkim_check(&b, root, d) && ok;
 
 	r = routes_grow(routes, arena);
 	*r = (struct route){
-		.name = b.route, .path = tree_path(tree),
-		.backend = b.backend, .node = root, .backend_node = b.own,
+		.name = b.route ? b.route : "", .path = tree_path(tree),
+		.backend = b.backend ? b.backend : "", .node = root,
+		.backend_node = b.own ? b.own : b.meant,
 		.filters = b.filters, .dkim = b.dkim,
 		.dkim_required = b.dkim_required,
 		.connections = b.connections,
@@ -179,8 +191,9 @@ route_bind(struct routes *routes, const struct tree *tree,
 		.index = (unsigned)routes->n - 1,
 		.match = ARENA_NEW(arena, struct match),
 	};
-	what = arena_printf(arena, "match of route `%s'", r->name);
-	return match_bind(r->match, b.match, what, arena, d) && ok;
+	routes->incomplete |= b.route == NULL;
+	return match_bind(r->match, b.match, part_name("match", r, arena),
+			  arena, d) && ok;
 }
 
 void
@@ -189,7 +202,7 @@ routes_check(const struct routes *routes, struct diags *d)
 	for (size_t i = 0; i + 1 < routes->n; i++) {
 		const struct route *r = &routes->v[i];
 
-		if (!match_is_open(r->match))
+		if (!match_is_open(r->match) || r->name[0] == '\0')
 			continue;
 		diag_warning(d, schema_mark(r->node, "route"), "route `%s' "
 			     "takes every message, so %s after it is never "

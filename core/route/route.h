@@ -18,9 +18,11 @@ struct match;				/* the bound rules of a route */
 struct signer_key;
 
 struct route {
-	const char *name;
+	const char *name;		/* "": none that can be used, which is
+					 * told; only while files are checked */
 	const char *path;		/* of its file, as given */
-	const char *backend;		/* the module's name */
+	const char *backend;		/* the module's name, as written; "":
+					 * none, which is told */
 	const struct node *node;	/* the whole file */
 	const struct node *backend_node;/* the block named so; NULL: none */
 	const struct node *filters;	/* the list; NULL: none */
@@ -42,12 +44,17 @@ struct route {
 struct routes {
 	struct route *v;
 	size_t n;
+	bool incomplete;		/* a file gave no route, or none with a
+					 * name: who misses one says nothing */
 };
 
-/* Binds one file's tree and appends it to routes (grown in the arena).  Does
- * not look at the backend's own block.  Names must be unique. */
+/* Binds one file's tree and appends it to routes (grown in the arena), also
+ * when something is wrong: then the rest of it is checked nevertheless.  meant
+ * is the backend whose block may stand there, where the name of the backend
+ * is mistyped or missing; NULL: none is known.  Does not look into the
+ * backend's own block.  Names must be unique. */
 bool route_bind(struct routes *routes, const struct tree *tree,
-		struct arena *arena, struct diags *d);
+		const char *meant, struct arena *arena, struct diags *d);
 /* What only all of them together can tell: a route that can never match
  * because one before it takes everything (a warning), dangling names. */
 void routes_check(const struct routes *routes, struct diags *d);

@@ -3,6 +3,7 @@
 #include "smtpd/config.h"
 
 #include "base/macros.h"
+#include "conf/network.h"
 #include "mail/dot.h"
 #include "smtpd/lan.h"
 
@@ -17,8 +18,10 @@ const struct schema_key listen_keys[] = {
 	{ .name = "tls", .type = T_ENUM,
 	  .words = "none|starttls|required|implicit",
 	  .offset = offsetof(struct listener_config, tls),
-	  .help = "How the listener uses TLS; the words are explained below. "
-		  "Default: starttls when `tls' names a certificate, else "
+	  .help = "How the listener uses TLS. none: there is no TLS. starttls: "
+		  "TLS is offered. required: mail is taken after STARTTLS "
+		  "only. implicit: TLS begins with the first byte, as on port "
+		  "465. Default: starttls when `tls' names a certificate, else "
 		  "none." },
 	{ 0 },
 };
@@ -146,6 +149,24 @@ listener_tls_check(const struct smtpd_config *c, size_t i, struct diags *d)
 	diag_hint(d, "name one: `tls: {certificate: FILE, key: FILE}', beside "
 		  "`listen'");
 	return ok;
+}
+
+/* `tls: yes' beside `listen', where the certificate's block stands. */
+static bool
+tls_block_check(const struct node *root, struct diags *d)
+{
+	const struct node *n = root ? node_get(root, "tls") : NULL;
+
+	if (n == NULL || n->kind != NODE_SCALAR || n->flawed ||
+	    n->scalar.n == 0)
+		return true;
+	diag_error(d, &n->mark, "`tls' is a block with the files of the "
+		   "listeners' certificate, not `%.*s'",
+		   SPAN_ARG(span_sub(n->scalar, 0, 80)));
+	return diag_hint(d, "write tls: {certificate: FILE, key: FILE}; whether "
+			 "a listener speaks TLS is its own key, as in listen: "
+			 "[{address: 0.0.0.0:25, tls: starttls}], with none, "
+			 "starttls, required or implicit");
 }
 
 static bool
@@ -290,6 +311,7 @@ relay_cidr(struct gathering *g, const char *text, const struct mark *mark)
 			     "through this gateway", text);
 		diag_hint(g->d, "list your own networks only");
 	}
+	network_warn(n, text, mark, g->d);
 	relay_add(g, &n, 1);
 	return true;
 }
@@ -343,8 +365,9 @@ root_pick(const struct node *root, struct node *map, struct node *copies)
 	for (size_t i = 0; blocks[i].name != NULL; i++) {
 		const struct node *n = node_get(root, blocks[i].name);
 
-		if (n == NULL)
-			continue;
+		if (n == NULL || (n->kind == NODE_SCALAR &&
+				  blocks[i].keys == tls_keys))
+			continue;	/* told by tls_block_check() */
 		copies[i] = *n;
 		copies[i].next = NULL;
 		*link = &copies[i];
@@ -362,6 +385,7 @@ smtpd_config_bind(struct smtpd_config *c, const struct node *root,
 
 	root_pick(root, &map, copies);
 	ok = schema_bind(blocks, &map, "the configuration", c, arena, d);
+	ok &= tls_block_check(root, d);
 	ok &= tls_check(c, root, d);
 	ok &= listen_check(c, root, arena, d);
 	ok &= relay_check(c, arena, d);

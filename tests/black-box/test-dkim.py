@@ -344,9 +344,12 @@ class Commands(Case):
         self.assertEqual((r.returncode, "warning" in r.stderr), (0, False),
                          r.stderr)
         os.chmod(path, 0o644)
+        self.assertEqual(gw.command("check").stderr, "")
+        for folder in (self.folder, gw.folder, os.path.dirname(path)):
+            os.chmod(folder, 0o755)
         r = gw.command("check")
         self.assertEqual(r.returncode, 0)
-        self.assertIn("can be read by everybody", r.stderr)
+        self.assertIn("warning: every user of this host can read", r.stderr)
         os.chmod(path, 0o600)
         gw.route("50-capture", self.route_of(
             gw, "dkim:\n" + line % ("one", "one") + line % ("two", "two")

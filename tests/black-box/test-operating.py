@@ -120,6 +120,49 @@ class Configuration(Case):
                                                 gw.read()))
             self.check(gw, hint)
 
+    def test_one_mistake_hides_no_other(self):
+        key = os.path.join(self.folder, "bad.pem")
+        with open(key, "w") as f:
+            f.write("no key")
+        # what stands in postern.yaml beside the usual, a route, and what is said
+        rows = [
+            ("hostname: [x\n", "route: own\nbackend: connector\nconnector: {hots: h}\n"
+             "match: {client: x}\n", "postern.yaml:", "unknown key `hots'", "`x' is no address"),
+            ("hostnam: [x\n", "route: own\nbackend: archive\n", "postern.yaml:"),
+            ("", "ruote: own\nbackend: connector\nconnector: {hots: h}\nmatch: {client: x}\n",
+             "did you mean `route'", "unknown key `hots'", "`x' is no address"),
+            ("", "backend: connector\nconnector: {host: h, port: 0}\n", "`route' is missing",
+             "`port' must be"),
+            ("", "route: own\nconnector: {host: h, port: 0}\n", "`backend' is missing",
+             "`port' must be"),
+            ("", "route: own\nbackend: conector\nconnector: {hots: h}\n"
+             "filters: [tga, {tagg: {heade: x}}]\n", "did you mean `connector'", "unknown key `hots'",
+             "there is no module `tga'", "there is no module `tagg'", "unknown key `heade'",
+             "`value' is missing"),
+            ("", "route: own\nbackend: zzzzzzz\nfilters: [{tag: {heade: x}}]\n",
+             "there is no module `zzzzzzz'", "unknown key `heade'", "`value' is missing"),
+            ("", "route: own\nbackend: 'null'\ndkim: [{domain: a_b..c, selector: s, key: %s}]\n" % key,
+             "`a_b..c' is no domain", "there is no private key in PEM"),
+            ("dsn: {route: own}\n", "ruote: own\nbackend: 'null'\n", "did you mean `route'"),
+            ("dsn: {route: own}\n", "route: [own\n", "20-own.yaml:"),
+            ("spool: sqlite:/nowhere/at/all\nstate: /etc/passwd/x\n", "route: own\nbackend: 'null'\n",
+             "`spool': /nowhere/at/all: there is no folder /nowhere/at", "hint: correct the path",
+             "`state': /etc/passwd is a file, not a folder"),
+            ("spool: sqlite:/etc/passwd\n", "route: own\nbackend: 'null'\n",
+             "`spool': /etc/passwd is a file, not a folder"),
+            ("retry: {factor: 0.5}\ntls: {certificate: /nowhere.pem}\nrelay: {networks: [x]}\n",
+             "route: own\nbackend: 'null'\n", "shrink", "/nowhere.pem cannot be read", "`x' is no network"),
+        ]
+        for i, (extra, route, *want) in enumerate(rows):
+            with self.subTest(route=route, extra=extra):
+                gw = self.gateway(start=False, name=f"gw{i}")
+                if extra.startswith("spool"):
+                    gw.write("postern.yaml", re.sub("(?m)^spool:.*\n", "", gw.read()))
+                gw.write("postern.yaml", gw.read() + extra)
+                gw.route("20-own", route)
+                said = self.check(gw, *want)
+                self.assertEqual(said.count("error:"), len(want) - said.count("hint: correct"), said)
+
     def test_not_yaml(self):
         gw = self.gateway(start=False)
         gw.route("20-bad", "route: [a\nbackend: x\n")
@@ -187,7 +230,7 @@ class Configuration(Case):
         shown = re.findall(r"^\.Pa \S*/(\S+) :\n\.Bd [^\n]*\n(.*?)^\.Ed", page, re.S | re.M)
         self.assertEqual([name for name, _ in shown],
                          ["postern.yaml", "10-own.yaml", "90-microsoft.yaml"])
-        gw.write("postern.yaml", shown[0][1])
+        gw.write("postern.yaml", shown[0][1] + f"spool: sqlite:{gw.spool}\n")
         for name, text in shown[1:]:
             gw.route(name[:-5], text)
         r = gw.command("check")

@@ -76,7 +76,7 @@ filters_end(struct filters *f, struct postern_txn *txn)
 
 /* a takes what begins with a, b what begins with b and has a header */
 static struct route rows[] = { { .name = "a" }, { .name = "b", .index = 1 } };
-static struct routes routes = { rows, ARRAY_SIZE(rows) };
+static struct routes routes = { .v = rows, .n = ARRAY_SIZE(rows) };
 
 static bool
 begins(struct span s, char c)

@@ -125,8 +125,8 @@ static struct route route_rows[] = {
 	{ .name = "beta", .index = 1 },
 	{ .name = "gamma", .index = 2, .filters = &some_list },
 };
-static struct routes some_routes = { route_rows, ARRAY_SIZE(route_rows) };
-static struct routes plain_routes = { route_rows, 2 };
+static struct routes some_routes = { .v = route_rows, .n = ARRAY_SIZE(route_rows) };
+static struct routes plain_routes = { .v = route_rows, .n = 2 };
 static struct routes no_routes;
 
 static enum match_result

@@ -441,7 +441,7 @@ config_bind(const char *yaml, struct dispatch_config *c, struct arena *a,
      struct buf *words)
 {
 	struct route route[] = { { .name = "office" }, { .name = "direct" } };
-	struct routes routes = { route, ARRAY_SIZE(route) };
+	struct routes routes = { .v = route, .n = ARRAY_SIZE(route) };
 	struct diags *d = diags_new();
 	struct tree *t = tree_parse("postern.yaml", span_of(yaml), d);
 	bool ok;
@@ -499,6 +499,8 @@ config_mistakes(void **state)
 		{ "dsn: {route: zzzzzzzzzzzzz}", "name one of the routes", false },
 		/* both told at once */
 		{ "retry: {first: 2h}\ndsn: {route: drect}", "no route `drect'", false },
+		{ "retry: {first: 2h, factor: 0.5}", "is longer", false },
+		{ "dsn: {tu: x, route: drect}", "no route `drect'", false },
 	};
 
 	(void)state;

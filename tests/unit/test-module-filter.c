@@ -44,7 +44,7 @@ world_init(struct world *w, const char *list)
 	assert_int_equal(pipe(w->journal), 0);
 	snprintf(text, sizeof(text), list, w->journal[1], w->journal[1]);
 	w->yaml = yaml(text);
-	if (!filters_check(w->yaml.root, w->yaml.d))
+	if (!filters_check(w->yaml.root, true, w->yaml.d))
 		fail_msg("%s", yaml_said(&w->yaml));
 	w->loop = place.loop = loop_new("test");
 	w->filters = filters_open(w->yaml.root, &place, &err);
@@ -438,7 +438,7 @@ lists_are_checked(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct yaml y = yaml(rows[i].text);
 
-		CHECK_ROW(i, !filters_check(y.root, y.d));
+		CHECK_ROW(i, !filters_check(y.root, true, y.d));
 		CHECK_HAS(yaml_said(&y), rows[i].said);
 		yaml_free(&y);
 	}

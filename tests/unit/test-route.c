@@ -13,6 +13,7 @@ struct world {
 	struct arena *arena;
 	struct diags *d;
 	struct routes routes;
+	const char *meant;		/* the backend, by who knows them */
 	struct tree *trees[8];
 	size_t tree_count;
 };
@@ -43,7 +44,7 @@ world_add(struct world *w, const char *yaml)
 	if (t == NULL)
 		return false;
 	w->trees[w->tree_count++] = t;
-	return route_bind(&w->routes, t, w->arena, w->d);
+	return route_bind(&w->routes, t, w->meant, w->arena, w->d);
 }
 
 /* A route whose match is `rules' in flow style. */
@@ -303,6 +304,18 @@ mistakes_are_pointed_at(void **state)
 		  "did you mean \"@example.org\" (the domain)?" },
 		{ "route: a\nbackend: null\nmatch: {sender: [\"!*@example.org\"]}\n",
 		  "did you mean \"!@example.org\"" },
+		{ "route: a\nbackend: null\nmatch: all\n", "3:8: error: match of route `a' is a block of rules, not `all'" },
+		{ "route: a\nbackend: null\nmatch: \"*\"\n", "hint: leave `match' out" },
+		{ "route: a\nbackend: null\nmatch: {sender: \"*\"}\n", "hint: leave `sender' out" },
+		{ "route: a\nbackend: null\nmatch: {recipient: [all]}\n", "hint: leave `recipient' out" },
+		{ "route: a\nbackend: null\nmatch: {client: any}\n", "hint: leave `client' out" },
+		{ "route: a\nbackend: null\nmatch: {sender: \"${NO_SUCH}\"}\n", "holds ${NO_SUCH}, and a variable" },
+		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selector: p2026._domainkey, key: k}]\n",
+		  "hint: write what stands before `._domainkey' in the name of the record: p2026\n" },
+		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selector: p._domainkey.a.b, key: k}]\n",
+		  "`p._domainkey.a.b' is more than the selector" },
+		{ "route: a\nbackend: null\ndkim: [{domain: p._DomainKey.a.b, selector: p, key: k}]\n",
+		  "is the name of a record, not a domain" },
 		{ "route: a\nbackend: null\nmatch: {sender: /(/}\n", "regular expression" },
 		{ "route: a\nbackend: null\nmatch: {client: printer}\n", "no address or network" },
 		{ "route: a\nbackend: null\nmatch: {size: 10M}\n", "no rule for a size" },
@@ -331,6 +344,79 @@ mistakes_are_pointed_at(void **state)
 		diags_show(w.d, &text);
 		if (strstr(buf_str(&text), bad[i].says) == NULL)
 			fail_msg("row %zu: %s", i, buf_str(&text));
+		world_fini(&w);
+	}
+}
+
+/* One file with mistakes all over, and how each is said. */
+static void
+a_mistake_hides_no_other(void **state)
+{
+	static const struct { const char *yaml, *meant; size_t errors;
+			      const char *says[4]; } bad[] = {
+		{ "backend: null\nmatch: {client: x}\n", NULL, 2,
+		  { "`route' is missing", "`x' is no address or network" } },
+		{ "ruote: a\nbackend: null\nmatch: {clientt: x, size: y}\n", NULL, 3,
+		  { "did you mean `route'", "in match of the route", "`y' is no rule" } },
+		{ "route: a\nmatch: {client: x}\nconnector: {host: h}\n", "connector", 2,
+		  { "`backend' is missing", "`x' is no address" } },
+		{ "route: a\nbackend: conector\nconnector: {host: h}\n", "connector", 0, { NULL } },
+		{ "route: a\nbackend: conector\nconector: {host: h}\n", "connector", 0, { NULL } },
+		{ "route: a b\nbackend: null\nmatch: {client: x}\n", NULL, 2,
+		  { "cannot be a route's name", "`x' is no address" } },
+		{ "route: a\nbackend: null\nmacth: {client: x}\nlimitss: {connections: 0}\n", NULL, 4,
+		  { "did you mean `match'", "`x' is no address", "did you mean `limits'", "connections" } },
+		{ "route: a\nbackend: null\ndkim: [{domain: \"a b\", selector: \"s;\", key: k}, {domain: c.d}]\n",
+		  NULL, 4, { "`a b' is no domain", "`s;' is no selector", "`selector' is missing",
+			     "`key' is missing" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		AUTO(buf_fini) struct buf text = BUF_MAX(10000);
+		struct world w;
+
+		world_init(&w);
+		w.meant = bad[i].meant;
+		CHECK_ROW(i, world_add(&w, bad[i].yaml) == !bad[i].errors);
+		diags_show(w.d, &text);
+		if (diags_errors(w.d) != bad[i].errors)
+			fail_msg("row %zu: %s", i, buf_str(&text));
+		for (size_t j = 0; j < 4 && bad[i].says[j]; j++)
+			if (strstr(buf_str(&text), bad[i].says[j]) == NULL)
+				fail_msg("row %zu: %s", i, buf_str(&text));
+		CHECK_ROW(i, w.routes.n == 1);
+		CHECK_ROW(i, !bad[i].meant == !w.routes.v[0].backend_node);
+		CHECK_ROW(i, w.routes.incomplete == (w.routes.v[0].name[0] == '\0'));
+		world_fini(&w);
+	}
+}
+
+/* 192.168.1.5/24 may be one address or 256 of them. */
+static void
+a_network_with_host_bits_is_a_warning(void **state)
+{
+	static const struct { const char *client, *hint; } nets[] = {
+		{ "192.168.1.5/24", "write 192.168.1.0/24 for the network, or 192.168.1.5 for the one" },
+		{ "!10.1.2.3/15", "write 10.0.0.0/15 for" },
+		{ "fd00::1/64", "write fd00::/64 for" },
+		{ "192.168.1.0/24", NULL }, { "192.168.1.5", NULL },
+		{ "192.168.1.5/32", NULL }, { "192.168.1.6/31", NULL },
+		{ "fd00::/8", NULL }, { "0.0.0.0/0", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(nets); i++) {
+		AUTO(buf_fini) struct buf text = BUF_MAX(10000);
+		char rules[100];
+		struct world w;
+
+		world_init(&w);
+		snprintf(rules, sizeof(rules), "{client: \"%s\"}", nets[i].client);
+		CHECK_ROW(i, world_add_match(&w, rules));
+		diags_show(w.d, &text);
+		CHECK_ROW(i, diags_warnings(w.d) == (nets[i].hint != NULL));
+		CHECK_ROW(i, !nets[i].hint || strstr(buf_str(&text), nets[i].hint));
 		world_fini(&w);
 	}
 }
@@ -389,6 +475,8 @@ main(void)
 		cmocka_unit_test(the_first_that_matches_wins),
 		cmocka_unit_test(our_own_reports_skip_the_client),
 		cmocka_unit_test(mistakes_are_pointed_at),
+		cmocka_unit_test(a_mistake_hides_no_other),
+		cmocka_unit_test(a_network_with_host_bits_is_a_warning),
 		cmocka_unit_test(keys_are_taken_as_written),
 		cmocka_unit_test(all_routes_together_are_checked),
 	};

@@ -285,6 +285,11 @@ wrong_values_are_told(void **state)
 		  "there is no certificate for it" },
 		{ "tls: {key: /k.pem}\n", "no certificate for it" },
 		{ "tls: {certificate: }\n", "certificate" },
+		{ "tls: yes\n", "with none, starttls, required or implicit" },
+		{ "tls: starttls\n", "write tls: {certificate: FILE, key: FILE}" },
+		{ "listen: {address: 0.0.0.0:25, tls: yes}\n", "none, starttls, required or implicit, not `yes'" },
+		{ "listen: {address: 0.0.0.0:25, tls: no}\n", "none: there is no TLS. starttls: TLS is offered." },
+		{ "listen: {address: 0.0.0.0:25, tls: on}\n", "starttls: TLS is offered. required:" },
 		{ "relay: {networks: [1.2.3.0/33]}\n", "no network" },
 		{ "relay: {networks: [intranet]}\n", "no network" },
 		{ "relay: {network: [lan]}\n", "unknown key `network'" },
@@ -317,6 +322,21 @@ an_open_relay_is_a_warning(void **state)
 	assert_true(smtpd_may_relay(&b.c, ip("203.0.113.1")));
 }
 
+static void
+a_network_with_host_bits_is_a_warning(void **state)
+{
+	AUTO(bound_free) struct bound b =
+		bind_text("relay: {networks: [192.168.1.5/24, 10.0.0.0/8]}\n");
+	AUTO(buf_fini) struct buf shown = BUF_MAX(8192);
+
+	(void)state;
+	assert_true(b.ok);
+	assert_int_equal(diags_warnings(b.d), 1);
+	diags_show(b.d, &shown);
+	assert_non_null(strstr(buf_str(&shown), "write 192.168.1.0/24"));
+	assert_true(smtpd_may_relay(&b.c, ip("192.168.1.77")));
+}
+
 int
 main(void)
 {
@@ -331,6 +351,7 @@ main(void)
 		cmocka_unit_test(tls_is_offered_where_there_is_a_certificate),
 		cmocka_unit_test(wrong_values_are_told),
 		cmocka_unit_test(an_open_relay_is_a_warning),
+		cmocka_unit_test(a_network_with_host_bits_is_a_warning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
