@@ -7,7 +7,7 @@
 #include "base/macros.h"
 #include "cli/print.h"
 #include "daemon/gateway.h"
-#include "mail/header.h"
+#include "mail/fixup.h"
 #include "route/route.h"
 #include "smtpd/config.h"
 
@@ -27,6 +27,7 @@ static const struct cli_option options[] = {
 struct question {
 	struct facts facts;
 	struct buf message;
+	struct buf header;		/* its, as the intake would store it */
 	const struct snapshot *snap;
 	struct buf denied;		/* why the client may not relay; or "" */
 	json_t *json;			/* the answer, with --json */
@@ -42,10 +43,24 @@ bad(const char *which, const char *what, const char *why)
 	return 64;
 }
 
+/* Rules see the header section after its repair, and LIMIT_HEADER bytes of it
+ * at most. */
+static void
+question_read_header(struct question *q)
+{
+	AUTO(fixup_fini) struct fixup f;
+
+	fixup_init(&f, BARE_LF_REPAIR);
+	if (fixup_chunk(&f, buf_span(&q->message), &q->header) ==
+	    q->message.len)
+		fixup_chunk_finish(&f, &q->header);
+	q->facts.header = span_sub(buf_span(&q->header), 0,
+				   MIN(f.facts.length, LIMIT_HEADER));
+}
+
 static int
 question_fill(struct question *q)
 {
-	struct header_facts h;
 	struct error err;
 	int64_t size = 0;
 
@@ -59,8 +74,7 @@ question_fill(struct question *q)
 		return 66;
 	}
 	if (opt_message != NULL) {
-		header_scan(buf_span(&q->message), &h);
-		q->facts.header = span_sub(buf_span(&q->message), 0, h.length);
+		question_read_header(q);
 		size = size ? size : (int64_t)q->message.len;
 	}
 	q->facts.size = (uint64_t)size;
@@ -194,6 +208,7 @@ explain(const struct cli *cli, struct question *q, int argc, char **argv)
 	else
 		json_decref(q->json);
 	buf_fini(&q->message);
+	buf_fini(&q->header);
 	buf_fini(&q->denied);
 	return rc;
 }
@@ -203,6 +218,7 @@ run(const struct cli *cli, int argc, char **argv)
 {
 	AUTO(buf_fini) struct buf text = BUF_MAX(1024 * 1024);
 	struct question q = { .message = BUF_MAX(1024 * 1024 * 1024),
+			      .header = BUF_MAX(LIMIT_HEADER + 2 * FIXUP_ROOM),
 			      .denied = BUF_MAX(64 * 1024) };
 	struct diags *d;
 	struct snapshot *snap;

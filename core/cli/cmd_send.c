@@ -11,8 +11,7 @@
 #include "cli/print.h"
 #include "daemon/gateway.h"
 #include "io/dns.h"
-#include "mail/dot.h"
-#include "mail/header.h"
+#include "mail/fixup.h"
 #include "smtpc/smtpc.h"
 #include "smtpd/config.h"
 
@@ -147,23 +146,19 @@ envelope_make(struct sending *s)
 
 /* What a person types has no header; what a program gives may have one. */
 static void
-header_complete(struct sending *s, struct span text)
+header_complete(struct sending *s, const struct header_facts *h)
 {
-	struct header_facts h;
 	char date[64];
 
-	header_scan(text, &h);
-	if (!h.has_from && s->env->sender.text.n > 0)
+	if (!h->has_from && s->env->sender.text.n > 0)
 		header_add(&s->message, SPAN("From"), s->env->sender.text);
-	if (!h.has_from)
+	if (!h->has_from)
 		header_add(&s->message, SPAN("To"), span_of(opt_to));
 	if (opt_subject != NULL)
 		header_add(&s->message, SPAN("Subject"), span_of(opt_subject));
-	if (!h.has_date)
+	if (!h->has_date)
 		header_add(&s->message, SPAN("Date"), span_of(clock_rfc5322(
 			clock_wall_ms(), date, sizeof(date))));
-	if (!h.complete)
-		buf_add(&s->message, SPAN("\r\n"));
 }
 
 static int
@@ -171,11 +166,12 @@ message_read(struct sending *s, const char *path)
 {
 	AUTO(buf_fini) struct buf raw = BUF_MAX(MESSAGE_MAX);
 	AUTO(buf_fini) struct buf lines = BUF_MAX(MESSAGE_MAX);
-	struct dot_decoder d;
+	AUTO(fixup_fini) struct fixup f;
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
 	ssize_t n = 0;
 	char *to;
 
+	fixup_init(&f, BARE_LF_REPAIR);
 	if (fd < 0)
 		return complain(66, path, strerrordesc_np(errno));
 	while ((to = buf_room(&raw, 65536)) != NULL &&
@@ -186,12 +182,11 @@ message_read(struct sending *s, const char *path)
 	if (to == NULL || n < 0)
 		return complain(66, path ? path : "standard input",
 				to ? strerrordesc_np(errno) : "too large");
-	dot_decoder_init(&d, BARE_LF_REPAIR);
-	if (chunk_decode(&d, buf_span(&raw), &lines) < raw.len ||
-	    !chunk_finish(&d, &lines))
+	if (fixup_chunk(&f, buf_span(&raw), &lines) < raw.len ||
+	    !fixup_chunk_finish(&f, &lines))
 		return complain(66, "the message", "too large");
-	s->has_8bit = d.saw_8bit;
-	header_complete(s, buf_span(&lines));
+	s->has_8bit = f.decoder.saw_8bit;
+	header_complete(s, &f.facts);
 	if (!buf_add(&s->message, buf_span(&lines)))
 		return complain(66, "the message", "too large");
 	return 0;

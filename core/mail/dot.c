@@ -113,12 +113,14 @@ put_crlf(struct dot_decoder *d, struct buf *out)
 static void
 bare_cr(struct dot_decoder *d, struct buf *out)
 {
+	bool repair = d->repair && !d->keep_cr;
+
 	d->saw_bare = true;
-	if (d->repair)
+	if (repair)
 		put_crlf(d, out);
 	else
 		put(d, out, "\r", 1);
-	d->state = d->repair ? ST_BARE : ST_TEXT;
+	d->state = repair ? ST_BARE : ST_TEXT;
 }
 
 static void
@@ -143,7 +145,7 @@ step_cr(struct dot_decoder *d, char c, struct buf *out)
 		return true;
 	}
 	if (d->state == ST_CR_CR) {
-		put_crlf(d, out);
+		bare_cr(d, out);
 		d->state = ST_CR;
 		return false;
 	}
@@ -263,7 +265,7 @@ chunk_finish(struct dot_decoder *d, struct buf *out)
 	if (d->state == ST_CR || d->state == ST_CR_CR)
 		d->saw_bare = true;
 	if (d->state == ST_CR_CR)
-		put_crlf(d, out);
+		bare_cr(d, out);
 	put_crlf(d, out);
 	d->state = ST_START;
 	return true;

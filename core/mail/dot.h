@@ -16,6 +16,8 @@ enum bare_lf { BARE_LF_REPAIR, BARE_LF_REFUSE };
 struct dot_decoder {
 	unsigned char state;		/* private */
 	bool repair;
+	bool keep_cr;			/* even with REPAIR: fixup.h sees to
+					 * bare CRs in the header section */
 	bool saw_bare;			/* a bare LF or CR came */
 	bool saw_8bit;			/* a byte above 127 came */
 	uint64_t size;			/* bytes put out so far */

@@ -42,11 +42,8 @@ without_end(struct span s)
 	return s;
 }
 
-/* The length of the field name at the front of the line; 0 when there is no
- * name, or no colon behind it.  Blanks before the colon are obsolete syntax
- * (RFC 5322 section 4.5) that is still met. */
-static size_t
-name_length(struct span line, size_t *colon)
+size_t
+header_name_length(struct span line, size_t *colon)
 {
 	size_t n = 0, at;
 
@@ -63,7 +60,7 @@ bool
 header_next(struct span *s, struct header_field *ret)
 {
 	size_t colon, end = line_length(*s);
-	size_t name = name_length(span_sub(*s, 0, end), &colon);
+	size_t name = header_name_length(span_sub(*s, 0, end), &colon);
 
 	if (name == 0)
 		return false;
@@ -137,9 +134,8 @@ header_unfold(struct buf *b, struct span value)
 	return true;
 }
 
-/* <id> of a Message-ID field, or the field's first word. */
-static struct span
-message_id(struct span value)
+struct span
+header_message_id(struct span value)
 {
 	size_t open = span_find(value, '<'), n = 0;
 	struct span id = open < value.n ? span_from(value, open)
@@ -166,7 +162,7 @@ header_scan(struct span message, struct header_facts *ret)
 			f.has_from = true;
 		} else if (!f.has_message_id &&
 			   span_eq_nocase(field.name, SPAN("Message-ID"))) {
-			f.message_id = message_id(field.value);
+			f.message_id = header_message_id(field.value);
 			f.has_message_id = f.message_id.n > 0;
 		}
 	}

@@ -14,10 +14,19 @@ struct header_field {
 	struct span name, value;
 };
 
+/* The length of the field name at the front of the line; 0 when there is no
+ * name, or no colon behind it.  *colon is then set to where that stands:
+ * blanks before it are obsolete syntax (RFC 5322 section 4.5), and still
+ * met. */
+size_t header_name_length(struct span line, size_t *colon);
+
 /* Takes the field at the front of *s and moves *s behind it.  False at the
  * empty line that ends the section, at the end of s, and at a line that is
  * no field (the body began without an empty line). */
 bool header_next(struct span *s, struct header_field *ret);
+
+/* "<id>" of a Message-ID field's value, or its first word; borrowed. */
+struct span header_message_id(struct span value);
 
 /* The nth (from 0) field called name; false when there is none. */
 bool header_find(struct span section, struct span name, size_t nth,
@@ -27,7 +36,7 @@ bool header_find(struct span section, struct span name, size_t nth,
  * b took only the beginning. */
 bool header_unfold(struct buf *b, struct span value);
 
-/* What intake asks of every message, in one pass. */
+/* What is asked of every message, in one pass. */
 struct header_facts {
 	unsigned received;		/* Received fields: a loop? */
 	bool has_date, has_message_id, has_from;

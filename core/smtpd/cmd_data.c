@@ -72,7 +72,7 @@ end_of_message(struct session *s)
 static void
 data_refuse(struct session *s, bool ended)
 {
-	bool enough = s->tx.decoder.size / 2 > size_limit(s);
+	bool enough = s->tx.fixup.decoder.size / 2 > size_limit(s);
 
 	if (ended || enough)
 		refuse_now(s, enough);
@@ -88,10 +88,10 @@ data_read(struct session *s)
 
 	if (in->len == 0)
 		return false;
-	n = dot_decode(&s->tx.decoder, buf_span(in),
-		       draft_buffer(s->tx.draft), &ended);
+	n = fixup_data(&s->tx.fixup, buf_span(in), draft_buffer(s->tx.draft),
+		       &ended);
 	buf_drop(in, n);
-	if (s->tx.decoder.size > size_limit(s)) {
+	if (s->tx.fixup.decoder.size > size_limit(s)) {
 		r = refuse_size();
 		draft_drop(&s->tx.draft);
 		refuse_later(s, &r, INPUT_DATA_REFUSED);
@@ -113,8 +113,8 @@ data_read_refused(struct session *s)
 
 	if (in->len == 0)
 		return false;
-	n = dot_decode(&s->tx.decoder, buf_span(in), &s->server->scratch,
-		       &ended);
+	n = dot_decode(&s->tx.fixup.decoder, buf_span(in),
+		       &s->server->scratch, &ended);
 	buf_clear(&s->server->scratch);
 	buf_drop(in, n);
 	data_refuse(s, ended);
@@ -147,7 +147,7 @@ static bool
 chunk_is_too_large(const struct session *s)
 {
 	uint64_t limit = size_limit(s);
-	uint64_t before = s->tx.draft != NULL ? s->tx.decoder.size : 0;
+	uint64_t before = s->tx.draft != NULL ? s->tx.fixup.decoder.size : 0;
 
 	return s->chunk_left > limit || before > limit - s->chunk_left;
 }
@@ -179,7 +179,8 @@ chunk_end(struct session *s)
 	struct reply r;
 
 	if (s->chunk_last) {
-		if (!chunk_finish(&s->tx.decoder, draft_buffer(s->tx.draft)))
+		if (!fixup_chunk_finish(&s->tx.fixup,
+					draft_buffer(s->tx.draft)))
 			return false;
 		end_of_message(s);
 		return true;
@@ -201,8 +202,8 @@ chunk_read(struct session *s)
 		n = (size_t)MIN(s->chunk_left, in->len);
 		if (n == 0)
 			return false;
-		n = chunk_decode(&s->tx.decoder, span_sub(buf_span(in), 0, n),
-				 draft_buffer(s->tx.draft));
+		n = fixup_chunk(&s->tx.fixup, span_sub(buf_span(in), 0, n),
+				draft_buffer(s->tx.draft));
 		buf_drop(in, n);
 		s->chunk_left -= n;
 	}

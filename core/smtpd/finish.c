@@ -256,7 +256,7 @@ static bool
 message_check(const struct session *s, const struct header_facts *h,
 	      struct reply *reterr)
 {
-	const struct dot_decoder *d = &s->tx.decoder;
+	const struct dot_decoder *d = &s->tx.fixup.decoder;
 
 	if (d->size > (uint64_t)session_config(s)->message_size)
 		*reterr = refuse_size();
@@ -273,23 +273,20 @@ message_check(const struct session *s, const struct header_facts *h,
 bool
 finish_check(struct session *s, struct span args, struct reply *reterr)
 {
-	struct span head = draft_head(s->tx.draft);
-	struct header_facts h;
+	const struct header_facts *h = &s->tx.fixup.facts;
 	struct facts facts;
 	struct commit *c;
 	unsigned char *place;
 	char id[ITEM_TEXT];
 
 	(void)args;
-	header_scan(head, &h);
-	if (!message_check(s, &h, reterr))
+	if (!message_check(s, h, reterr))
 		return false;
 	envelope_freeze(s->tx.env);
 	c = s->tx.commit = commit_new(s->server);
-	c->bare = h.length == 0 && head.n > 0;
 	route_facts(s, &facts);
 	facts.at_end = true;
-	facts.header = span_sub(head, 0, h.length);
+	facts.header = span_sub(draft_head(s->tx.draft), 0, h->length);
 	facts.size = draft_size(s->tx.draft);
 	place = arena_alloc(s->tx.env->arena, s->tx.env->rcpt_count);
 	if (!choose_routes(s, &facts, place, reterr)) {
@@ -299,10 +296,10 @@ finish_check(struct session *s, struct span args, struct reply *reterr)
 	item_id_text(s->tx.id * ITEM_ORDINALS, id);
 	facts_keep(s, id);
 	add_received(s, &c->prefix, id);
-	add_missing(s, &c->prefix, id, &h);
+	add_missing(s, &c->prefix, id, h);
 	s->txn.head = facts.header;
 	s->txn.size = facts.size;
-	make_items(s, place, h.message_id);
+	make_items(s, place, h->message_id);
 	return true;
 }
 
@@ -344,11 +341,9 @@ finish_proceed(struct session *s)
 		return accepted(s);
 	}
 	finish_prefixes(s);
-	for (size_t i = 0; i < c->accept.n && c->bare; i++)
-		buf_add_str(&c->accept.items[i]->prefix, "\r\n");
 	session_sleep(s, WAIT_COMMIT);
-	draft_seal(s->tx.draft, s->tx.decoder.saw_8bit,
-		   s->tx.decoder.saw_8bit && span_has_8bit(s->txn.head));
+	draft_seal(s->tx.draft, s->tx.fixup.decoder.saw_8bit,
+		   s->tx.fixup.header_8bit);
 	return (struct reply){ .code = 0 };
 }
 

@@ -59,7 +59,6 @@ struct commit {
 	uint64_t drop;			/* bits: items that a filter discards */
 	bool reserved;			/* room in dispatch's window */
 	bool prefixed;			/* the items have their prefixes */
-	bool bare;			/* the message has no header at all */
 };
 
 struct smtpd {

@@ -15,7 +15,7 @@
 
 #include "io/stream.h"
 #include "mail/command.h"
-#include "mail/dot.h"
+#include "mail/fixup.h"
 #include "mail/reply.h"
 #include "module/hooks.h"
 #include "smtpd/server.h"
@@ -63,7 +63,7 @@ struct transaction {
 	bool routes_asked;		/* filters of routes were asked */
 	uint64_t id;			/* of the message; 0: none yet */
 	struct draft *draft;
-	struct dot_decoder decoder;
+	struct fixup fixup;		/* what stands before the draft */
 	struct commit *commit;		/* being prepared */
 	size_t asking;			/* whose filters are asked: 0 the
 					 * gateway's, i + 1 the item's */

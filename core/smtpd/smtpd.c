@@ -174,7 +174,7 @@ commit_free(struct commit **ptr)
 	for (size_t i = 0; i < c->accept.n; i++)
 		item_free(&c->accept.items[i]);
 	c->accept.n = 0;
-	c->reserved = c->prefixed = c->bare = false;
+	c->reserved = c->prefixed = false;
 	c->drop = 0;
 	buf_clear(&c->prefix);
 	buf_clear(&c->facts.text);

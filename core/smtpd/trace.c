@@ -142,7 +142,7 @@ trace_write(struct session *s, enum log_level level, enum ending how,
 	if (s->tx.env != NULL)
 		f[n++] = LOG_TEXT("from", s->tx.env->sender.text);
 	if (t->seen & SEEN_DATA)
-		f[n++] = LOG_NUM("size", (int64_t)s->tx.decoder.size);
+		f[n++] = LOG_NUM("size", (int64_t)s->tx.fixup.decoder.size);
 	log_event(&s->server->log, level, f, n, "a session ended without a "
 		  "message: %s", row->words);
 }

@@ -43,6 +43,7 @@ transaction_end(struct session *s)
 	commit_free(&tx->commit);
 	envelope_free(&tx->env);
 	mem_free(tx->kept);
+	fixup_fini(&tx->fixup);
 	generation_unref(&tx->gen);
 	s->tx = (struct transaction){ .open = false };
 }
@@ -72,6 +73,5 @@ transaction_receive(struct session *s)
 	s->tx.id = message_id_next();
 	s->tx.draft = draft_new(server->deps.spool, server->deps.loop,
 				s->tx.id, &transaction_draft_events, s);
-	dot_decoder_init(&s->tx.decoder,
-			 (enum bare_lf)session_config(s)->bare_lf);
+	fixup_init(&s->tx.fixup, (enum bare_lf)session_config(s)->bare_lf);
 }

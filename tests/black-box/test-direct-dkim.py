@@ -177,6 +177,11 @@ class Whose(Signing):
                 ("a@deep.sub.sign.test", ["ed25519"], b"d=sub.sign.test"),
                 ("scan@copier <a@sub.sign.test>", ["ed25519"],
                  b"d=sub.sign.test"),
+                ("a@\r\n sign.test", ["rsa", "ed25519"], b"d=sign.test"),
+                ("A <@x.test:a (x@y.test) @ sign . test>",
+                 ["rsa", "ed25519"], b"d=sign.test"),
+                ("a@sign.test\r\nscanned for you", ["rsa", "ed25519"],
+                 b"d=sign.test"),
                 ("a@sign.test.elsewhere.test", [], b""),
                 ("a@notsign.test", [], b""))
         for i, (address, kinds, domain) in enumerate(rows):
@@ -197,13 +202,29 @@ class Whose(Signing):
         "there is no From field": "Subject: x\r\n\r\nx\r\n",
         "there is more than one From field":
             "From: a@sign.test\r\nSubject: x\r\nFrom: a@sign.test\r\n\r\nx\r\n",
-        "a line of the header section is no field":
-            "From: a@sign.test\r\nscanned for you\r\nSubject: x\r\n\r\nx\r\n",
         "the field Subject holds a control character":
             "From: a@sign.test\r\nSubject: \x02x\r\n\r\nx\r\n",
         "the From field has no address with a domain":
             "From: scanner\r\nSubject: x\r\n\r\nx\r\n",
     }
+
+    def test_what_was_repaired(self):
+        mx = self.mx("127.0.1.1")
+        gw = self.signing("r", "e")
+        fields = "From: a@sign.test\r\nSubject: x\r\n"
+        rows = ("From root Mon Nov 14 23:42 UTC 2016\r\n" + fields + "\r\nx\r\n",
+                "\ufeff" + fields + "\r\nx\r\n", fields, fields + "x\r\n",
+                fields + "longer\r\nTo: y\r\n\r\nx\r\n",
+                "Subject: x\rBcc: z\r\nFrom: a@sign.test\r\n\r\nx\r\n",
+                fields + "Message-ID:\r\nDate: x\r\nDate: x\r\n\r\n")
+        for i, text in enumerate(rows):
+            with self.subTest(text):
+                gw.send(text.encode(), to=[TO])
+                m = mx.wait(i + 1)[i].message
+                self.passes(m, "rsa", "ed25519")
+                header = m.split(b"\r\n\r\n")[0]
+                self.assertEqual([header.count(b"\r\nDate:"),
+                                  header.count(b"\r\nMessage-ID: <")], [1, 1])
 
     def test_what_is_odd_is_sent_unsigned(self):
         mx = self.mx("127.0.1.1")

@@ -1,7 +1,9 @@
 """test-intake.py - real clients at the intake"""
+import os
 import smtplib
 import socket
 import subprocess
+import textwrap
 
 import harness
 from harness import Case
@@ -36,6 +38,75 @@ class Intake(Case):
         message = gw.wait_captured(1)[0]
         self.assertEqual(message.lower().count(b"\nmessage-id:"), 1)
         self.assertEqual(message.count(b"\nDate:"), 1)
+
+    # as it is sent; what must be in the message, what must not
+    odd = {
+        "mailbox lines": (
+            b"From root Mon Nov 14 23:42 UTC 2016\r\n>From x\r\nDate: d\r\n"
+            b"Message-ID: <x@y>\r\nSubject: s\r\n\r\nx\r\n",
+            b"\r\nX-Mailbox-Line: From root Mon Nov 14 23:42 UTC 2016\r\n"
+            b"X-Mailbox-Line: >From x\r\nDate: d\r\n"),
+        "a byte-order mark": (
+            b"\xef\xbb\xbfDate: d\r\nMessage-ID: <x@y>\r\nSubject: s\r\n\r\nx\r\n",
+            b"\r\nDate: d\r\n"),
+        "a broken line": (
+            b"Subject: s\r\nwrapped\r\nDate: d\r\nMessage-ID: <x@y>\r\n\r\nx\r\n",
+            b"\r\nSubject: s\r\n wrapped\r\nDate: d\r\n"),
+        "a bare CR": (
+            b"Date: d\r\nMessage-ID: <x@y>\r\nSubject: s\rBcc: b\r\n\r\nx\ry\r\n",
+            b"\r\nSubject: s Bcc: b\r\n\r\nx\r\ny\r\n"),
+        "no empty line": (
+            b"Date: d\r\nMessage-ID: <x@y>\r\nSubject: s\r\n",
+            b"\r\nSubject: s\r\n\r\n"),
+        "no values": (
+            b"Date: d\r\nMessage-ID:\r\nMessage-ID: <x@y>\r\nDate:\r\nSubject: s\r\n\r\n",
+            b"\r\nDate: d\r\nMessage-ID: <x@y>\r\nSubject: s\r\n\r\n"),
+        "a header that is larger than what is kept of it": (
+            b"Subject: s\r\n" + b"X-Many: 0123456789\r\n" * 20000 +
+            b"Date: d\r\nMessage-ID: <x@y>\r\n\r\nx\r\n",
+            b"\r\nDate: d\r\nMessage-ID: <x@y>\r\n\r\nx\r\n"),
+    }
+
+    def test_odd_headers_are_repaired(self):
+        gw = self.gateway()
+        # a rule that sees no Subject refuses
+        gw.route("50-capture", textwrap.dedent(gw.capture()) +
+                 "match: {header: {Subject: /^s/}}\n")
+        gw.command("reload", check=True)
+        before = []
+        for i, (what, (text, wanted)) in enumerate(self.odd.items()):
+            with self.subTest(what):
+                with gw.smtp() as s:
+                    s.ehlo()
+                    s.mail("a@src.test")
+                    s.rcpt("b@dst.test")
+                    s.putcmd(f"BDAT {len(text)} LAST")
+                    s.send(text)
+                    self.assertEqual(s.getreply()[0], 250)
+                m, = [m for m in gw.wait_captured(i + 1) if m not in before]
+                before.append(m)
+                m = m.replace(b"\r\n", b"\n")
+                self.assertIn(wanted.replace(b"\r\n", b"\n"), m)
+                header = m.split(b"\n\n")[0]
+                self.assertEqual([header.lower().count(b"\ndate:"),
+                                  header.lower().count(b"\nmessage-id:")],
+                                 [1, 1])
+
+    def test_what_cron_writes_can_be_piped(self):
+        gw = self.gateway()
+        text = "From root Mon Nov 14 23:42 UTC 2016\nFrom: c@d.test\nSubject: s\n\nx\n"
+        gw.command("send", "--to", "b@dst.test", input=text, check=True)
+        m = gw.wait_captured(1)[0].replace(b"\r\n", b"\n")
+        self.assertEqual(m.count(b"\nFrom: "), 1)
+        self.assertIn(b"2016\nFrom: c@d.test\nSubject: s\n\nx\n", m)
+        # and explain sees what the rules would see
+        gw.route("50-capture", textwrap.dedent(gw.capture()) +
+                 "match: {header: {Subject: /^s/}}\n")
+        gw.write("message", text)
+        said = gw.command("explain", "--message",
+                          os.path.join(gw.folder, "message"), "a@src.test",
+                          "b@dst.test", check=True).stdout
+        self.assertIn("TAKEN by", said)
 
     def test_all_bytes_survive(self):
         body = b"Subject: x\r\n\r\n" + b"".join(

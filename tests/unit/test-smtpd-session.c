@@ -24,7 +24,7 @@ static const struct {
 	/* old manners: HELO without a name, no brackets, blanks, lower case */
 	{ GREETED ">HELO\n<250 gw.test\n>mail from: a@b.test\n<250 *\n"
 	  ">rcpt to: c@alpha.test \n<250 *\n>data\n<354 *\n>.\n<250 2.0.0 *\n"
-	  QUIT, 1, "" },
+	  QUIT, 1, "\r\n" },
 	{ GREETED ">\n>\n>HELO [192.168.1.21]\n<250 *\n" QUIT, 0, NULL },
 	/* two messages in one session, the second with a null sender */
 	{ HELLO MAIL_ALPHA ">DATA\n<354 *\n>.\n<250 *\n"
@@ -68,29 +68,29 @@ static const struct {
 	  "<550 5.7.1 *<c@beta.test>*\n>DATA\n<503 *\n" QUIT, 0, NULL },
 	{ HELLO ">MAIL FROM:<a@b.test>\n<250 *\n>RCPT TO:<c@beta.test>\n<250 *\n"
 	  ">RCPT TO:<c@alpha.test>\n<250 *\n>DATA\n<354 *\n>X-Beta: 1\n>.\n"
-	  "<250 *\n" QUIT, 2, "X-Beta: 1\r\n" },
+	  "<250 *\n" QUIT, 2, "X-Beta: 1\r\n\r\n" },
 	/* dots */
 	{ HELLO MAIL_ALPHA ">DATA\n<354 *\n>..\n>..x\n>...\n>.\n<250 *\n" QUIT,
-	  1, ".\r\n.x\r\n..\r\n" },
+	  1, "\r\n.\r\n.x\r\n..\r\n" },
 	/* only CRLF.CRLF ends the data */
 	{ HELLO MAIL_ALPHA ">DATA\n<354 *\n"
 	  "=a\\n.\\nMAIL FROM:<x@b.test>\\r\\n.\\r\\n\n"
-	  "<250 2.0.0 Ok: queued*\n" QUIT, 1, "a\r\n.\r\nMAIL FROM:<x@b.test>\r\n" },
+	  "<250 2.0.0 Ok: queued*\n" QUIT, 1, "\r\na\r\n.\r\nMAIL FROM:<x@b.test>\r\n" },
 	{ HELLO MAIL_ALPHA ">DATA\n<354 *\n=a\\n.\\r\\nRSET\\r\\n.\\r\\n\n"
-	  "<250 2.0.0 Ok: queued*\n" QUIT, 1, "a\r\n.\r\nRSET\r\n" },
+	  "<250 2.0.0 Ok: queued*\n" QUIT, 1, "\r\na\r\n.\r\nRSET\r\n" },
 	{ HELLO MAIL_ALPHA ">DATA\n<354 *\n=a\\r\\n.\\nRSET\\r\\n.\\r\\n\n"
 	  "<250 2.0.0 Ok: queued*\n" QUIT, 1, NULL },
 	{ HELLO MAIL_ALPHA ">DATA\n<354 *\n=a\\r.\\rRSET\\r\\n.\\r\\n\n"
-	  "<250 2.0.0 Ok: queued*\n" QUIT, 1, "a\r\n.\r\nRSET\r\n" },
+	  "<250 2.0.0 Ok: queued*\n" QUIT, 1, "\r\na\r\n.\r\nRSET\r\n" },
 	/* BDAT */
 	{ HELLO MAIL_ALPHA ">BDAT 6\n=ab\\r\\ncd\n<250 2.0.0 6 octets *\n"
 	  ">BDAT 4 LAST\n=\\r\\n.\\r\n<250 2.0.0 Ok: queued*\n" QUIT, 1,
-	  "ab\r\ncd\r\n.\r\n" },
+	  "\r\nab\r\ncd\r\n.\r\n" },
 	{ HELLO MAIL_ALPHA ">BDAT 2\n=ab\n<250 *\n>BDAT 0 LAST\n"
-	  "<250 2.0.0 Ok: queued*\n" QUIT, 1, "ab\r\n" },
+	  "<250 2.0.0 Ok: queued*\n" QUIT, 1, "\r\nab\r\n" },
 	{ HELLO MAIL_ALPHA ">BDAT 0\n<250 *\n>DATA\n<503 5.5.1 *\n"
 	  ">RCPT TO:<d@alpha.test>\n<503 5.5.1 *\n>RSET\n<250 *\n" MAIL_ALPHA
-	  ">DATA\n<354 *\n>.\n<250 *\n" QUIT, 1, "" },
+	  ">DATA\n<354 *\n>.\n<250 *\n" QUIT, 1, "\r\n" },
 	{ HELLO ">BDAT 6 LAST\n=RSET\\r\\n\n<503 5.5.1 *\n>NOOP\n<250 *\n" QUIT,
 	  0, NULL },
 	{ HELLO MAIL_ALPHA ">BDAT 1\n=x\n<250 *\n>BDAT 102400 LAST\n=xx\n", 0,
