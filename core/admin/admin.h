@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "base/who.h"
 
 struct admin;
 struct dispatch;
@@ -48,9 +49,9 @@ struct admin_deps {
 	 * why), as one JSON object text that the caller frees with mem_free.
 	 * On the loop, which owns what a reload replaces. */
 	char *(*describe)(void *arg);
-	/* On the loop: begins a reload; done is called on the loop, with the
-	 * diagnostics as text (borrowed). */
-	void (*reload)(void *arg,
+	/* On the loop: begins a reload that `by' wants; done is called on the
+	 * loop, with the diagnostics as text (borrowed). */
+	void (*reload)(void *arg, const struct who *by,
 		       void (*done)(void *done_arg, bool ok, const char *text),
 		       void *done_arg);
 };

@@ -33,6 +33,7 @@ struct request {
 	const char *(*query)(const struct request *rq, const char *name);
 	void *connection;		/* private to http.c */
 	json_t *body;			/* POST: an object; else NULL */
+	struct who by;			/* POST: who asks */
 };
 
 /* A status of HTTP, and *ret, which the caller owns: an object. */

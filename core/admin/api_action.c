@@ -21,6 +21,7 @@ struct action_ask {
 	struct ask ask;
 	struct admin *admin;
 	char *route, *action;		/* begin */
+	struct who by;
 	uint64_t number;
 	size_t after;			/* look */
 	bool cancel;
@@ -47,7 +48,8 @@ action_on_loop(struct ask *ask)
 	struct runs *runs = a->admin->runs;
 
 	if (a->route != NULL) {
-		a->number = runs_begin(runs, a->route, a->action, &a->err);
+		a->number = runs_begin(runs, &a->by, a->route, a->action,
+				       &a->err);
 		a->done = a->number != 0;
 	} else if (a->cancel) {
 		a->done = runs_cancel(runs, a->number);
@@ -64,6 +66,7 @@ action_new(struct request *rq)
 	struct action_ask *a = NEW(struct action_ask);
 
 	a->admin = rq->admin;
+	a->by = rq->by;
 	a->ask.on_loop = action_on_loop;
 	a->ask.drop = action_drop;
 	return a;

@@ -219,6 +219,7 @@ api_queue_act(struct request *rq, json_t **ret)
 	a->ask.drop = act_drop;
 	a->act.verb = verb;
 	a->act.done = act_done;
+	a->act.by = rq->by;
 	status = read_choice(rq->body, &a->act, ret);
 	if (status != 0) {
 		act_drop(&a->ask);

@@ -176,6 +176,7 @@ api_status(struct request *rq, json_t **ret)
 struct reload_ask {
 	struct ask ask;
 	struct admin *admin;
+	struct who by;
 	bool ok;
 	char *text;
 };
@@ -205,7 +206,7 @@ reload_on_loop(struct ask *ask)
 	struct reload_ask *r = container_of(ask, struct reload_ask, ask);
 	struct admin_deps *deps = &r->admin->deps;
 
-	deps->reload(deps->arg, reload_done, r);
+	deps->reload(deps->arg, &r->by, reload_done, r);
 }
 
 unsigned
@@ -215,6 +216,7 @@ api_reload(struct request *rq, json_t **ret)
 	unsigned status = 200;
 
 	r->admin = rq->admin;
+	r->by = rq->by;
 	r->ask.on_loop = reload_on_loop;
 	r->ask.drop = reload_drop;
 	if (!ask_and_wait(rq->admin, &r->ask, RELOAD_PATIENCE_MS)) {

@@ -90,7 +90,7 @@ in_our_group(int fd, gid_t gid)
 }
 
 static bool
-peer_allowed(struct MHD_Connection *c)
+peer_allowed(struct MHD_Connection *c, unsigned *uid)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c,
 		MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -100,6 +100,7 @@ peer_allowed(struct MHD_Connection *c)
 	if (info == NULL || getsockopt(info->connect_fd, SOL_SOCKET,
 				       SO_PEERCRED, &who, &size) < 0)
 		return false;
+	*uid = who.uid;
 	return who.uid == 0 || who.uid == geteuid() ||
 	       in_our_group(info->connect_fd, who.gid);
 }
@@ -147,15 +148,16 @@ answer(struct admin *admin, struct MHD_Connection *c, struct exchange *ex,
 	struct request rq = { .admin = admin, .query = query,
 			      .connection = c };
 	json_error_t why;
-	unsigned status;
+	unsigned status, uid;
 
-	if (!peer_allowed(c))
+	if (!peer_allowed(c, &uid))
 		return api_error(403, ret, "only root, the service's user and "
 				 "its group may speak here");
 	if (ex->too_large)
 		return api_error(413, ret, "a request has at most %d bytes",
 				 LIMIT_CONTROL_BODY);
 	if (strcmp(method, "POST") == 0) {
+		rq.by = who_user(uid);
 		rq.body = ex->body.len == 0 ? json_object()
 			: json_loadb(buf_span(&ex->body).p, ex->body.len,
 				     JSON_REJECT_DUPLICATES, &why);

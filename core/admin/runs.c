@@ -2,6 +2,7 @@
 #include "admin/runs.h"
 
 #include "base/encode.h"
+#include "base/log.h"
 #include "base/macros.h"
 #include "base/mem.h"
 #include "dispatch/dispatch.h"
@@ -14,6 +15,8 @@ enum {
 	FORGOTTEN_MS = 60 * 1000,	/* without a look */
 };
 
+static const struct log runs_log = { .room = "admin" };
+
 struct run {
 	struct runs *runs;
 	struct run *next, **prev;
@@ -22,6 +25,8 @@ struct run {
 	json_t *lines;
 	enum action_end how;		/* once it is over */
 	bool over;
+	char *route, *name;		/* the action's */
+	struct who by;
 	struct timer timer;
 	struct later later;
 };
@@ -52,12 +57,31 @@ run_gone(struct later *l)
 	struct run *run = container_of(l, struct run, later);
 
 	json_decref(run->lines);
+	mem_free(run->route);
+	mem_free(run->name);
 	mem_free(run);
+}
+
+/* line: what it ended with, or NULL. */
+static void
+run_log(const struct run *run, const char *how, const char *line)
+{
+	struct log_field f[3 + WHO_FIELDS] = {
+		LOG_STR("route", run->route), LOG_STR("action", run->name),
+	};
+	size_t n = 2;
+
+	if (line != NULL)
+		f[n++] = LOG_STR("said", line);
+	n += who_fields(&run->by, f + n);
+	log_event(&runs_log, LOG_LEVEL_INFO, f, n, "an action %s", how);
 }
 
 static void
 run_free(struct run *run)
 {
+	if (!run->over)
+		run_log(run, "was broken off", NULL);
 	action_abandon(&run->action);
 	timer_stop(&run->timer);
 	*run->prev = run->next;
@@ -95,8 +119,14 @@ on_said(void *arg, const char *line)
 static void
 on_ended(void *arg, enum action_end how, const char *line)
 {
+	static const char *const words[] = {
+		[ACTION_FAILED] = "failed", [ACTION_DONE] = "succeeded",
+		[ACTION_UNPROVED] = "was done, but it is not proved that it "
+				    "serves",
+	};
 	struct run *run = arg;
 
+	run_log(run, words[how], line);
 	run_add_line(run, line);
 	run->action = NULL;
 	run->over = true;
@@ -125,8 +155,8 @@ make_room(struct runs *r)
 }
 
 uint64_t
-runs_begin(struct runs *r, const char *route, const char *action,
-	   struct error *err)
+runs_begin(struct runs *r, const struct who *by, const char *route,
+	   const char *action, struct error *err)
 {
 	struct postern_action_run *begun;
 	struct run *run;
@@ -139,13 +169,15 @@ runs_begin(struct runs *r, const char *route, const char *action,
 	run = NEW(struct run);
 	run->runs = r;
 	run->number = ++r->last_number;
+	run->route = mem_strdup(route);
+	run->name = mem_strdup(action);
+	run->by = *by;
 	run->lines = json_array();
 	timer_init(&run->timer, r->loop, on_forgotten);
 	begun = dispatch_action(r->dispatch, route, action, &run_events, run,
 				err);
 	if (begun == NULL && !run->over) {
-		json_decref(run->lines);
-		mem_free(run);
+		run_gone(&run->later);
 		return 0;
 	}
 	/* it may have ended at once */

@@ -102,8 +102,10 @@ on_terminate(struct ev_loop *ev, struct ev_signal *w, int events)
 static void
 on_hangup(struct ev_loop *ev, struct ev_signal *w, int events)
 {
+	const struct who by = who_signal("SIGHUP");
+
 	(void)ev, (void)events;
-	reload_begin(w->data, NULL, NULL);
+	reload_begin(w->data, &by, NULL, NULL);
 }
 
 static void

@@ -274,9 +274,10 @@ control_describe(void *arg)
 }
 
 static void
-control_reload(void *arg, reload_done_fn *done, void *done_arg)
+control_reload(void *arg, const struct who *by, reload_done_fn *done,
+	       void *done_arg)
 {
-	reload_begin(arg, done, done_arg);
+	reload_begin(arg, by, done, done_arg);
 }
 
 static bool

@@ -74,16 +74,23 @@ log_text(struct span rest)
 }
 
 static void
+reload_log_end(const struct who *by, enum log_level level, const char *words)
+{
+	struct log_field f[WHO_FIELDS];
+	size_t n = who_fields(by, f);
+
+	log_event(&reload_log, level, f, n, "%s", words);
+}
+
+static void
 reload_end(struct reload *r, bool ok)
 {
 	reload_done_fn *done = r->done;
 
 	log_text(buf_span(&r->text));
-	if (ok)
-		log_info(&reload_log, "the new configuration is in force");
-	else
-		log_error(&reload_log, "the running configuration stays in "
-			  "force");
+	reload_log_end(&r->by, ok ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, ok
+		       ? "the new configuration is in force"
+		       : "the running configuration stays in force");
 	if (!ok)
 		intake_certificate(&r->app->intake, r->app->certificate);
 	tls_identity_unref(&r->certificate);
@@ -279,11 +286,15 @@ reload_back(struct task *t)
 }
 
 void
-reload_begin(struct app *app, reload_done_fn *done, void *arg)
+reload_begin(struct app *app, const struct who *by, reload_done_fn *done,
+	     void *arg)
 {
 	struct reload *r = &app->reload;
 
 	if (r->under_way || app->stopping) {
+		reload_log_end(by, LOG_LEVEL_INFO, app->stopping
+			       ? "no reload is begun: the gateway is stopping"
+			       : "no reload is begun: one is under way");
 		if (done != NULL)
 			done(arg, false, app->stopping
 			     ? STOPPING
@@ -292,7 +303,8 @@ reload_begin(struct app *app, reload_done_fn *done, void *arg)
 	}
 	buf_fini(&r->text);
 	*r = (struct reload){
-		.app = app, .under_way = true, .done = done, .arg = arg,
+		.app = app, .under_way = true, .by = *by, .done = done,
+		.arg = arg,
 		.text = BUF_MAX(64 * 1024),
 		.task = { .work = reload_work, .done = reload_back,
 			  .home = loop_mailbox(app->loop) },

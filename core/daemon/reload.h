@@ -8,6 +8,7 @@
 #define DAEMON_RELOAD_H
 
 #include "base/buf.h"
+#include "base/who.h"
 #include "base/worker.h"
 
 struct app;
@@ -24,11 +25,14 @@ struct reload {
 	struct tls_identity *certificate;	/* of its listeners */
 	bool ok;
 	struct buf text;		/* what is told */
+	struct who by;
 	reload_done_fn *done;
 	void *arg;
 };
 
-/* On the loop.  done may be NULL.  One at a time: a second one is told so. */
-void reload_begin(struct app *app, reload_done_fn *done, void *arg);
+/* On the loop.  The log says who wanted it.  done may be NULL.  One at a time:
+ * a second one is told so. */
+void reload_begin(struct app *app, const struct who *by, reload_done_fn *done,
+		  void *arg);
 
 #endif

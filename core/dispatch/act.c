@@ -4,6 +4,10 @@
  * spool are carried out in the order of posting, so the verb then meets it
  * there.  What is in delivery cannot be removed and counts as busy; a hold
  * reaches it when its attempt has ended.
+ *
+ * Each act has a line in the log, with the messages that it changed: the
+ * first of them, but all of those that were removed, in several lines if need
+ * be.  They are noted on the spool thread, which has the act until it is done.
  */
 #include "dispatch/inside.h"
 
@@ -12,10 +16,118 @@
 
 #include <string.h>
 
+enum { TOLD_MOST = 20, TOLD_BYTES = 1500 };	/* in one line */
+
 struct acting {
 	struct spool_act op;
 	struct dispatch_act *act;
+	struct buf ids, from, to;	/* told in the next line */
+	size_t told;			/* messages there */
 };
+
+/* --- the line in the log --------------------------------------------- */
+
+/* The last one says how many there were. */
+static void
+acting_log(struct acting *x, bool last)
+{
+	static const char *const verbs[] = {
+		[SPOOL_HOLD] = "hold", [SPOOL_RELEASE] = "release",
+		[SPOOL_RETRY] = "retry", [SPOOL_REMOVE] = "remove",
+	};
+	const struct dispatch_act *act = x->act;
+	struct log_field f[7 + WHO_FIELDS];
+	size_t n = 0;
+
+	if (act->by.kind == WHO_NOBODY)
+		return;
+	if (act->ids == NULL)
+		f[n++] = act->route != NULL ? LOG_STR("route", act->route)
+					    : LOG_STR("route", "(all)");
+	if (x->told > 0) {
+		f[n++] = LOG_TEXT("ids", buf_span(&x->ids));
+		f[n++] = LOG_TEXT("from", buf_span(&x->from));
+		f[n++] = LOG_TEXT("to", buf_span(&x->to));
+	}
+	if (last)
+		f[n++] = LOG_NUM("changed", (int64_t)x->op.changed);
+	if (last && act->busy > 0)
+		f[n++] = LOG_NUM("busy", (int64_t)act->busy);
+	if (last && act->failed)
+		f[n++] = LOG_STR("error", act->err.text);
+	n += who_fields(&act->by, f + n);
+	log_event(&dispatch_log, LOG_LEVEL_INFO, f, n, "queue %s",
+		  verbs[act->verb]);
+}
+
+static void
+acting_next_line(struct acting *x)
+{
+	buf_clear(&x->ids);
+	buf_clear(&x->from);
+	buf_clear(&x->to);
+	x->told = 0;
+}
+
+static void
+acting_note(struct buf *to, const char *words)
+{
+	buf_addf(to, "%s%s", to->len > 0 ? ", " : "", words);
+}
+
+/* On the spool thread. */
+static void
+on_met(void *arg, const struct spool_met *m)
+{
+	const char *from = m->from == NULL ? "(not known)"
+			   : m->from[0] ? m->from : "<>";
+	const char *to = m->to != NULL ? m->to : "(not known)";
+	struct acting *x = arg;
+	char id[ITEM_TEXT];
+
+	if (x->told == TOLD_MOST ||
+	    x->from.len + strlen(from) + 2 > TOLD_BYTES ||
+	    x->to.len + strlen(to) + 2 > TOLD_BYTES) {
+		if (x->act->verb != SPOOL_REMOVE)
+			return;
+		acting_log(x, false);
+		acting_next_line(x);
+	}
+	acting_note(&x->ids, item_id_text(m->id, id));
+	acting_note(&x->from, from);
+	acting_note(&x->to, to);
+	x->told++;
+}
+
+static struct acting *
+acting_new(struct dispatch_act *act)
+{
+	struct acting *x = NEW(struct acting);
+
+	x->act = act;
+	x->ids = BUF_MAX(TOLD_MOST * (ITEM_TEXT + 2));
+	x->from = BUF_MAX(TOLD_BYTES);
+	x->to = BUF_MAX(TOLD_BYTES);
+	if (act->by.kind == WHO_NOBODY)
+		return x;
+	x->op.met = on_met;
+	x->op.met_arg = x;
+	x->op.tell = act->verb == SPOOL_REMOVE ? SIZE_MAX : TOLD_MOST;
+	return x;
+}
+
+static void
+acting_free(struct acting *x)
+{
+	buf_fini(&x->ids);
+	buf_fini(&x->from);
+	buf_fini(&x->to);
+	mem_free(x->op.ids);
+	mem_free(x->op.route);
+	mem_free(x);
+}
+
+/* --- what is in memory ----------------------------------------------- */
 
 static bool
 act_means(const struct dispatch_act *act, const struct item *item)
@@ -92,16 +204,15 @@ on_acted(struct spool_op *op)
 	if (act->failed)
 		act->err = op->err;
 	act->changed = sa->changed;
-	mem_free(sa->ids);
-	mem_free(sa->route);
-	mem_free(x);
+	acting_log(x, true);
+	acting_free(x);
 	act->done(act);
 }
 
 void
 dispatch_act(struct dispatch *d, struct dispatch_act *act)
 {
-	struct acting *x = NEW(struct acting);
+	struct acting *x;
 
 	act->dispatch = d;
 	act->changed = act->busy = 0;
@@ -112,7 +223,7 @@ dispatch_act(struct dispatch *d, struct dispatch_act *act)
 		destinations_each(d, act_wake, act);
 	}
 
-	x->act = act;
+	x = acting_new(act);
 	x->op.verb = act->verb;
 	x->op.op.home = loop_mailbox(d->loop);
 	x->op.op.done = on_acted;

@@ -8,6 +8,7 @@
 #define DISPATCH_DISPATCH_H
 
 #include "base/loop.h"
+#include "base/who.h"
 #include "conf/snapshot.h"
 #include "dispatch/config.h"
 #include "spool/spool.h"
@@ -61,6 +62,7 @@ struct dispatch_act {
 	uint64_t *ids;			/* NULL: all, or of route */
 	size_t n;
 	char *route;
+	struct who by;			/* WHO_NOBODY: it is not logged */
 	size_t changed, busy;		/* busy: in delivery right now */
 	bool failed;
 	struct error err;

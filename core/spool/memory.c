@@ -253,6 +253,21 @@ act_on(struct memory *m, enum spool_verb verb, struct item *item)
 	return false;
 }
 
+static void
+act_on_one(struct memory *m, struct spool_act *a, struct item *item)
+{
+	bool wanted = met_wants(a);
+	struct item *copy = wanted ? memory_copy(item) : NULL;
+	uint64_t id = item->id;
+
+	if (act_on(m, a->verb, item)) {
+		a->ran++;
+		if (wanted)
+			met_add(a, id, copy);
+	}
+	item_free(&copy);
+}
+
 static enum store_result
 memory_act(struct store *st, struct spool_act *a, size_t max, bool *more,
 	   struct error *err)
@@ -264,7 +279,8 @@ memory_act(struct store *st, struct spool_act *a, size_t max, bool *more,
 	(void)err;
 	for (; a->ids != NULL && a->ran_at < a->n && done < max; done++) {
 		item = memory_find(m, a->ids[a->ran_at++]);
-		a->ran += item != NULL && act_on(m, a->verb, item);
+		if (item != NULL)
+			act_on_one(m, a, item);
 	}
 	while (a->ids == NULL && done < max) {
 		size_t at = memory_place(m, a->ran_at + 1);
@@ -275,7 +291,7 @@ memory_act(struct store *st, struct spool_act *a, size_t max, bool *more,
 		a->ran_at = item->id;
 		if (a->route != NULL && strcmp(a->route, item->route) != 0)
 			continue;
-		a->ran += act_on(m, a->verb, item);
+		act_on_one(m, a, item);
 		done++;
 	}
 	*more = done == max;

@@ -339,14 +339,29 @@ act_committed(struct spool *s, struct spool_op *op)
 
 	a->at = a->ran_at;
 	a->changed += a->ran;
+	met_tell(a);
 	if (a->ran > 0 && (a->verb == SPOOL_RELEASE || a->verb == SPOOL_RETRY))
 		spool_due(s, clock_steady_ms());
 	return !a->more;
 }
 
+static void
+act_undo(struct spool *s, struct spool_op *op, bool doubt)
+{
+	settle_undo(s, op, doubt);
+	met_clear(container_of(op, struct spool_act, op));
+}
+
+static void
+act_abandon(struct spool *s, struct spool_op *op)
+{
+	(void)s;
+	met_clear(container_of(op, struct spool_act, op));
+}
+
 static const struct op_kind kind_act = {
 	.keeps = true, .run = act_run, .committed = act_committed,
-	.undo = settle_undo, .weight = light,
+	.undo = act_undo, .abandon = act_abandon, .weight = light,
 };
 
 void

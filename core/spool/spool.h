@@ -167,6 +167,18 @@ void spool_settle_clear(struct spool_settle *t);	/* frees what it owns */
 
 enum spool_verb { SPOOL_HOLD, SPOOL_RELEASE, SPOOL_RETRY, SPOOL_REMOVE };
 
+/* An item that an act has changed; words are borrowed. */
+struct spool_met {
+	uint64_t id;
+	const char *from;		/* NULL: its row makes no sense */
+	const char *to;			/* recipients, as many as there is room */
+};
+
+struct met_notes {			/* private */
+	struct met_note *first, **last;
+	size_t n;
+};
+
 struct spool_act {
 	struct spool_op op;
 	enum spool_verb verb;
@@ -174,6 +186,12 @@ struct spool_act {
 	size_t n;
 	char *route;			/* with ids NULL: only this route's */
 	size_t changed;			/* how many rows it met */
+	/* Called on the spool thread after the commit, for each of the first
+	 * `tell' that were changed; NULL: nobody wants to know. */
+	void (*met)(void *arg, const struct spool_met *m);
+	void *met_arg;
+	size_t tell;			/* lessened by those that were told */
+	struct met_notes notes;		/* private */
 	uint64_t at, ran_at;		/* private: large ones go in steps */
 	size_t ran;			/* private */
 	bool more;			/* private */

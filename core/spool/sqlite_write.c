@@ -268,6 +268,27 @@ act_on(struct sqlite *q, enum spool_verb verb, uint64_t id, struct error *err)
 	return r;
 }
 
+/* Whoever tells of it reads the item while it is there. */
+static enum store_result
+act_on_one(struct sqlite *q, struct spool_act *a, uint64_t id,
+	   struct error *err)
+{
+	AUTO(item_free) struct item *item = NULL;
+	bool wanted = met_wants(a);
+	struct error why;
+	enum store_result r;
+
+	if (wanted && item_load(&q->c, id, &item, &why) != STORE_OK)
+		item_free(&item);
+	r = act_on(q, a->verb, id, err);
+	if (r != STORE_OK)
+		return r;
+	a->ran++;
+	if (wanted)
+		met_add(a, id, item);
+	return STORE_OK;
+}
+
 /* The next ids that are meant: of the list (at counts along it), or of the
  * queue (at is the last id seen). */
 static enum store_result
@@ -303,8 +324,7 @@ sqlite_act(struct store *st, struct spool_act *a, size_t max, bool *more,
 	enum store_result r = act_ids(q, a, max, &ids, err);
 
 	for (size_t i = 0; i < ids.n && r == STORE_OK; i++) {
-		r = act_on(q, a->verb, ids.v[i], err);
-		a->ran += r == STORE_OK;
+		r = act_on_one(q, a, ids.v[i], err);
 		if (r == STORE_GONE)
 			r = STORE_OK;
 	}

@@ -22,6 +22,15 @@ enum store_result {
 struct store_ops;
 struct backlogs;
 
+/* --- met.c: what an act meets ------------------------------------------- */
+
+/* Whether a note is wanted of the next item. */
+bool met_wants(const struct spool_act *a);
+/* Of an item that was changed; NULL: it cannot be read. */
+void met_add(struct spool_act *a, uint64_t id, const struct item *item);
+void met_tell(struct spool_act *a);	/* after the commit */
+void met_clear(struct spool_act *a);
+
 /* What house-keeping there is time, or need, for. */
 enum store_house {
 	HOUSE_BUSY,		/* between batches: what must be */

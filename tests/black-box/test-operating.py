@@ -336,6 +336,33 @@ class Queue(Case):
         gw.wait_empty()
         self.assertEqual(len(peer.messages), 2)
 
+    def by_me(self):
+        return f" uid={os.getuid()} user={pwd.getpwuid(os.getuid()).pw_name}\n"
+
+    def test_acts_leave_a_trace(self):
+        gw = self.waiting(3)
+        ids = [q["id"] for q in gw.queue()]
+        for verb in ("hold", "release", "retry", "remove"):
+            gw.command("queue", verb, ids[0], check=True)
+            gw.wait_log(f"dispatch: queue {verb} ids={ids[0]} from=a@src.test "
+                        f"to=u0@dst.test changed=1{self.by_me()}")
+            if verb == "retry":
+                self.idle(gw, 3)
+        gw.command("queue", "hold", "--route", "out", check=True)
+        gw.wait_log(f'dispatch: queue hold route=out ids="{ids[1]}, {ids[2]}" '
+                    'from="a@src.test, a@src.test" to="u1@dst.test, u2@dst.test" '
+                    "changed=2" + self.by_me())
+        gw.command("queue", "remove", ids[0])
+        gw.wait_log("dispatch: queue remove changed=0" + self.by_me())
+        gw.command("reload", check=True)
+        gw.wait_log("reload: the new configuration is in force" + self.by_me())
+        gw.process.send_signal(signal.SIGHUP)
+        gw.wait_log("reload: the new configuration is in force signal=SIGHUP\n")
+
+    def idle(self, gw, n):
+        wait_until(lambda: [q["state"] for q in gw.queue()] == ["waiting"] * n,
+                   what="the end of the attempts")
+
     def test_what_strangers_said_drives_no_terminal(self):
         gw = self.gateway({"10-out": "route: out\nbackend: fault\n"
                            "fault: {answer: '450 4.2.0 later'}\n"},

@@ -355,10 +355,24 @@ world_claim(struct world *w, size_t max, int64_t now_ms,
 	return op_wait(w, &c->op);
 }
 
+static void
+on_met(void *arg, const struct spool_met *m)
+{
+	struct world *w = arg;
+	size_t n = strlen(w->met);
+
+	snprintf(w->met + n, sizeof(w->met) - n, "%llu %s>%s\n",
+		 (unsigned long long)m->id, m->from ? m->from : "?",
+		 m->to ? m->to : "?");
+}
+
 size_t
 world_act(struct world *w, enum spool_verb verb, uint64_t id)
 {
-	struct spool_act a = { .verb = verb };
+	struct spool_act a = { .verb = verb, .met = w->tell ? on_met : NULL,
+			       .met_arg = w, .tell = w->tell };
+
+	w->met[0] = '\0';
 
 	if (id != 0) {
 		a.ids = &id;

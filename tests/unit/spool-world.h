@@ -27,6 +27,8 @@ struct world {
 	_Atomic int64_t due_ms;		/* by hooks.work; -1: not called */
 	int64_t (*weigh)(const struct item *item);	/* for claims */
 	int64_t room, latest_ms;	/* for claims, too */
+	size_t tell;			/* of what acts meet */
+	char met[16384];			/* "ID from>to\n" of each */
 };
 
 /* scheme: "memory:", or "sqlite:" for a new folder; query: "" or "?vfs=..." */

@@ -1,5 +1,6 @@
 /* test-admin-runs.c - actions that somebody at the control socket waits for */
 #include "admin-double.h"
+#include "capture.h"
 
 #include "admin/runs.h"
 #include "base/mem.h"
@@ -28,11 +29,13 @@ finish(struct world *w)
 	loop_free(&w->dispatch.loop);
 }
 
+static const struct who anna = { .kind = WHO_USER, .uid = 1000, .user = "anna" };
+
 static uint64_t
 run_begin(struct world *w, const char *action)
 {
 	struct error err = { .text = "" };
-	uint64_t number = runs_begin(w->runs, "office", action, &err);
+	uint64_t number = runs_begin(w->runs, &anna, "office", action, &err);
 
 	if (number == 0)
 		fail_msg("%s", err.text);
@@ -92,6 +95,36 @@ lines_are_looked_at_from_anywhere(void **state)
 	assert_string_equal(look(&w, login, 1), "kept over unproved");
 	finish(&w);
 	assert_false(w.dispatch.runs[0].abandoned);
+}
+
+/* One line of the log for each, and by whom; what was said on the way may be
+ * a code, and is not in it. */
+static void
+each_run_is_told_with_by_whom(void **state)
+{
+	static struct capture captured;
+	const char *log;
+	struct world w;
+
+	(void)state;
+	capture_begin(&captured);
+	begin(&w);
+	run_begin(&w, "test");
+	run_begin(&w, "login");
+	action_say(&w.dispatch.runs[1], "the code is ABC");
+	action_end(&w.dispatch.runs[1], ACTION_FAILED, "the code has expired");
+	runs_cancel(w.runs, run_begin(&w, "login"));
+	finish(&w);
+	log = capture_end(&captured);
+	assert_non_null(strstr(log, "admin: an action succeeded route=office "
+			       "action=test said=well uid=1000 user=anna\n"));
+	assert_non_null(strstr(log, "admin: an action failed route=office "
+			       "action=login said=\"the code has expired\" "
+			       "uid=1000 user=anna\n"));
+	assert_non_null(strstr(log, "admin: an action was broken off "
+			       "route=office action=login uid=1000 "
+			       "user=anna\n"));
+	assert_null(strstr(log, "ABC"));
 }
 
 static void
@@ -161,9 +194,9 @@ what_cannot_begin(void **state)
 	begin(&w);
 	/* more often than there is room: none of them takes any */
 	for (int i = 0; i < 40; i++) {
-		assert_true(runs_begin(w.runs, "home", "login", &err) == 0);
+		assert_true(runs_begin(w.runs, &anna, "home", "login", &err) == 0);
 		assert_string_equal(err.text, "there is no route `home'");
-		assert_true(runs_begin(w.runs, "office", "nothing", &err) == 0);
+		assert_true(runs_begin(w.runs, &anna, "office", "nothing", &err) == 0);
 		assert_string_equal(err.hint, "it has `login'");
 	}
 	run_begin(&w, "login");
@@ -183,7 +216,7 @@ so_many_may_be_under_way(void **state)
 	for (int i = 1; i < 16; i++)
 		run_begin(&w, "login");
 	for (int i = 0; i < 3; i++) {
-		assert_true(runs_begin(w.runs, "office", "login", &err) == 0);
+		assert_true(runs_begin(w.runs, &anna, "office", "login", &err) == 0);
 		assert_int_equal(err.kind, ERROR_LIMIT);
 		assert_string_equal(err.text, "16 actions are under way "
 				    "already");
@@ -296,6 +329,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_are_looked_at_from_anywhere),
+		cmocka_unit_test(each_run_is_told_with_by_whom),
 		cmocka_unit_test(unknown_runs),
 		cmocka_unit_test(a_run_is_broken_off),
 		cmocka_unit_test(the_end_abandons_all),

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/ticket.h"
 #include "base/worker.h"
+#include "base/who.h"
 
 #include <jansson.h>
 #include <poll.h>
@@ -516,6 +517,31 @@ errors_show_where_they_are_cut(void **state)
 	assert_string_equal(err.text + sizeof(err.text) - 5, "x...");
 }
 
+/* --- who ---------------------------------------------------------------- */
+
+static void
+users_have_their_names(void **state)
+{
+	struct log_field f[WHO_FIELDS];
+	struct who w = who_user(0);
+
+	(void)state;
+	assert_int_equal(w.kind, WHO_USER);
+	assert_string_equal(w.user, "root");
+	assert_int_equal(who_fields(&w, f), 2);
+	assert_string_equal(f[0].key, "uid");
+	assert_string_equal(f[1].key, "user");
+	w = who_user(4294967294u);		/* nobody's */
+	assert_string_equal(w.user, "");
+	assert_int_equal(who_fields(&w, f), 1);
+	assert_int_equal(f[0].number, 4294967294);
+	w = who_signal("SIGHUP");
+	assert_int_equal(who_fields(&w, f), 1);
+	assert_string_equal(f[0].key, "signal");
+	w = (struct who){ .kind = WHO_NOBODY };
+	assert_int_equal(who_fields(&w, f), 0);
+}
+
 int
 main(void)
 {
@@ -537,6 +563,7 @@ main(void)
 		cmocka_unit_test(a_bug_comes_after_the_lines_before_it),
 		cmocka_unit_test(errors_gather_context),
 		cmocka_unit_test(errors_show_where_they_are_cut),
+		cmocka_unit_test(users_have_their_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* test-dispatch-spool.c - dispatch and the real spool, in memory and in
  * SQLite: what each of them promises the other */
+#include "capture.h"
 #include "dispatch-double.h"
 
 #include "base/clock.h"
@@ -296,6 +297,85 @@ act(enum spool_verb verb, uint64_t *id)
 }
 
 static bool
+twentyfive_are_here(void)
+{
+	return rig.accepts == 0 && rig.w->d->window.count == 25;
+}
+
+static void
+act_of_anna(enum spool_verb verb, uint64_t *id, const char *route)
+{
+	static char name[20];
+	static struct dispatch_act a;
+
+	snprintf(name, sizeof(name), "%s", route ? route : "");
+	a = (struct dispatch_act){
+		.verb = verb, .ids = id, .n = 1, .route = route ? name : NULL,
+		.done = on_acted,
+		.by = { .kind = WHO_USER, .uid = 1000, .user = "anna" },
+	};
+	acted = false;
+	dispatch_act(rig.w->d, &a);
+	run_until(was_acted);
+}
+
+static size_t
+count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	while ((text = strstr(text, what)) != NULL) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
+/* One line for each act, with ids, from, to and by whom; of what is removed
+ * every message is named. */
+static void
+acts_are_told_with_by_whom(void **state)
+{
+	static struct capture captured;
+	uint64_t last = 0;
+	char id[ITEM_TEXT], want[300];
+	const char *log;
+
+	(void)state;
+	rig_open("out: {connections: 1}\n");
+	rig.w->held = true;
+	for (int i = 0; i < 25; i++)
+		last = submit("c@x.test d@x.test", true);
+	run_until(twentyfive_are_here);
+	log_configure(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	capture_begin(&captured);
+	act_of_anna(SPOOL_HOLD, &last, NULL);
+	act_of_anna(SPOOL_HOLD, NULL, NULL);
+	act(SPOOL_RELEASE, &last);	/* the gateway's own: no line */
+	act_of_anna(SPOOL_REMOVE, NULL, "out");
+	log = capture_end(&captured);
+	log_configure(LOG_FORMAT_TEXT, (enum log_level)-1);
+	snprintf(want, sizeof(want), "dispatch: queue hold ids=%s "
+		 "from=a@here.test to=\"c@x.test d@x.test\" changed=1 uid=1000 "
+		 "user=anna\n", item_id_text(last, id));
+	if (strstr(log, want) == NULL)
+		fail_msg("`%s' is not in %s", want, log);
+	assert_int_equal(count(log, "queue hold route=(all) ids="), 1);
+	assert_int_equal(count(log, " changed=25 uid=1000 user=anna\n"), 1);
+	assert_int_equal(count(log, "queue release"), 0);
+	log = strstr(log, "queue remove");
+	assert_non_null(log);
+	/* 20 of them and 4; one is in delivery */
+	assert_int_equal(count(log, "queue remove route=out ids="), 2);
+	assert_int_equal(count(log, "c@x.test d@x.test"), 24);
+	assert_int_equal(count(log, " changed=24 busy=1 uid=1000 user=anna\n"),
+			 1);
+	rig.w->held = false;
+	world_finish(rig.w, 0);
+	run_until(is_idle);
+}
+
+static bool
 three_are_here(void)
 {
 	return rig.accepts == 0 && rig.w->d->window.count == 3;
@@ -410,6 +490,7 @@ main(void)
 		STORE_PLAY(a_deferred_one_comes_back),
 		STORE_PLAY(a_bounce_is_reported),
 		STORE_PLAY(many_recipients_go_in_several_attempts),
+		STORE_PLAY(acts_are_told_with_by_whom),
 		STORE_PLAY(the_operator_has_his_way),
 		STORE_PLAY(a_hold_reaches_what_is_in_delivery),
 		STORE_PLAY(a_retry_is_made_at_once),

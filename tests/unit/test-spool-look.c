@@ -71,6 +71,38 @@ remove_leaves_what_is_claimed(void **state)
 	assert_int_equal(world_end(w, ours, FATE_DONE, 0), SPOOL_OK);
 }
 
+/* Who tells of an act hears of each item that it changed, and no other. */
+static void
+acts_say_what_they_met(void **state)
+{
+	struct world *w = *state;
+	uint64_t ours = world_put(w, 10, true, 0);
+	uint64_t one = world_put(w, 10, false, 0);
+	uint64_t two = world_put(w, 10, false, 0);
+	char want[200];
+
+	w->tell = 9;
+	snprintf(want, sizeof(want), "%llu sender@src.test>rcpt@dst.test\n",
+		 (unsigned long long)one);
+	world_act(w, SPOOL_HOLD, one);
+	assert_string_equal(w->met, want);
+	world_act(w, SPOOL_HOLD, 4711);
+	assert_string_equal(w->met, "");
+	world_act(w, SPOOL_RETRY, one);		/* it is held */
+	assert_string_equal(w->met, "");
+	w->tell = 1;				/* the first of three */
+	assert_int_equal(world_act(w, SPOOL_RELEASE, 0), 3);
+	assert_non_null(strchr(w->met, '\n'));
+	assert_string_equal(strchr(w->met, '\n'), "\n");
+	w->tell = SIZE_MAX;
+	assert_int_equal(world_act(w, SPOOL_REMOVE, 0), 2);
+	snprintf(want, sizeof(want), "%llu sender@src.test>rcpt@dst.test\n"
+		 "%llu sender@src.test>rcpt@dst.test\n", (unsigned long long)one,
+		 (unsigned long long)two);
+	assert_string_equal(w->met, want);
+	world_end(w, ours, FATE_DONE, 0);
+}
+
 static void
 acts_on_many_go_in_steps(void **state)
 {
@@ -405,6 +437,7 @@ main(void)
 		CONTRACT_TEST(held_items_wait),
 		CONTRACT_TEST(retry_makes_due),
 		CONTRACT_TEST(remove_leaves_what_is_claimed),
+		CONTRACT_TEST(acts_say_what_they_met),
 		CONTRACT_TEST(acts_on_many_go_in_steps),
 		CONTRACT_TEST(lists_are_filtered_and_paged),
 		CONTRACT_TEST(counts_add_up),
