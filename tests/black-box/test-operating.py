@@ -578,7 +578,7 @@ class Reload(Case):
                 (told[0], "warning: reload: ", "(99-capture.yaml)"),
                 (told[1], "error: reload: ", "hint: did you mean `connector'?"),
                 (told[2], "error: reload: ", "hint: did you mean `match'?"),
-                (told[3], "error: reload: ", "stays in force")):
+                (told[3], "error: reload: ", "stays in force signal=SIGHUP")):
             self.assertTrue(line.startswith(start), line)
             self.assertTrue(line.endswith(end), line)
             self.assertNotIn("\\n", line)
