@@ -36,6 +36,7 @@ struct app {
 	struct ev_signal terminate, interrupt, hangup;
 	bool stopping, hurried;
 	size_t up;			/* phases that have started */
+	char mark[24];			/* of this run: see smtpc_know() */
 };
 
 /* Runs the gateway until it is told to stop; an exit status. */

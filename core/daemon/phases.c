@@ -20,9 +20,12 @@
 #include "spool/lock.h"
 #include "spool/spool.h"
 
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +86,17 @@ privileges_up(struct app *app, struct error *err)
 
 /* --- delivery -------------------------------------------------------- */
 
+/* By chance, so that no other server has it. */
+static void
+make_mark(struct app *app)
+{
+	uint64_t chance = 0;
+
+	if (getrandom(&chance, sizeof(chance), 0) == sizeof(chance))
+		snprintf(app->mark, sizeof(app->mark), "id=%016" PRIx64,
+			 chance);
+}
+
 static bool
 delivery_up(struct app *app, struct error *err)
 {
@@ -95,6 +109,8 @@ delivery_up(struct app *app, struct error *err)
 	app->workers = workers_new("worker", 4);
 	app->signers = workers_new("signer", processors());
 	services_start(&app->services, app->loop, app->workers, app->snap);
+	make_mark(app);
+	smtpc_know(app->services.smtpc, app->mark);
 	deps.workers = app->signers;
 	app->dispatch = dispatch_new(&deps);
 	return true;
@@ -192,7 +208,7 @@ intake_up(struct app *app, struct error *err)
 	struct smtpd_deps deps = {
 		.spool = app->spool, .memory = &app->memory,
 		.window = dispatch_window, .window_give = dispatch_window_give,
-		.window_arg = app->dispatch,
+		.window_arg = app->dispatch, .mark = app->mark,
 	};
 
 	deps.guard = app->guard = guard_new();

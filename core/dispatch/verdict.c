@@ -15,6 +15,7 @@ enum {
 	REPLY = K(OUTCOME_REPLY),
 	TRUST = K(OUTCOME_SECURITY),
 	OURS = K(OUTCOME_UNSUPPORTED),
+	SELF = K(OUTCOME_LOCAL),
 	EVERY = (1 << PHASE_COUNT) - 1,
 	RESOLVE = P(PHASE_RESOLVE),
 	EHLO = P(PHASE_EHLO),
@@ -93,6 +94,13 @@ static const struct rule {
 	{ RELAY,     REPLY, MAIL,      555, 555, ANY, ANY, ANY, false, NULL, VERDICT_RETRY },
 	{ RELAY,     REPLY, MAIL,      500, 599, ANY, ANY, ANY, false, "not owned by", VERDICT_RETRY },
 
+	/* it has gone round, and would again */
+	{ ALL,       REPLY, INSIDE,    500, 599, 5,   4,   6,   false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, INSIDE,    500, 599, 5,   4,   12,  false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, INSIDE,    500, 599, 5,   4,   14,  false, NULL, VERDICT_BOUNCE },
+	{ ALL,       REPLY, DOT,       500, 599, ANY, ANY, ANY, false, "too many hops", VERDICT_BOUNCE },
+	{ ALL,       REPLY, DOT,       500, 599, ANY, ANY, ANY, false, "mail loop", VERDICT_BOUNCE },
+
 	/* a recipient's own server: its no is final */
 	{ RECEIVERS, REPLY, ITSELF,    500, 599, ANY, ANY, ANY, false, NULL, VERDICT_BOUNCE },
 	/* an answer of the DNS: there is no such domain, or it takes no mail */
@@ -104,6 +112,8 @@ static const struct rule {
 	/* the one next hop does not want us, or we may not trust it */
 	{ RELAY,     REPLY, US,        500, 599, ANY, ANY, ANY, false, NULL, VERDICT_PAUSE },
 	{ RELAY,     TRUST, EVERY,     0,   0,   ANY, ANY, ANY, false, NULL, VERDICT_PAUSE },
+	/* it is this gateway itself */
+	{ RELAY,     SELF,  EHLO,      0,   0,   4,   4,   6,   false, NULL, VERDICT_PAUSE },
 	/* a certificate that Postfix does not trust: 421, for EHLO by TLS */
 	{ RELAY,     REPLY, EHLO,      400, 499, 4,   7,   ANY, false, NULL, VERDICT_PAUSE },
 };

@@ -51,6 +51,9 @@ enum shown {
 	SHOWN_EXPIRED,		/* one that has expired */
 };
 
+/* What the attempt logs in with, or would have. */
+enum login { LOGIN_NONE, LOGIN_PASSWORD, LOGIN_TOKEN };
+
 struct outcome {
 	enum outcome_kind kind;
 	enum phase phase;
@@ -61,6 +64,7 @@ struct outcome {
 	char host[256];			/* "mx1.example.org[192.0.2.1]:25" */
 	char tls[96];			/* "TLS1.3 AES-256-GCM", "" : plain */
 	enum shown shown;
+	enum login login;
 	bool dsn_passed_on;		/* the next hop took over RFC 3461 */
 	/* milliseconds spent, for the log line: connecting and greeting,
 	 * handshake and commands up to DATA, body and final answer */

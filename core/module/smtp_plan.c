@@ -115,6 +115,14 @@ goes_to_receivers(const struct postern_instance *me)
 	return (me->module->table.flags & POSTERN_RECEIVERS) != 0;
 }
 
+/* Servers refuse a name without a dot, which nobody can look up; an address
+ * is always right (RFC 5321 section 4.1.4). */
+static const char *
+helo_default(const struct postern_instance *me)
+{
+	return strchr(me->hostname, '.') != NULL ? me->hostname : NULL;
+}
+
 void
 way_copy(struct smtp_way *w, struct arena *a, struct postern_instance *me,
 	 const struct postern_smtp_plan *from)
@@ -130,7 +138,7 @@ way_copy(struct smtp_way *w, struct arena *a, struct postern_instance *me,
 		.hosts_written = instance_author(me) ==
 				 DNS_BY_ADMINISTRATOR,
 		.port = (uint16_t)from->port,
-		.helo = from->helo ? copy(a, from->helo) : me->hostname,
+		.helo = from->helo ? copy(a, from->helo) : helo_default(me),
 		.self = goes_to_receivers(me) ? me->hostname : NULL,
 		.reuse = from->idle_ms < 0 ? 1 : from->reuse,
 		.idle_ms = MAX(from->idle_ms, 0),

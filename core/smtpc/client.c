@@ -55,6 +55,16 @@ client_go(struct client *c, enum state next)
 		errand_finish(over);
 }
 
+static enum login
+plan_login(const struct smtpc_plan *p)
+{
+	unsigned tokens = AUTH_XOAUTH2 | AUTH_OAUTHBEARER;
+
+	if (p->auth.mechanisms == 0)
+		return LOGIN_NONE;
+	return p->auth.mechanisms & tokens ? LOGIN_TOKEN : LOGIN_PASSWORD;
+}
+
 void
 client_facts(const struct client *c, struct outcome *o)
 {
@@ -65,6 +75,7 @@ client_facts(const struct client *c, struct outcome *o)
 
 	snprintf(o->host, sizeof(o->host), "%s", c->where);
 	secure_facts(c, o);
+	o->login = plan_login(a->plan);
 	o->dsn_passed_on = c->offers.dsn;
 	o->connect_ms = greeted_ms - a->began_ms;
 	o->setup_ms = MAX(data_ms - greeted_ms, 0);

@@ -54,6 +54,7 @@ enum { PATIENCE_IDLE = SMTPC_TIMEOUTS, PATIENCE_NONE, PATIENCES };
  * connection, to use it.  All owned. */
 struct kinship {
 	char *host, *helo, *server_name;
+	char *self;			/* "" : no name of ours was looked for */
 	char *user;			/* "" : nobody logs in */
 	struct buf secret;		/* wiped */
 	unsigned mechanisms;

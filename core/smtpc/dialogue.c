@@ -80,28 +80,44 @@ say_ehlo(struct client *c)
 	say_hello(c, "EHLO");
 }
 
-/* Mail that goes round: by an address or a name of ours of which the plan did
- * not know, or by a way through others' routers. */
+/* Our mark behind the name: whatever way it took, this is our own listener.
+ * A name of ours alone proves that where strangers' records lead (plan.self);
+ * a relay on this host may bear it, too. */
 static bool
 is_ourselves(const struct client *c, struct span said)
 {
+	const char *mark = c->engine->mark;
 	struct span line, name = SPAN_NONE;
 
-	if (c->errand == NULL || c->errand->plan->self == NULL)
+	if (c->errand == NULL || !span_split(&said, '\n', &line))
 		return false;
-	if (span_split(&said, '\n', &line))
-		span_split(&line, ' ', &name);
-	return span_eq_nocase(name, span_of(c->errand->plan->self));
+	span_split(&line, ' ', &name);
+	if (mark != NULL && mark[0] != '\0' &&
+	    span_eq(span_trim(line), span_of(mark)))
+		return true;
+	return c->errand->plan->self != NULL &&
+	       span_eq_nocase(name, span_of(c->errand->plan->self));
 }
 
+/* Mail that goes round: by an address or a name of ours of which the plan did
+ * not know, or by a way through others' routers.  X.4.6 is RFC 3463's word for
+ * it; the administrator can mend it, so it is not final. */
 static enum state
 met_ourselves(struct client *c)
 {
+	const char *self = c->errand->plan->self;
 	struct outcome o = { .code = 0 };
 
-	outcome_set(&o, OUTCOME_LOCAL, PHASE_EHLO, "the server is this gateway "
-		    "itself, by its name %s; give the domain a route of its "
-		    "own", c->errand->plan->self);
+	if (self != NULL)
+		outcome_set(&o, OUTCOME_LOCAL, PHASE_EHLO, "the server is this "
+			    "gateway itself, by its name %s; give the domain a "
+			    "route of its own", self);
+	else
+		outcome_set(&o, OUTCOME_LOCAL, PHASE_EHLO, "the server is this "
+			    "gateway itself, which would only receive its own "
+			    "mail again; set `host' and `port' of the route "
+			    "to another server");
+	o.enhanced = (struct enhanced){ 4, 4, 6 };
 	client_fail(c, &o, ST_QUIT);
 	return c->state;
 }

@@ -21,6 +21,7 @@ struct smtpc {
 	struct tickets *tickets;
 	struct tls_sessions *sessions;
 	struct away *away;
+	const char *mark;		/* ours; NULL: none */
 	struct errand *attempts;
 	struct client *clients;
 	struct client *newest_idle, *oldest_idle;

@@ -2,7 +2,8 @@
  *
  * A connection that was not verified must never carry what has to be, one
  * that nobody logged in to must not carry what needs a login, and so on: all
- * that a plan says about the server and about us is compared.  The secret,
+ * that a plan says about the server and about us is compared, by which name of
+ * ours we would know ourselves, too.  The secret,
  * too: who has another one may be allowed less, or nothing any more.
  */
 #include "smtpc/client.h"
@@ -29,8 +30,9 @@ kinship_init(struct kinship *k, const struct smtpc_plan *p, const char *host)
 {
 	*k = (struct kinship){
 		.host = mem_strdup(host),
-		.helo = mem_strdup(or(p->helo, "localhost")),
+		.helo = mem_strdup(or(p->helo, "")),
 		.server_name = mem_strdup(or(p->server_name, host)),
+		.self = mem_strdup(or(p->self, "")),
 		.user = mem_strdup(p->auth.mechanisms ? p->auth.user : ""),
 		.secret = BUF_MAX(AUTH_TOKEN_MAX),
 		.mechanisms = p->auth.mechanisms,
@@ -52,6 +54,7 @@ kinship_fini(struct kinship *k)
 	mem_free(k->host);
 	mem_free(k->helo);
 	mem_free(k->server_name);
+	mem_free(k->self);
 	mem_free(k->user);
 	buf_wipe(&k->secret);
 	tls_identity_unref(&k->identity);
@@ -65,7 +68,8 @@ same_host(const struct kinship *k, const struct smtpc_plan *p,
 	static const struct ip any = { .family = 0 };
 
 	return k->port == plan_port(p) && strcasecmp(k->host, host) == 0 &&
-	       strcmp(k->helo, or(p->helo, "localhost")) == 0 &&
+	       strcmp(k->helo, or(p->helo, "")) == 0 &&
+	       strcmp(k->self, or(p->self, "")) == 0 &&
 	       ip_eq(k->source, p->source ? *p->source : any);
 }
 

@@ -24,10 +24,27 @@ say_line(struct client *c, struct span line)
 	stream_send(c->stream);
 }
 
+/* RFC 5321 section 4.1.3: "[192.0.2.1]", "[IPv6:2001:db8::1]" */
+static const char *
+address_literal(struct ip ip, char *buf, size_t size)
+{
+	char text[IP_TEXT];
+
+	snprintf(buf, size, "[%s%s]", ip.family == 6 ? "IPv6:" : "",
+		 ip_text(ip, text));
+	return buf;
+}
+
 void
 say_hello(struct client *c, const char *verb)
 {
-	buf_addf(stream_out(c->stream), "%s %s\r\n", verb, c->kin.helo);
+	const char *name = c->kin.helo;
+	char literal[IP_TEXT + 10];
+
+	if (name[0] == '\0')
+		name = address_literal(stream_local(c->stream).ip, literal,
+				       sizeof(literal));
+	buf_addf(stream_out(c->stream), "%s %s\r\n", verb, name);
 	stream_send(c->stream);
 }
 

@@ -40,6 +40,12 @@ smtpc_free(struct smtpc **ptr)
 	*ptr = NULL;
 }
 
+void
+smtpc_know(struct smtpc *e, const char *mark)
+{
+	e->mark = mark;
+}
+
 uint64_t
 smtpc_send(struct smtpc *e, const struct smtpc_plan *plan,
 	   const struct smtpc_message *m, const struct smtpc_events *ev,

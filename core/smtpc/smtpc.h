@@ -63,9 +63,11 @@ struct smtpc_plan {
 	size_t host_count;		/* at least 1 */
 	bool hosts_written;		/* by the administrator: see dns.h */
 	uint16_t port;			/* 0: 25 */
-	const char *helo;		/* our name */
-	/* Who answers EHLO by this name is us, whom the message would only
-	 * reach again: the attempt ends.  NULL: does not matter. */
+	const char *helo;		/* our name; NULL: the address that we
+					 * connect from, in brackets */
+	/* Who answers EHLO by this name is us, too (smtpc_know()), whom the
+	 * message would only reach again: the attempt ends.  NULL: does not
+	 * matter. */
 	const char *self;
 	const struct ip *source;	/* NULL: any */
 	unsigned reuse;			/* messages for each connection */
@@ -107,6 +109,10 @@ struct smtpc *smtpc_new(struct loop *loop, struct dns *dns);
 /* On its loop.  Idle connections are closed, what is under way is broken off
  * and forgotten: nothing is called any more, and what was lent is free. */
 void smtpc_free(struct smtpc **c);
+
+/* A server whose reply to EHLO has these words behind its name is this very
+ * gateway: nothing is given to it.  Borrowed; "" or NULL: nobody is. */
+void smtpc_know(struct smtpc *c, const char *mark);
 
 /* Begins one attempt; its ticket. */
 uint64_t smtpc_send(struct smtpc *c, const struct smtpc_plan *plan,

@@ -51,11 +51,13 @@ struct reply
 ehlo_proceed(struct session *s)
 {
 	const struct smtpd_config *c = session_config(s);
+	const char *mark = s->server->deps.mark;
 
 	s->extended = true;
 	return reply(250, "",
-		     "%s\nPIPELINING\nSIZE %" PRId64 "\n8BITMIME\nSMTPUTF8\n"
+		     "%s%s%s\nPIPELINING\nSIZE %" PRId64 "\n8BITMIME\nSMTPUTF8\n"
 		     "CHUNKING\nENHANCEDSTATUSCODES\n%sDSN",
-		     c->hostname, c->message_size,
+		     c->hostname, mark ? " " : "", mark ? mark : "",
+		     c->message_size,
 		     tls_is_offered(s) ? "STARTTLS\n" : "");
 }

@@ -27,6 +27,9 @@ struct smtpd_deps {
 	/* Gives back what was reserved and not used. */
 	void (*window_give)(void *arg, struct item *const *items, size_t n);
 	void *window_arg;
+	/* Stands behind our name in the reply to EHLO, so that our own client
+	 * knows whom it has reached, by whatever address; NULL: nothing. */
+	const char *mark;
 };
 
 struct smtpd *smtpd_new(const struct smtpd_deps *deps);

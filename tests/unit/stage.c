@@ -231,6 +231,9 @@ stage_init(struct stage *s, const struct play *p, const char *const *hosts,
 		.hosts = hosts, .host_count = host_count, .port = port,
 		.helo = "gw.test", .self = p->self, .reuse = p->reuse, .idle_ms = p->idle_ms,
 	};
+	if (p->no_helo)
+		s->plan.helo = NULL;
+	smtpc_know(s->smtpc, p->mark);
 	plan_security(&s->plan, p);
 	for (size_t i = 0; i < SMTPC_TIMEOUTS; i++)
 		s->plan.timeouts_ms[i] =

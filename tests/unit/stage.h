@@ -30,6 +30,8 @@ struct play {
 	unsigned flags;
 	size_t rcpts, messages;		/* 0: one */
 	const char *self;		/* the plan's */
+	const char *mark;		/* the engine's */
+	bool no_helo;			/* the plan has none */
 	enum phase upto;		/* no message, but a probe so far */
 	int64_t patience_ms;		/* of everything; 0: 2 s */
 	unsigned reuse;

@@ -104,6 +104,12 @@ static const struct verdict_row {
 	{ OUTCOME_REPLY, PHASE_MAIL, 550, "5.6.7", false, VERDICT_BOUNCE },
 	/* answers of the DNS */
 	{ OUTCOME_REPLY, PHASE_RESOLVE, 550, "5.1.2", false, VERDICT_BOUNCE },
+	/* it has gone round, and would again */
+	{ OUTCOME_REPLY, PHASE_DOT, 554, "5.4.6", false, VERDICT_BOUNCE },
+	{ OUTCOME_REPLY, PHASE_MAIL, 554, "5.4.6", false, VERDICT_BOUNCE },
+	{ OUTCOME_REPLY, PHASE_RCPT, 550, "5.4.6", false, VERDICT_BOUNCE },
+	{ OUTCOME_REPLY, PHASE_DOT, 554, "5.4.14", false, VERDICT_BOUNCE },
+	{ OUTCOME_REPLY, PHASE_DOT, 554, "5.4.12", false, VERDICT_BOUNCE },
 	{ OUTCOME_REPLY, PHASE_RESOLVE, 556, "5.1.10", false, VERDICT_BOUNCE },
 
 	/* the same elsewhere, or with other words: not */
@@ -113,6 +119,9 @@ static const struct verdict_row {
 	{ OUTCOME_REPLY, PHASE_AUTH, 535, "5.7.8", false, VERDICT_RETRY },
 	{ OUTCOME_REPLY, PHASE_AUTH, 535, "5.1.1", false, VERDICT_RETRY },
 	{ OUTCOME_REPLY, PHASE_MAIL, 550, "5.1.8", false, VERDICT_RETRY },
+	{ OUTCOME_REPLY, PHASE_DOT, 454, "4.4.6", false, VERDICT_RETRY },
+	{ OUTCOME_REPLY, PHASE_GREETING, 554, "5.4.6", false, VERDICT_RETRY },
+	{ OUTCOME_LOCAL, PHASE_EHLO, 0, "4.4.6", false, VERDICT_RETRY },
 	{ OUTCOME_REPLY, PHASE_MAIL, 451, "4.3.4", false, VERDICT_RETRY },
 	{ OUTCOME_REPLY, PHASE_DATA, 554, "5.6.0", false, VERDICT_RETRY },
 	{ OUTCOME_REPLY, PHASE_BODY, 552, "5.3.4", false, VERDICT_RETRY },
@@ -207,7 +216,11 @@ verdicts_by_manner(void **state)
 		{ RELAY, { OUTCOME_NETWORK, PHASE_STARTTLS, 0, NULL, 0, VERDICT_RETRY } },
 		{ RELAY, { OUTCOME_REPLY, PHASE_AUTH, 454, "4.7.0", 0, VERDICT_RETRY } },
 		{ RELAY, { OUTCOME_NETWORK, PHASE_AUTH, 0, NULL, 0, VERDICT_RETRY } },
+		/* it is this gateway itself */
+		{ RELAY, { OUTCOME_LOCAL, PHASE_EHLO, 0, "4.4.6", 0, VERDICT_PAUSE } },
+		{ RELAY, { OUTCOME_LOCAL, PHASE_EHLO, 0, NULL, 0, VERDICT_RETRY } },
 		/* but not for one message's sake */
+		{ RELAY, { OUTCOME_REPLY, PHASE_DOT, 554, "5.4.6", 0, VERDICT_BOUNCE } },
 		{ RELAY, { OUTCOME_REPLY, PHASE_MAIL, 553, "5.1.7", 0, VERDICT_RETRY } },
 		{ RELAY, { OUTCOME_REPLY, PHASE_MAIL, 552, "5.3.4", 0, VERDICT_BOUNCE } },
 		{ RELAY, { OUTCOME_REPLY, PHASE_DOT, 554, "5.2.252", 0, VERDICT_BOUNCE } },

@@ -60,6 +60,7 @@ CHANGE(other_secret, p->auth.secret = "s3cret2")
 CHANGE(secret_in_capitals, p->auth.secret = "S3CRET")
 CHANGE(shorter_secret, p->auth.secret = "s3cre")
 CHANGE(other_mechanisms, p->auth.mechanisms = AUTH_PLAIN)
+CHANGE(own_name, p->self = "gw.test")
 /* about our patience, and not about the server */
 CHANGE(other_reuse, p->reuse = 3)
 CHANGE(other_idle, p->idle_ms = 1)
@@ -73,6 +74,7 @@ static const struct change changes[] = {
 	{ "another port", other_port, false },
 	{ "another name of ours", other_helo, false },
 	{ "no name of ours", no_helo, false },
+	{ "a name by which we know ourselves", own_name, false },
 	{ "any address of ours", no_source, false },
 	{ "another address of ours", next_source, false },
 	{ "no TLS", policy_none, false },
@@ -145,7 +147,7 @@ static void
 what_is_left_out_is_compared_too(void **state)
 {
 	const struct smtpc_plan bare = { .port = 0 };
-	const struct smtpc_plan said = { .port = 25, .helo = "localhost",
+	const struct smtpc_plan said = { .port = 25, .self = "",
 					 .server_name = "mx.test" };
 	struct kinship k;
 

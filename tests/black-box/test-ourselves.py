@@ -1,0 +1,142 @@
+"""test-ourselves.py - mail that would come back: a route that leads to the
+gateway's own listener, by whatever way
+"""
+import contextlib
+import socket
+import threading
+
+import harness
+from harness import Case, free_port, wait_until
+
+PATIENT = "retry: {first: 1h, longest: 1h}\n"
+ITSELF = "the server is this gateway itself"
+
+
+class Detour(threading.Thread):
+    """Passes connections on to a port, as a container's or a router's
+    forwarding does: an address that is none of the gateway's."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.to = port
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=50)
+        self.port = self.listener.getsockname()[1]
+        self.connections = 0
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                here, _ = self.listener.accept()
+                self.connections += 1
+                there = socket.create_connection(("127.0.0.1", self.to))
+                threading.Thread(target=self.both, args=(here, there),
+                                 daemon=True).start()
+
+    def both(self, here, there):
+        with here, there:
+            back = threading.Thread(target=self.pump, args=(there, here),
+                                    daemon=True)
+            back.start()
+            self.pump(here, there)
+            back.join()
+
+    @staticmethod
+    def pump(a, b):
+        with contextlib.suppress(OSError):
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.join(10)
+        self.listener.close()
+
+
+class AtRunTime(Case):
+    def detour(self, gw):
+        d = Detour(gw.port)
+        self.addCleanup(d.close)
+        return d
+
+    def paused(self, gw, route="out"):
+        return next(r["paused"] for r in gw.json("status")["destinations"]
+                    if (r["route"], r["destination"]) == (route, None))
+
+    def test_a_connector(self):
+        gw = self.gateway({}, PATIENT, start=False)
+        gw.route("50-capture", self.connector(self.detour(gw).port))
+        gw.start()
+        for _ in range(3):
+            gw.send()
+        wait_until(lambda: self.paused(gw), what="the pause")
+        self.assertIn(ITSELF, self.paused(gw))
+        self.assertIn("`host' and `port' of the route", self.paused(gw))
+        # nothing was given away, and nothing is returned
+        wait_until(lambda: len(gw.queue()) == 3, what="three that wait")
+        gw.count_log(": accepted ", 3)
+        self.assertNotIn("bounced id=", gw.log())
+        # it is repaired
+        peer = self.peer()
+        gw.route("50-capture", self.connector(peer.port))
+        gw.command("reload", check=True)
+        gw.wait_empty()
+        self.assertEqual(len(peer.messages), 3)
+
+    def test_another_gateway_is_another(self):
+        behind = self.gateway(name="behind")
+        gw = self.gateway({}, PATIENT, start=False)
+        gw.route("50-capture", self.connector(behind.port))
+        gw.start()
+        gw.send()
+        behind.wait_captured(1)
+
+    def test_a_relay_of_our_name_is_no_gateway(self):
+        peer = self.peer(lambda verb, line: "250 gw.example.test"
+                         if verb == "EHLO" else None)
+        gw = self.gateway({"50-out": self.connector(peer.port)}, PATIENT)
+        gw.send()
+        gw.wait_empty()
+        self.assertEqual(len(peer.messages), 1)
+
+    def test_a_kept_connection_is_looked_at_too(self):
+        """One that a connector has left is not taken by a direct route, for
+        which the name alone tells."""
+        peer = self.peer(lambda verb, line: "250 gw.example.test"
+                         if verb == "EHLO" else None)
+        gw = self.gateway({
+            "50-out": self.connector(peer.port, host="'[127.0.0.1]'", more="""\
+                  idle: 60s
+                match: {recipient: ["@first.test"]}
+                """),
+            "60-direct": "route: direct\nbackend: direct\ndirect:\n"
+                         f"  port: {peer.port}\n"}, PATIENT)
+        gw.send(to=["a@first.test"])
+        gw.wait_empty()
+        gw.send(to=["a@[127.0.0.1]"])
+        gw.wait_log(f"{ITSELF}, by its name gw.example.test")
+        self.assertEqual(len(peer.messages), 1)
+
+    def test_what_has_gone_round_is_returned(self):
+        """Two gateways send to each other: 5.4.6 is final."""
+        port = free_port()
+        one = self.gateway({"50-out": self.connector(port)},
+                           "retry: {first: 300ms}\n", name="one")
+        two = self.gateway({"50-out": self.connector(one.port)},
+                           "retry: {first: 300ms}\n", start=False, name="two")
+        with open(two.config) as f:
+            text = f.read()
+        two.write("postern.yaml", text.replace(f":{two.port}", f":{port}"))
+        two.port = port
+        two.start()
+        one.send(sender="")
+        wait_until(lambda: "too many hops" in one.log() + two.log(), 60,
+                   "the last hop")
+        one.wait_empty(60)
+        two.wait_empty(60)
+
+
+if __name__ == "__main__":
+    harness.main()
