@@ -20,56 +20,68 @@ static const char banned[] =
 	"device or a password in foreign hands, then have it unblocked (at "
 	"Microsoft: Defender portal, restricted entities; or a support case).";
 
+static const char wrong_password[] =
+	"The server does not accept the user and the password: check `user' and "
+	"`password' of the route.";
+static const char no_passwords[] =
+	"This server accepts no passwords any more (basic authentication): use "
+	"backend oauth for this route.";
+static const char comes_round[] =
+	"The message travels in a circle: a server sends it back to one that "
+	"it came from. The Received fields of the message show which; no route "
+	"must lead to a server that sends its mail to this gateway.";
+
 static const struct reply_row {
 	int class, subject, detail;	/* of the enhanced code; 0: any */
+	enum login login;		/* LOGIN_NONE: with any, or none */
 	const char *words;		/* that the reply has; NULL: any */
 	const char *remedy;
 } reply_rows[] = {
-	{ 5, 2, 252, NULL, send_as },
-	{ 5, 7, 60,  NULL, send_as },
-	{ 0, 0, 0,   "SendAsDenied", send_as },
-	{ 5, 7, 139, NULL,
+	{ 5, 2, 252, LOGIN_NONE, NULL, send_as },
+	{ 5, 7, 60,  LOGIN_NONE, NULL, send_as },
+	{ 0, 0, 0,   LOGIN_NONE, "SendAsDenied", send_as },
+	{ 5, 7, 139, LOGIN_PASSWORD, "basic authentication", no_passwords },
+	{ 5, 7, 139, LOGIN_NONE, NULL,
 	  "SMTP AUTH is switched off for the tenant or the mailbox, or the "
 	  "sign-in was blocked: Set-CASMailbox MAILBOX "
 	  "-SmtpClientAuthenticationDisabled $false, and look at Security "
 	  "Defaults and Conditional Access." },
-	{ 5, 7, 3,   "Authentication unsuccessful",
+	{ 5, 7, 3,   LOGIN_PASSWORD, NULL, wrong_password },
+	{ 5, 7, 3,   LOGIN_NONE, "Authentication unsuccessful",
 	  "The token is for another mailbox or another service, SMTP AUTH is "
 	  "off for the mailbox, or the application is not registered in "
 	  "Exchange (New-ServicePrincipal with the object id of the enterprise "
 	  "application, Add-MailboxPermission FullAccess)." },
-	{ 5, 7, 64,  NULL,
+	{ 5, 7, 64,  LOGIN_NONE, NULL,
 	  "No inbound connector matched us: compare the certificate's names "
 	  "with the connector and the accepted domains, and see that the "
 	  "whole chain is in the certificate's file." },
-	{ 5, 7, 68,  NULL,
+	{ 5, 7, 68,  LOGIN_NONE, NULL,
 	  "The tenant refuses direct send to its own domains (RejectDirectSend): "
 	  "let its domains take a route with a connector or with OAuth." },
-	{ 5, 7, 30,  NULL,
-	  "Basic authentication is gone: use backend oauth for this route." },
-	{ 5, 7, 8,   NULL,
-	  "The server does not take the login: look at the user and the "
-	  "password or, with OAuth, sign in as the mailbox of the route "
-	  "(postern login ROUTE)." },
-	{ 5, 1, 90,  NULL, enough },
-	{ 5, 2, 0,   "submission quota", enough },
-	{ 5, 2, 0,   "SubmissionQuota", enough },
-	{ 5, 4, 5,   NULL, enough },
-	{ 5, 7, 232, NULL, enough },
-	{ 5, 7, 233, NULL, enough },
-	{ 5, 7, 236, NULL, enough },
-	{ 5, 2, 2,   "QuotaExceeded",
+	{ 5, 7, 30,  LOGIN_PASSWORD, NULL, no_passwords },
+	{ 5, 4, 6,   LOGIN_NONE, NULL, comes_round },
+	{ 5, 4, 12,  LOGIN_NONE, NULL, comes_round },
+	{ 5, 4, 14,  LOGIN_NONE, NULL, comes_round },
+	{ 5, 1, 90,  LOGIN_NONE, NULL, enough },
+	{ 5, 2, 0,   LOGIN_NONE, "submission quota", enough },
+	{ 5, 2, 0,   LOGIN_NONE, "SubmissionQuota", enough },
+	{ 5, 4, 5,   LOGIN_NONE, NULL, enough },
+	{ 5, 7, 232, LOGIN_NONE, NULL, enough },
+	{ 5, 7, 233, LOGIN_NONE, NULL, enough },
+	{ 5, 7, 236, LOGIN_NONE, NULL, enough },
+	{ 5, 2, 2,   LOGIN_NONE, "QuotaExceeded",
 	  "The mailbox that sends is full, mostly of its own Sent Items: empty "
 	  "them." },
-	{ 5, 1, 8,   "outbound sender", banned },
-	{ 5, 7, 501, NULL, banned },
-	{ 5, 7, 502, NULL, banned },
-	{ 5, 7, 503, NULL, banned },
-	{ 5, 7, 705, NULL, banned },
-	{ 5, 7, 750, NULL,
+	{ 5, 1, 8,   LOGIN_NONE, "outbound sender", banned },
+	{ 5, 7, 501, LOGIN_NONE, NULL, banned },
+	{ 5, 7, 502, LOGIN_NONE, NULL, banned },
+	{ 5, 7, 503, LOGIN_NONE, NULL, banned },
+	{ 5, 7, 705, LOGIN_NONE, NULL, banned },
+	{ 5, 7, 750, LOGIN_NONE, NULL,
 	  "The sender's domain is not registered with the tenant: add it to "
 	  "its accepted domains." },
-	{ 5, 7, 57,  NULL,
+	{ 5, 7, 57,  LOGIN_NONE, NULL,
 	  "The server wants a login, or a certificate that it knows, before "
 	  "it takes mail." },
 };
@@ -118,6 +130,7 @@ reply_fits(const struct reply_row *r, const struct outcome *o)
 	return fits(r->class, o->enhanced.class) &&
 	       fits(r->subject, o->enhanced.subject) &&
 	       fits(r->detail, o->enhanced.detail) &&
+	       (r->login == LOGIN_NONE || r->login == o->login) &&
 	       (r->words == NULL || has(o->text, r->words));
 }
 
@@ -131,6 +144,25 @@ certificate_remedy(const struct outcome *o, enum backend_manner m)
 	if (m != BACKEND_RELAY || !policy || o->phase > PHASE_RCPT)
 		return NULL;
 	return certificate_remedies[o->shown];
+}
+
+/* Whatever the words are. */
+static const char *
+login_remedy(const struct outcome *o)
+{
+	static const char *const remedies[] = {
+		[LOGIN_NONE] = NULL,
+		[LOGIN_PASSWORD] = wrong_password,
+		[LOGIN_TOKEN] =
+		  "The server does not accept the token: sign in as the mailbox "
+		  "of the route (postern login ROUTE).",
+	};
+	bool named = o->enhanced.class == 5 && o->enhanced.subject == 7 &&
+		     o->enhanced.detail == 8;
+
+	return named || (o->phase == PHASE_AUTH &&
+			 (o->code == 535 || o->code == 534))
+		? remedies[o->login] : NULL;
 }
 
 static const char *
@@ -152,6 +184,8 @@ remedy_of(const struct outcome *o, enum backend_manner m)
 	for (size_t i = 0; i < ARRAY_SIZE(reply_rows); i++)
 		if (reply_fits(&reply_rows[i], o))
 			return reply_rows[i].remedy;
-	remedy = certificate_remedy(o, m);
+	remedy = login_remedy(o);
+	if (remedy == NULL)
+		remedy = certificate_remedy(o, m);
 	return remedy != NULL ? remedy : greeting_remedy(o, m);
 }

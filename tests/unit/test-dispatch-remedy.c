@@ -47,31 +47,45 @@ refusals_that_are_known(void **state)
 	static const struct {
 		struct said reply;
 		const char *has;
+		enum login login;
 	} rows[] = {
-		{ { PHASE_DOT, 554, "5.2.252", "SendAsDenied; a not allowed to send as b" }, "Send As" },
-		{ { PHASE_DOT, 550, "5.7.60", "SMTP; Client does not have permissions" }, "Send As" },
-		{ { PHASE_DOT, 554, "5.2.0", "STOREDRV; sendasdeniedexception" }, "Send As" },
-		{ { PHASE_AUTH, 535, "5.7.3", "Authentication unsuccessful [x]" }, "New-ServicePrincipal" },
-		{ { PHASE_AUTH, 535, "5.7.3", "something else" }, NULL },
-		{ { PHASE_AUTH, 535, "5.7.8", "Authentication failed." }, "postern login" },
-		{ { PHASE_DOT, 550, "5.1.90", "daily limit" }, "in a day" },
-		{ { PHASE_DOT, 554, "5.2.0", "SubmissionQuotaExceededException" }, "in a day" },
-		{ { PHASE_DOT, 550, "5.4.5", "Daily limit" }, "in a day" },
-		{ { PHASE_DOT, 554, "5.2.2", "mailbox full; QuotaExceededException" }, "Sent Items" },
-		{ { PHASE_RCPT, 550, "5.2.2", "mailbox full" }, NULL },
-		{ { PHASE_DOT, 550, "5.1.8", "bad outbound sender" }, "blocked" },
-		{ { PHASE_RCPT, 550, "5.1.8", "bad sender" }, NULL },
-		{ { PHASE_MAIL, 550, "5.7.750", "unregistered domain" }, "accepted domains" },
-		{ { PHASE_RCPT, 550, "5.7.64", "TenantAttribution; Relay Access Denied" }, "connector" },
-		{ { PHASE_RCPT, 550, "5.1.1", "no such user" }, NULL },
-		{ { PHASE_DOT, 550, NULL, "no" }, NULL },
-		{ { PHASE_DOT, 250, "2.0.0", "ok" }, NULL },
+		{ { PHASE_DOT, 554, "5.2.252", "SendAsDenied; a not allowed to send as b" }, "Send As", LOGIN_NONE },
+		{ { PHASE_DOT, 550, "5.7.60", "SMTP; Client does not have permissions" }, "Send As", LOGIN_NONE },
+		{ { PHASE_DOT, 554, "5.2.0", "STOREDRV; sendasdeniedexception" }, "Send As", LOGIN_NONE },
+		{ { PHASE_AUTH, 535, "5.7.3", "Authentication unsuccessful [x]" }, "New-ServicePrincipal", LOGIN_TOKEN },
+		/* a password is not told of tokens, nor the other way round */
+		{ { PHASE_AUTH, 535, "5.7.3", "Authentication unsuccessful [x]" }, "`password' of the route.", LOGIN_PASSWORD },
+		{ { PHASE_AUTH, 535, "5.7.8", "Authentication failed." }, "postern login", LOGIN_TOKEN },
+		{ { PHASE_AUTH, 535, "5.7.8", "Authentication failed." }, "check `user' and `password' of the route.", LOGIN_PASSWORD },
+		{ { PHASE_AUTH, 535, NULL, "Authentication failed." }, "check `user'", LOGIN_PASSWORD },
+		{ { PHASE_AUTH, 535, NULL, "Authentication failed." }, "postern login", LOGIN_TOKEN },
+		{ { PHASE_AUTH, 534, "5.7.9", "needs an app password" }, "check `user'", LOGIN_PASSWORD },
+		{ { PHASE_AUTH, 535, "5.7.139", "basic authentication is disabled." }, "oauth", LOGIN_PASSWORD },
+		{ { PHASE_AUTH, 535, "5.7.139", "SmtpClientAuthentication is disabled" }, "Set-CASMailbox", LOGIN_PASSWORD },
+		{ { PHASE_AUTH, 535, "5.7.139", "basic authentication is disabled." }, "Set-CASMailbox", LOGIN_TOKEN },
+		{ { PHASE_AUTH, 535, "5.7.30", "Basic authentication" }, "oauth", LOGIN_PASSWORD },
+		{ { PHASE_AUTH, 504, "5.5.4", "unknown mechanism" }, NULL, LOGIN_PASSWORD },
+		{ { PHASE_MAIL, 535, "5.7.3", "something else" }, NULL, LOGIN_NONE },
+		{ { PHASE_DOT, 554, "5.4.6", "too many hops" }, "in a circle", LOGIN_NONE },
+		{ { PHASE_DOT, 550, "5.1.90", "daily limit" }, "in a day", LOGIN_NONE },
+		{ { PHASE_DOT, 554, "5.2.0", "SubmissionQuotaExceededException" }, "in a day", LOGIN_NONE },
+		{ { PHASE_DOT, 550, "5.4.5", "Daily limit" }, "in a day", LOGIN_NONE },
+		{ { PHASE_DOT, 554, "5.2.2", "mailbox full; QuotaExceededException" }, "Sent Items", LOGIN_NONE },
+		{ { PHASE_RCPT, 550, "5.2.2", "mailbox full" }, NULL, LOGIN_NONE },
+		{ { PHASE_DOT, 550, "5.1.8", "bad outbound sender" }, "blocked", LOGIN_NONE },
+		{ { PHASE_RCPT, 550, "5.1.8", "bad sender" }, NULL, LOGIN_NONE },
+		{ { PHASE_MAIL, 550, "5.7.750", "unregistered domain" }, "accepted domains", LOGIN_NONE },
+		{ { PHASE_RCPT, 550, "5.7.64", "TenantAttribution; Relay Access Denied" }, "connector", LOGIN_NONE },
+		{ { PHASE_RCPT, 550, "5.1.1", "no such user" }, NULL, LOGIN_NONE },
+		{ { PHASE_DOT, 550, NULL, "no" }, NULL, LOGIN_NONE },
+		{ { PHASE_DOT, 250, "2.0.0", "ok" }, NULL, LOGIN_NONE },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct outcome o = outcome_of(&rows[i].reply);
 
+		o.login = rows[i].login;
 		check(i, remedy_of(&o, BACKEND_RELAY), rows[i].has);
 		/* what was found out on the spot goes before all tables */
 		snprintf(o.hint, sizeof(o.hint), "mend it");
@@ -139,6 +153,10 @@ verdicts_by_words(void **state)
 		    "Invalid arguments" }, VERDICT_RETRY },
 		{ { PHASE_MAIL, 555, NULL,
 		    "no such parameter" }, VERDICT_RETRY },
+		{ { PHASE_DOT, 550, NULL,
+		    "Too many \"Received\" headers - suspected mail loop" }, VERDICT_BOUNCE },
+		{ { PHASE_DOT, 554, NULL,
+		    "too many hops, this message is looping (#5.4.6)" }, VERDICT_BOUNCE },
 		/* the account's */
 		{ { PHASE_DOT, 550, "5.1.90",
 		    "you've reached your daily limit for message recipients" }, VERDICT_PAUSE },
