@@ -39,6 +39,15 @@ def free_port():
         return s.getsockname()[1]
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 def wait_until(true, seconds=15, what="it"):
     """Polls until true() is; the value, or an assertion that names what."""
     end = time.monotonic() + seconds * SLOW

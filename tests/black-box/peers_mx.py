@@ -13,7 +13,7 @@ import textwrap
 import threading
 
 from certificates import TestCa
-from harness import Case
+from harness import Case, has_ipv6
 from peers import Knot
 from peers_mail import Postfix
 from peers_oauth import Sink
@@ -23,9 +23,11 @@ QUICK = "retry: {first: 300ms, factor: 1, longest: 300ms, give_up: 1h}\n"
 
 def port_everywhere():
     """A port that was free on all addresses a moment ago."""
-    with socket.socket(socket.AF_INET6) as s:
-        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        s.bind(("::", 0))
+    six = has_ipv6()
+    with socket.socket(socket.AF_INET6 if six else socket.AF_INET) as s:
+        if six:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        s.bind(("::" if six else "", 0))
         return s.getsockname()[1]
 
 
@@ -103,6 +105,8 @@ class World(Case):
         return peer
 
     def mx(self, host, answer=lambda verb, line: None):
+        if ":" in host and not has_ipv6():
+            self.skipTest("this host has no IPv6")
         return self.peer_at(Mx(answer, host=host, port=self.port))
 
     def postfix(self, host, domain, **settings):

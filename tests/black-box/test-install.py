@@ -108,5 +108,33 @@ class Installed(Case):
             self.assertEqual(r.returncode, 0, r.stderr)
 
 
+class WithoutCmocka(Case):
+    def test_the_black_box_tests_have_what_they_need(self):
+        wrapper = os.path.join(self.folder, "pkg-config")
+        with open(os.open(wrapper, os.O_WRONLY | os.O_CREAT, 0o755), "w") as f:
+            f.write("#!/bin/sh\ncase $* in *cmocka*) exit 1; esac\n"
+                    'exec pkg-config "$@"\n')
+        if os.path.exists(os.path.join(SOURCE, "config.status")):
+            self.skipTest("the sources are configured themselves")
+        place = os.path.join(self.folder, "build")
+        os.mkdir(place)
+        r = subprocess.run([os.path.abspath(os.path.join(SOURCE, "configure")), "-q",
+                            "PKG_CONFIG=" + wrapper], cwd=place,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=300 * SLOW)
+        self.assertEqual(r.returncode, 0, r.stdout)
+        self.assertIn("leaves out the unit tests", r.stdout)
+        made = make("-C", place, "-n", "check", "TESTS=")
+        used = set()
+        for name in os.listdir(os.path.dirname(os.path.abspath(__file__))):
+            if name.endswith(".py"):
+                with open(os.path.join(os.path.dirname(__file__), name)) as f:
+                    used |= set(re.findall(r'"tests", "unit", "([\w-]+)"', f.read()))
+        self.assertGreaterEqual(used, {"ask-dns", "sign-message", "verify-message"})
+        for program in used:
+            self.assertIn(f"-o tests/unit/{program} ", made)
+        self.assertNotIn("-o tests/unit/test-base ", made)
+
+
 if __name__ == "__main__":
     harness.main()

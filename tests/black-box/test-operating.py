@@ -20,15 +20,6 @@ from harness import Case, free_port, wait_until
 SOURCE = os.path.join(os.path.dirname(__file__), "..", "..")
 
 
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6) as s:
-            s.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
-
-
 class Configuration(Case):
     def check(self, gw, *want):
         r = gw.command("check")
@@ -481,7 +472,7 @@ class Reload(Case):
             socket.create_connection(("127.0.0.1", old), 5)
 
     def test_all_of_ipv6_is_ipv4_too(self):
-        if not has_ipv6():
+        if not harness.has_ipv6():
             self.skipTest("this host has no IPv6")
         gw = self.gateway(start=False, extra="relay: {networks: [127.0.0.1, '::1']}\n")
         gw.write("postern.yaml", gw.read().replace(
