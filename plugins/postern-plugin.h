@@ -150,6 +150,15 @@ struct postern_destination {		/* the gateway zeroes it before */
 					 * hop has such a limit; 0: unknown */
 	uint32_t per_minute;		/* messages a minute; 0: unknown.  The
 					 * route's limits override both */
+	uint32_t may_refuse;		/* of POSTERN_NULL_SENDER; 0: nothing
+					 * is known that it refuses */
+	char mailbox[256];		/* the mailbox or account that the module
+					 * logs in as; "" : none */
+};
+
+enum {					/* bits of may_refuse */
+	POSTERN_NULL_SENDER = 1		/* the sender <> and From: MAILER-DAEMON,
+					 * as delivery reports have them */
 };
 
 /* The step at which an attempt ended. */

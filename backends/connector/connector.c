@@ -90,6 +90,11 @@ connector_describe(const void *self, const char *recipient,
 
 	(void)recipient;
 	snprintf(ret->name, sizeof(ret->name), "%s:%u", c->host, c->smtp.port);
+	if (c->user == NULL)
+		return;
+	/* a submission server may take no sender but the mailbox */
+	ret->may_refuse = POSTERN_NULL_SENDER;
+	snprintf(ret->mailbox, sizeof(ret->mailbox), "%s", c->user);
 }
 
 static void

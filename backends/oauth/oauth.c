@@ -272,6 +272,8 @@ oauth_describe(const void *self, const char *recipient,
 	snprintf(ret->name, sizeof(ret->name), "%s", o->user);
 	ret->connections = p->connections;
 	ret->per_minute = p->per_minute;
+	ret->may_refuse = POSTERN_NULL_SENDER;
+	snprintf(ret->mailbox, sizeof(ret->mailbox), "%s", o->user);
 }
 
 void

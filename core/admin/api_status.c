@@ -32,7 +32,7 @@ struct status_ask {
 	struct ask ask;
 	struct admin *admin;
 	json_t *destinations;
-	uint64_t lost_reports;
+	json_t *reports;
 	char *description;
 };
 
@@ -42,6 +42,7 @@ status_drop(struct ask *ask)
 	struct status_ask *s = container_of(ask, struct status_ask, ask);
 
 	json_decref(s->destinations);
+	json_decref(s->reports);
 	mem_free(s->description);
 	mem_free(s);
 }
@@ -69,6 +70,19 @@ on_row(void *arg, const struct dispatch_row *r)
 		"keeps_ms", (json_int_t)r->keeps_ms));
 }
 
+static json_t *
+status_reports(struct dispatch *d)
+{
+	struct dispatch_reports r;
+
+	dispatch_reports(d, &r);
+	return json_pack("{s:I, s:I, s:o, s:I}",
+		"no_route", (json_int_t)r.no_route,
+		"undelivered", (json_int_t)r.undelivered,
+		"last", api_text_or_null(r.last),
+		"last_ms", api_time(r.last_ms));
+}
+
 static void
 status_on_loop(struct ask *ask)
 {
@@ -76,7 +90,7 @@ status_on_loop(struct ask *ask)
 	struct admin_deps *deps = &s->admin->deps;
 
 	dispatch_rows(deps->dispatch, on_row, s);
-	s->lost_reports = dispatch_lost_reports(deps->dispatch);
+	s->reports = status_reports(deps->dispatch);
 	s->description = deps->describe(deps->arg);
 	ask_answer(ask);
 }
@@ -155,7 +169,7 @@ api_status(struct request *rq, json_t **ret)
 		ask_release(&s->ask);
 		return ask_failed(a, PATIENCE_MS, ret);
 	}
-	*ret = json_pack("{s:s, s:o, s:I, s:I, s:o?, s:o, s:o, s:{s:I}, "
+	*ret = json_pack("{s:s, s:o, s:I, s:I, s:o?, s:o, s:o, s:o, "
 			 "s:o}",
 		"version", a->deps.facts.version,
 		"config", api_text(span_of(a->deps.facts.config)),
@@ -164,9 +178,9 @@ api_status(struct request *rq, json_t **ret)
 		"now_ms", (json_int_t)clock_wall_of(clock_steady_ms()),
 		"running", json_loads(s->description, 0, NULL),
 		"intake", status_intake(a), "queue", status_queue(a),
-		"reports", "no_route", (json_int_t)s->lost_reports,
-		"destinations", s->destinations);
+		"reports", s->reports, "destinations", s->destinations);
 	s->destinations = NULL;		/* handed over: not for two threads */
+	s->reports = NULL;
 	ask_release(&s->ask);
 	return 200;
 }

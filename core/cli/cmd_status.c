@@ -76,12 +76,18 @@ print_failed(json_t *failed)
 	puts("); the log says why");
 }
 
+/* Nobody was told, so it is told here. */
 static void
 print_reports(json_t *reports)
 {
+	json_int_t lost = number(reports, "undelivered");
+
 	if (number(reports, "no_route") > 0)
 		printf("reports   %lld could not be sent: no route takes "
 		       "them\n", (long long)number(reports, "no_route"));
+	if (lost > 0)
+		printf("reports   %lld could not be delivered; the latest %s\n",
+		       (long long)lost, string(reports, "last"));
 }
 
 /* --- deliveries ------------------------------------------------------- */

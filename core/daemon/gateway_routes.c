@@ -225,6 +225,7 @@ bool
 load_route_modules(struct load *l, struct route *r)
 {
 	const struct module_access files = { can_read, can_show, l };
+	struct module_found found = { .print = 0 };
 	struct module *m = backend_of(r->node);
 	bool ok = route_backend_check(l, r);
 
@@ -238,8 +239,10 @@ load_route_modules(struct load *l, struct route *r)
 				       r->name);
 
 		r->backend_node = route_block(l, r);
-		ok = module_check(m, r->backend_node, what, &files,
-				  &r->options_print, l->d) && ok;
+		ok = module_check(m, r->backend_node, what, &files, &found,
+				  l->d) && ok;
+		r->options_print = found.print;
+		r->may_refuse_reports = found.may_refuse_null_sender;
 	}
 	return filters_check(r->filters, l->root != NULL, l->d) && ok;
 }

@@ -14,43 +14,32 @@
 #include "dispatch/inside.h"
 
 #include "base/clock.h"
-#include "dispatch/remedy.h"
-#include "mail/header.h"
-#include "spool/draft.h"
 
 enum {
 	REPORT_MAX = 512 * 1024,	/* of a report, and what more it may */
 	REPORT_RCPT_MAX = 4 * 1024,	/* be for each recipient */
-	REPORT_PIECE = 16 * 1024,
-};
-
-struct told_rcpt {
-	size_t index;
-	enum dsn_action action;
-	unsigned audience;
-	struct outcome outcome;
 };
 
 struct report {
 	struct attempt *attempt;
 	struct dispatch *dispatch;
-	struct snapshot *snap;		/* what it began with; keeps route */
+	struct snapshot *snap;		/* what it began with; keeps config */
 	const struct dispatch_config *config;
-	enum backend_manner manner;	/* of the route that they took */
 	struct told_rcpt *told;
 	size_t n, room;
 	unsigned audience;		/* not yet written to, of enum told */
 	enum told writing;
 	struct body_source *source;
-	struct buf original, text;
-	size_t pushed;			/* bytes of text in the draft */
-	const struct route *route;
-	uint64_t message_id;
-	struct draft *draft;
+	struct buf original;
+	struct own mail;		/* the one that is being written */
 	struct spool_accept *accept;
 	bool failed;			/* the sender's could not be kept */
 	struct later later;
 };
+
+static void report_next(struct report *r);
+static void report_made(struct own *m, struct item *item,
+			const struct error *err);
 
 /* --- who is told: pure ----------------------------------------------- */
 
@@ -70,6 +59,9 @@ report_audience(const struct item *item, size_t rcpt, enum dsn_action action,
 	struct span sender = item->env->sender.text;
 	unsigned audience = TOLD_NOBODY;
 
+	/* of what failed, dsn.to had a report of its own */
+	if (item_is_own(item))
+		return TOLD_NOBODY;
 	/* RFC 5321 section 4.5.5: never about a null sender's mail */
 	if (sender.n > 0 && dsn_wanted(r->notify, action))
 		audience |= TOLD_SENDER;
@@ -86,7 +78,7 @@ report_audience(const struct item *item, size_t rcpt, enum dsn_action action,
 /* --- collecting ------------------------------------------------------ */
 
 struct report *
-report_new(struct attempt *a, enum backend_manner m)
+report_new(struct attempt *a)
 {
 	struct report *r = NEW(struct report);
 
@@ -94,9 +86,11 @@ report_new(struct attempt *a, enum backend_manner m)
 	r->dispatch = a->dispatch;
 	r->snap = snapshot_ref(a->dispatch->snap);
 	r->config = a->dispatch->config;
-	r->manner = m;
 	r->original = BUF_MAX(LIMIT_DSN_ORIGINAL);
-	r->text = BUF_MAX(REPORT_MAX);
+	r->mail = (struct own){
+		.dispatch = a->dispatch, .made = report_made,
+		.text = BUF_MAX(REPORT_MAX),
+	};
 	a->reports++;
 	return r;
 }
@@ -106,28 +100,25 @@ report_free(struct later *l)
 {
 	struct report *r = container_of(l, struct report, later);
 
-	draft_drop(&r->draft);
+	own_fini(&r->mail);
 	buf_fini(&r->original);
-	buf_fini(&r->text);
 	snapshot_unref(&r->snap);
+	for (size_t i = 0; i < r->n; i++)
+		mem_free(r->told[i].remedy);
 	mem_free(r->told);
 	mem_free(r);
 }
 
 void
-report_add(struct report *r, size_t rcpt, enum dsn_action action,
-	   unsigned audience, const struct outcome *o)
+report_add(struct report *r, const struct told_rcpt *t)
 {
 	if (r->n == r->room) {
 		r->room = r->room == 0 ? 1 : r->room * 2;
 		r->told = mem_resize(r->told, r->room, sizeof(*r->told));
 	}
-	r->told[r->n++] = (struct told_rcpt){
-		.index = rcpt, .action = action, .audience = audience,
-		.outcome = *o,
-	};
-	r->audience |= audience;
-	if (action == DSN_DELAYED && audience != TOLD_NOBODY)
+	r->told[r->n++] = *t;
+	r->audience |= t->audience;
+	if (t->action == DSN_DELAYED && t->audience != TOLD_NOBODY)
 		r->attempt->item->warned_ms = clock_steady_ms();
 }
 
@@ -182,89 +173,24 @@ report_finish(struct report *r)
 
 /* --- one message ----------------------------------------------------- */
 
-static void report_next(struct report *r);
-
 static void
-report_add_item(struct report *r, struct body *body)
+report_made(struct own *m, struct item *item, const struct error *err)
 {
-	bool utf8 = address_needs_utf8(report_to(r));
-	struct mail_command mail = {
-		.body = body->has_8bit ? BODY_8BITMIME : BODY_7BIT,
-		.smtputf8 = utf8, .size = body->size,
-	};
-	struct rcpt_command rcpt = { .notify = DSN_NOTIFY_NEVER };
-	struct item *item = item_new();
-	struct error err;
-
-	if (!address_parse(report_to(r), ADDRESS_UTF8 | ADDRESS_NO_DOMAIN,
-			   &rcpt.recipient, &err))
-		rcpt.recipient.text = report_to(r);
-	item->id = r->message_id * ITEM_ORDINALS;
-	item->route = mem_strdup(r->route->name);
-	item->env = envelope_new(&mail);
-	envelope_add(item->env, &rcpt, 1);
-	envelope_freeze(item->env);
-	item->rcpts = mem_array(1, sizeof(*item->rcpts));
-	item->body = body;
-	item->created_ms = item->due_ms = clock_steady_ms();
-	item->claimed = dispatch_window(r->dispatch, &item, 1);
-
-	if (r->accept == NULL)
-		r->accept = NEW(struct spool_accept);
-	r->accept->items[r->accept->n++] = item;
-}
-
-static void
-on_sealed(void *arg, struct body *body, enum spool_status status,
-	  const struct error *err)
-{
-	struct report *r = arg;
+	struct report *r = container_of(m, struct report, mail);
 	char id[ITEM_TEXT];
 
-	(void)status;
-	r->draft = NULL;		/* over with this answer */
-	if (body == NULL) {
+	if (item == NULL) {
 		log_error(&dispatch_log, "%s: a report to %.*s could not be "
 			  "kept: %s", item_id_text(r->attempt->item->id, id),
 			  SPAN_ARG(report_to(r)), err->text);
 		if (r->writing == TOLD_SENDER)
 			r->failed = true;
 	} else {
-		report_add_item(r, body);
+		if (r->accept == NULL)
+			r->accept = NEW(struct spool_accept);
+		r->accept->items[r->accept->n++] = item;
 	}
 	report_next(r);
-}
-
-static void
-report_push(struct report *r)
-{
-	struct span all = buf_span(&r->text);
-
-	while (r->pushed < all.n) {
-		struct span piece = span_sub(all, r->pushed, REPORT_PIECE);
-
-		if (!draft_more(r->draft))
-			return;		/* on_drained goes on */
-		if (!buf_add(draft_buffer(r->draft), piece)) {
-			struct error err;
-
-			error_set(&err, ERROR_LIMIT, "no memory for it");
-			draft_drop(&r->draft);
-			on_sealed(r, NULL, SPOOL_FAILED, &err);
-			return;
-		}
-		r->pushed += piece.n;
-	}
-	draft_seal(r->draft, span_has_8bit(all), header_has_8bit(all));
-}
-
-static void
-on_drained(void *arg)
-{
-	struct report *r = arg;
-
-	if (r->pushed < r->text.len)
-		report_push(r);
 }
 
 static void
@@ -320,41 +246,33 @@ report_write(struct report *r)
 			.address = rcpt->address.text,
 			.orcpt = rcpt->orcpt, .action = t->action,
 			.outcome = &t->outcome,
-			.remedy = remedy_of(&t->outcome, r->manner),
+			.remedy = t->remedy,
 		};
 	}
-	buf_clear(&r->text);
-	r->text.max = REPORT_MAX + r->n * REPORT_RCPT_MAX;
-	ok = dsn_write(&r->text, &f);
+	buf_clear(&r->mail.text);
+	r->mail.text.max = REPORT_MAX + r->n * REPORT_RCPT_MAX;
+	ok = dsn_write(&r->mail.text, &f);
 	mem_free(rcpts);
 	return ok;
 }
 
-static const struct route *
-report_route(const struct report *r)
+static void
+report_has_no_route(struct report *r, const char *id)
 {
-	const struct routes *routes = snapshot_get(r->snap, SLOT_ROUTES);
-	struct facts facts = {
-		.own = true, .at_end = true, .size = r->text.len,
-		.header = buf_span(&r->text),
-	};
-	struct error err;
+	const struct item *item = r->attempt->item;
 
-	if (r->config->dsn_route != NULL)
-		return routes_find(routes, r->config->dsn_route);
-	if (!address_parse(report_to(r), ADDRESS_UTF8 | ADDRESS_NO_DOMAIN,
-			   &facts.recipient, &err))
-		facts.recipient.text = report_to(r);
-	return routes_pick(routes, &facts, NULL);
+	r->dispatch->reports.no_route++;
+	log_error(&dispatch_log, "%s: %.*s is not told what became of the "
+		  "message from <%.*s> to <%.*s>: no route takes the report; "
+		  "set dsn.route, or add \"<>\" to a route's match.sender", id,
+		  SPAN_ARG(report_to(r)), SPAN_ARG(item->env->sender.text),
+		  SPAN_ARG(item->env->rcpts[r->told[0].index].address.text));
 }
 
 static void
 report_write_to(struct report *r, enum told who)
 {
-	static const struct draft_events events = {
-		.drained = on_drained, .sealed = on_sealed,
-	};
-	struct dispatch *d = r->dispatch;
+	const struct route *route;
 	char id[ITEM_TEXT];
 
 	r->writing = who;
@@ -366,19 +284,13 @@ report_write_to(struct report *r, enum told who)
 		report_next(r);
 		return;
 	}
-	r->route = report_route(r);
-	if (r->route == NULL) {
-		d->lost_reports++;
-		log_error(&dispatch_log, "%s: %.*s is not told: no route takes "
-			  "the report; set dsn.route, or add \"<>\" to a "
-			  "route's match.sender", id, SPAN_ARG(report_to(r)));
+	route = own_route(r->dispatch, report_to(r), buf_span(&r->mail.text));
+	if (route == NULL) {
+		report_has_no_route(r, id);
 		report_next(r);
 		return;
 	}
-	r->pushed = 0;
-	r->message_id = message_id_next();
-	r->draft = draft_new(d->spool, d->loop, r->message_id, &events, r);
-	report_push(r);
+	own_make(&r->mail, report_to(r), route->name);
 }
 
 static void
@@ -411,10 +323,24 @@ on_original(void *arg, struct span bytes, const struct error *err)
 		loop_later(r->dispatch->loop, &r->later);
 }
 
+/* Our own mail, of which nobody can be told: what it was about is logged. */
+static void
+report_tell_lost(const struct report *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->told[i].action == DSN_FAILED)
+			own_lost(r->dispatch, r->attempt->item,
+				 buf_span(&r->original), &r->told[i]);
+}
+
 static void
 report_go(struct later *l)
 {
-	report_next(container_of(l, struct report, later));
+	struct report *r = container_of(l, struct report, later);
+
+	if (item_is_own(r->attempt->item))
+		report_tell_lost(r);
+	report_next(r);
 }
 
 static void
@@ -439,9 +365,11 @@ void
 report_send(struct report *r)
 {
 	struct attempt *a = r->attempt;
+	bool own = item_is_own(a->item);
 
-	report_tell_untold(r);
-	if (r->audience == TOLD_NOBODY) {
+	if (!own)
+		report_tell_untold(r);
+	if (r->audience == TOLD_NOBODY && !own) {
 		report_finish(r);
 		return;
 	}

@@ -112,23 +112,66 @@ dsn_route_check(const struct dispatch_config *c, const struct node *map,
 	return false;
 }
 
-/* Said only where it is sure; where there is no route at all, that has been
- * told. */
 static void
-reports_check(const struct dispatch_config *c, const struct node *dsn,
-	      const struct routes *routes, struct diags *d)
+reports_warn_no_route(const struct node *dsn, const struct routes *routes,
+		      struct diags *d)
 {
-	if (c->dsn_route != NULL || routes->n == 0)
-		return;
-	for (size_t i = 0; i < routes->n; i++)
-		if (route_may_take_reports(&routes->v[i]))
-			return;
 	if (dsn == NULL)
 		dsn = node_get(routes->v[0].node, "match");
 	diag_warning(d, dsn ? &dsn->mark : NULL, "no route takes delivery "
 		     "reports (sender <>), so nobody is told when mail fails");
 	diag_hint(d, "name one, dsn: {route: %s}, or add \"<>\" to a route's "
 		  "match.sender", routes->v[0].name);
+}
+
+/* r logs in as a mailbox, and reports have no other way out. */
+static void
+reports_warn_mailbox(const struct node *dsn, const struct route *r,
+		     struct diags *d)
+{
+	const struct node *at = dsn ? dsn : node_get(r->node, "backend");
+
+	diag_warning(d, at ? &at->mark : NULL, "delivery reports can only "
+		     "leave by route `%s', which logs in as a mailbox: its "
+		     "server may refuse their sender <>, and then nobody is "
+		     "told when mail fails", r->name);
+	diag_hint(d, "add a route whose backend is direct, or connector "
+		  "without a user, and name it: dsn: {route: NAME}; "
+		  "`postern status' counts the reports that were refused");
+}
+
+/* Said only where it is sure; where there is no route at all, that has been
+ * told. */
+static void
+reports_check(const struct dispatch_config *c, const struct node *dsn,
+	      const struct routes *routes, struct diags *d)
+{
+	const struct route *mailbox = NULL;
+
+	if (routes->n == 0)
+		return;
+	if (c->dsn_route != NULL) {
+		const struct route *r = routes_find(routes, c->dsn_route);
+
+		if (r->may_refuse_reports)
+			reports_warn_mailbox(dsn, r, d);
+		return;
+	}
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *r = &routes->v[i];
+
+		if (!route_may_take_reports(r))
+			continue;
+		if (!r->may_refuse_reports)
+			return;
+		mailbox = mailbox != NULL ? mailbox : r;
+		if (route_takes_all_reports(r))
+			break;		/* those behind it get none */
+	}
+	if (mailbox != NULL)
+		reports_warn_mailbox(dsn, mailbox, d);
+	else
+		reports_warn_no_route(dsn, routes, d);
 }
 
 bool

@@ -191,6 +191,7 @@ dispatch_free(struct dispatch **ptr)
 	destinations_free(d);
 	outlets_free(d);
 	snapshot_unref(&d->snap);
+	mem_free(d->reports_last);
 	mem_free(d);
 	*ptr = NULL;
 }
@@ -263,8 +264,9 @@ dispatch_rows(struct dispatch *d,
 	}
 }
 
-uint64_t
-dispatch_lost_reports(const struct dispatch *d)
+void
+dispatch_reports(const struct dispatch *d, struct dispatch_reports *ret)
 {
-	return d->lost_reports;
+	*ret = d->reports;
+	ret->last = d->reports_last;
 }

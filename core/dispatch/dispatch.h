@@ -97,7 +97,15 @@ struct dispatch_row {
 void dispatch_rows(struct dispatch *d,
 		   void (*row)(void *arg, const struct dispatch_row *r),
 		   void *arg);
-/* Reports since the start that were not sent because no route takes them. */
-uint64_t dispatch_lost_reports(const struct dispatch *d);
+/* Reports and notices of ours, since the start, that reached nobody. */
+struct dispatch_reports {
+	uint64_t no_route;		/* no route took them */
+	uint64_t undelivered;		/* a server refused them, or they were
+					 * given up */
+	const char *last;		/* of the latest: to whom, by which
+					 * route, why, and a remedy; or NULL */
+	int64_t last_ms;		/* when, steady; 0: there is none */
+};
+void dispatch_reports(const struct dispatch *d, struct dispatch_reports *ret);
 
 #endif

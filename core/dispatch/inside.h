@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/pace.h"
+#include "dispatch/remedy.h"
 #include "dispatch/verdict.h"
 #include "mail/dsn.h"
 #include "module/backend.h"
@@ -47,6 +48,7 @@ struct outlet {
 	struct outlet *next;
 	struct dispatch *dispatch;
 	char *name, *module, *hostname;		/* owned */
+	char *mailbox;			/* its backend logs in as; "" : none */
 	struct snapshot *snap;			/* keeps route alive */
 	const struct route *route;
 	struct backend *backend;
@@ -280,11 +282,57 @@ enum told { TOLD_NOBODY = 0, TOLD_SENDER = 1, TOLD_OPERATOR = 2 };
 unsigned report_audience(const struct item *item, size_t rcpt,
 			 enum dsn_action action,
 			 const struct dispatch_config *c);
-struct report *report_new(struct attempt *a, enum backend_manner m);
-void report_add(struct report *r, size_t rcpt, enum dsn_action action,
-		unsigned audience, const struct outcome *o);
+struct told_rcpt {
+	size_t index;
+	enum dsn_action action;
+	unsigned audience;
+	struct outcome outcome;
+	char *remedy;				/* owned, or NULL */
+};
+struct report *report_new(struct attempt *a);
+/* What t owns is handed over. */
+void report_add(struct report *r, const struct told_rcpt *t);
 /* Written and settled; r is handed over. */
 void report_send(struct report *r);
+
+/* --- own.c ----------------------------------------------------------- */
+
+struct draft;
+
+/* A message of ours while it is being made; embedded.  The text is written by
+ * whoever embeds it. */
+struct own {
+	struct dispatch *dispatch;
+	struct buf text;
+	/* The item, for spool_accept(); NULL with err: it could not be kept.
+	 * Perhaps from within own_make(). */
+	void (*made)(struct own *m, struct item *item,
+		     const struct error *err);
+	char *to, *route;			/* owned */
+	size_t pushed;			/* bytes of text in the draft */
+	uint64_t message_id;
+	struct draft *draft;
+};
+/* The route for it, by the rules in force; NULL: none takes it. */
+const struct route *own_route(struct dispatch *d, struct span to,
+			      struct span text);
+void own_make(struct own *m, struct span to, const char *route);
+void own_fini(struct own *m);
+
+/* It is a report or a notice of ours. */
+bool item_is_own(const struct item *item);
+/* Such a one has failed for good: that is counted and logged.  text is its
+ * beginning. */
+void own_lost(struct dispatch *d, const struct item *item, struct span text,
+	      const struct told_rcpt *t);
+
+/* --- outlet.c, again: what is told of an outcome ---------------------- */
+
+enum { REMEDY_MAX = 900 };
+/* The remedy, with the names of route, mailbox and sender filled in; "" :
+ * there is none.  o may be NULL: no route took the message. */
+const char *told_remedy(const struct item *item, const struct outlet *o,
+			const struct outcome *outcome, char *buf);
 
 /* --- logline.c ------------------------------------------------------- */
 
@@ -351,7 +399,8 @@ struct dispatch {
 	struct destination *destinations[DESTINATION_BUCKETS];
 	size_t destination_count;
 	struct window window;
-	uint64_t lost_reports;			/* that no route took */
+	struct dispatch_reports reports;	/* last: not used */
+	char *reports_last;			/* words, or NULL */
 	uint64_t dice;				/* state of the generator */
 	bool stopping;
 	struct timer patience;

@@ -8,7 +8,6 @@
 #include "dispatch/inside.h"
 
 #include "base/clock.h"
-#include "dispatch/remedy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -83,12 +82,19 @@ tell(struct judging *g, size_t rcpt, enum dsn_action action,
 	struct attempt *a = g->attempt;
 	unsigned audience = report_audience(a->item, rcpt, action,
 					    a->dispatch->config);
+	const struct destination *t = g->delivery->destination;
+	char remedy[REMEDY_MAX];
 
 	if (audience == TOLD_NOBODY && action != DSN_FAILED)
 		return;
 	if (g->report == NULL)
-		g->report = report_new(a, g->facts.manner);
-	report_add(g->report, rcpt, action, audience, o);
+		g->report = report_new(a);
+	told_remedy(a->item, t != NULL ? t->outlet : NULL, o, remedy);
+	report_add(g->report, &(struct told_rcpt){
+		.index = rcpt, .action = action, .audience = audience,
+		.outcome = *o,
+		.remedy = remedy[0] != '\0' ? mem_strdup(remedy) : NULL,
+	});
 }
 
 /* RFC 3461 section 5.2.2: relayed when it left the world of reports with an
@@ -191,12 +197,13 @@ static void
 pause_for(struct judging *g, const struct outcome *o)
 {
 	struct outlet *out = g->delivery->destination->outlet;
-	struct span remedy = span_of(remedy_of(o, g->facts.manner));
-	char words[WORDS], why[WORDS + 400];
+	char words[WORDS], filled[REMEDY_MAX], why[WORDS + REMEDY_MAX + 20];
+	struct span remedy;
 
 	if (outlet_is_paused(out) && !out->pause.probing)
 		return;
 	outcome_text_at(o, words, sizeof(words));
+	remedy = span_of(told_remedy(g->attempt->item, out, o, filled));
 	if (span_ends_nocase(remedy, SPAN(".")))
 		remedy.n--;
 	snprintf(why, sizeof(why), "%s%s%.*s", words, remedy.n > 0
@@ -288,6 +295,8 @@ judging_begin(struct judging *g)
 		.attempts = a->item->attempts + (g->counts ? 1 : 0),
 		.others_accepted = any_accepted(g->delivery, g->j),
 		.manner = t != NULL ? t->outlet->manner : BACKEND_NEUTRAL,
+		.null_sender = a->item->env->sender.text.n == 0,
+		.own = item_is_own(a->item),
 		.paused = t != NULL && outlet_is_paused(t->outlet),
 		.stopping = a->dispatch->cancelled && g->j->tried,
 		.pauses_used_up = a->item->paused_ms >= p->paused_longest,

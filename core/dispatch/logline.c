@@ -7,7 +7,6 @@
 #include "dispatch/inside.h"
 
 #include "base/clock.h"
-#include "dispatch/remedy.h"
 
 enum { TO_MAX = 1000, FIELDS = 24 };
 
@@ -57,8 +56,8 @@ add_recipients(struct fields *f, const struct logline *l, struct buf *to)
 }
 
 static void
-add_reply(struct fields *f, const struct logline *l, char *enhanced,
-	  size_t size)
+add_reply(struct fields *f, const struct logline *l, char enhanced[16],
+	  char *remedy)
 {
 	const struct destination *t = l->delivery->destination;
 	const struct outcome *o = l->outcome;
@@ -67,13 +66,13 @@ add_reply(struct fields *f, const struct logline *l, char *enhanced,
 		add_number(f, "code", o->code);
 	if (o->enhanced.class != 0)
 		add_text(f, "enhanced",
-			 span_of(enhanced_text(o->enhanced, enhanced, size)));
+			 span_of(enhanced_text(o->enhanced, enhanced, 16)));
 	add_text(f, "reply", span_of(o->text));
 	if (!outcome_delivered(o))
 		add_text(f, "phase", span_of(outcome_where(o)));
-	add_text(f, "remedy", span_of(remedy_of(o, t != NULL
-						? t->outlet->manner
-						: BACKEND_NEUTRAL)));
+	add_text(f, "remedy", span_of(told_remedy(
+		l->delivery->attempt->item, t != NULL ? t->outlet : NULL, o,
+		remedy)));
 }
 
 /* Of a route that has keys. */
@@ -122,7 +121,7 @@ logline_write(const struct logline *l)
 	const struct destination *t = y->destination;
 	AUTO(buf_fini) struct buf to = BUF_MAX(TO_MAX + 8);
 	struct fields f = { .n = 0 };
-	char id[ITEM_TEXT], enhanced[16];
+	char id[ITEM_TEXT], enhanced[16], remedy[REMEDY_MAX];
 
 	if (!log_wants(logline_level(l)))
 		return;
@@ -138,7 +137,7 @@ logline_write(const struct logline *l)
 	add_text(&f, "tls", span_of(l->outcome->tls));
 	add_dkim(&f, l);
 	add_text(&f, "status", span_of(verdict_word(l->verdict)));
-	add_reply(&f, l, enhanced, sizeof(enhanced));
+	add_reply(&f, l, enhanced, remedy);
 	add_number(&f, "attempt", l->attempt);
 	add_number(&f, "size", (int64_t)item_size(item));
 	add_delays(&f, l);

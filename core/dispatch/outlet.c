@@ -52,6 +52,7 @@ outlet_free(struct outlet *o)
 	mem_free(o->name);
 	mem_free(o->module);
 	mem_free(o->hostname);
+	mem_free(o->mailbox);
 	mem_free(o);
 }
 
@@ -115,6 +116,7 @@ outlet_open(struct dispatch *d, const struct route *r, struct snapshot *snap,
 		.state_later = outlet_state_taken(d, r->name),
 	};
 	struct module *m = module_find(r->backend, err);
+	struct backend_destination what;
 
 	/* open() may pause the route already */
 	o->fresh = true;
@@ -134,6 +136,8 @@ outlet_open(struct dispatch *d, const struct route *r, struct snapshot *snap,
 	}
 	o->parallel = MAX(backend_parallel(o->backend), 1u);
 	o->manner = backend_manner(o->backend);
+	backend_describe(o->backend, "postmaster@example.org", &what);
+	o->mailbox = mem_strdup(what.mailbox);
 	return o;
 }
 
@@ -167,6 +171,23 @@ outlet_empty(struct outlet *o)
 	struct of_outlet w = { o, destination_turn_away_paused };
 
 	destinations_each(o->dispatch, if_its, &w);
+}
+
+const char *
+told_remedy(const struct item *item, const struct outlet *o,
+	    const struct outcome *outcome, char *buf)
+{
+	enum backend_manner m = o != NULL ? o->manner : BACKEND_NEUTRAL;
+	struct span sender = item->env->sender.text;
+	struct remedy_names names = {
+		.route = o != NULL ? o->name : NULL,
+		.mailbox = o != NULL ? o->mailbox : NULL,
+		.address = sender,
+	};
+
+	return remedy_fill(sender.n > 0 ? remedy_of(outcome, m)
+					: remedy_of_own(outcome, m),
+			   &names, buf, REMEDY_MAX);
 }
 
 struct outlet *

@@ -2,6 +2,7 @@
 #include "dispatch/remedy.h"
 
 #include "base/macros.h"
+#include "dispatch/verdict.h"
 
 #include <strings.h>
 #include <string.h>
@@ -188,4 +189,87 @@ remedy_of(const struct outcome *o, enum backend_manner m)
 	if (remedy == NULL)
 		remedy = certificate_remedy(o, m);
 	return remedy != NULL ? remedy : greeting_remedy(o, m);
+}
+
+/* --- mail with the null sender --------------------------------------- */
+
+static const char no_null_sender[] =
+	"The server does not take delivery reports, which have the null sender "
+	"<> and come from MAILER-DAEMON. Let them leave by another route: set "
+	"dsn.route to one that does not log in as a mailbox (backend direct, "
+	"or connector without a user).";
+
+const char *
+remedy_of_own(const struct outcome *o, enum backend_manner m)
+{
+	const char *remedy = remedy_of(o, m);
+	bool of_sender = o->kind == OUTCOME_REPLY && o->code >= 500 &&
+			 (o->phase == PHASE_MAIL || o->phase == PHASE_DOT) &&
+			 !verdict_wants_login(o);
+
+	/* nobody can be granted Send As for an empty address */
+	if (remedy == send_as || (remedy == NULL && of_sender))
+		return no_null_sender;
+	return remedy;
+}
+
+/* --- names ----------------------------------------------------------- */
+
+/* Safe in a command line that somebody copies. */
+static bool
+is_plain_name(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!(s.p[i] >= 'a' && s.p[i] <= 'z') &&
+		    !(s.p[i] >= 'A' && s.p[i] <= 'Z') &&
+		    !(s.p[i] >= '0' && s.p[i] <= '9') &&
+		    strchr("@._+-", s.p[i]) == NULL)
+			return false;
+	return s.n > 0 && s.p[0] != '-';
+}
+
+/* The placeholder at the front of s, as a word of its own, or NULL. */
+static const char *
+placeholder_at(const char *s, const struct remedy_names *names,
+	       struct span *value)
+{
+	const struct { const char *word; struct span value; } rows[] = {
+		{ "ROUTE", span_of(names->route) },
+		{ "MAILBOX", span_of(names->mailbox) },
+		{ "ADDRESS", names->address },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t n = strlen(rows[i].word);
+
+		if (strncmp(s, rows[i].word, n) != 0 ||
+		    (s[n] >= 'A' && s[n] <= 'Z') ||
+		    !is_plain_name(rows[i].value))
+			continue;
+		*value = rows[i].value;
+		return rows[i].word;
+	}
+	return NULL;
+}
+
+const char *
+remedy_fill(const char *remedy, const struct remedy_names *names, char *buf,
+	    size_t size)
+{
+	size_t n = 0;
+	char before = ' ';
+
+	for (const char *s = remedy; s != NULL && *s != '\0' && n + 1 < size; ) {
+		struct span value = { s, 1 };
+		const char *word = before >= 'A' && before <= 'Z' ? NULL
+				 : placeholder_at(s, names, &value);
+
+		before = *s;
+		s += word != NULL ? strlen(word) : 1;
+		value = span_sub(value, 0, size - 1 - n);
+		memcpy(buf + n, value.p, value.n);
+		n += value.n;
+	}
+	buf[n] = '\0';
+	return buf;
 }

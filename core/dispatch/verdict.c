@@ -138,13 +138,53 @@ rule_matches(const struct rule *r, const struct outcome *o,
 	       (r->words == NULL || strcasestr(o->text, r->words) != NULL);
 }
 
+bool
+verdict_wants_login(const struct outcome *o)
+{
+	static const unsigned short details[] = {
+		3, 8, 9, 30, 57, 64, 139,
+	};
+	const struct enhanced *e = &o->enhanced;
+
+	if (o->code == 530 || o->code == 534 || o->code == 535 ||
+	    o->code == 538)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(details); i++)
+		if (e->class == 5 && e->subject == 7 &&
+		    e->detail == details[i])
+			return true;
+	return false;
+}
+
+/* A server that takes no null sender says no to this message, which must
+ * neither pause the route nor wait: it is refused tomorrow as well.  The same
+ * holds for what is wrong with a report or a notice of ours as a whole. */
+static bool
+refuses_null_sender(const struct outcome *o, const struct verdict_facts *f)
+{
+	if (o->kind != OUTCOME_REPLY || o->code < 500)
+		return false;
+	return (f->null_sender && f->manner == BACKEND_RELAY &&
+		o->phase == PHASE_MAIL && !verdict_wants_login(o)) ||
+	       (f->own && o->phase == PHASE_DOT);
+}
+
 static enum verdict
 verdict_from_rules(const struct outcome *o, const struct verdict_facts *f)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
-		if (rule_matches(&rules[i], o, f))
-			return rules[i].verdict;
-	return VERDICT_RETRY;
+	const struct rule *r = rules, *end = rules + ARRAY_SIZE(rules);
+	enum verdict v;
+	bool is_exact;
+
+	while (r < end && !rule_matches(r, o, f))
+		r++;
+	v = r < end ? r->verdict : VERDICT_RETRY;
+	/* what a row knows by its code, such as a quota, stays so */
+	is_exact = r < end && r->class != ANY && v == VERDICT_PAUSE;
+	if ((v == VERDICT_RETRY || v == VERDICT_PAUSE) && !is_exact &&
+	    refuses_null_sender(o, f))
+		return VERDICT_BOUNCE;
+	return v;
 }
 
 enum verdict

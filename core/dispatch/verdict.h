@@ -30,6 +30,8 @@ struct verdict_facts {
 	unsigned attempts;		/* with the one that this came from */
 	bool others_accepted;		/* in the same job */
 	enum backend_manner manner;	/* what refusals of its hosts mean */
+	bool null_sender;		/* the message has no sender */
+	bool own;			/* it is a report or notice of ours */
 	bool paused;			/* the route is: what fails before a
 					 * recipient fails for that reason */
 	bool pauses_used_up;		/* it has waited so as long as it may */
@@ -45,6 +47,9 @@ enum verdict verdict_of(const struct outcome *o, const struct verdict_facts *f);
 /* The host is at fault, not the message: whatever else would go there need
  * not be tried now. */
 bool verdict_blames_host(const struct outcome *o, enum backend_manner m);
+
+/* A login is missing or was refused: that is no word about the sender. */
+bool verdict_wants_login(const struct outcome *o);
 
 const char *verdict_word(enum verdict v);	/* delivered|deferred|paused|
 						 * bounced */

@@ -243,6 +243,9 @@ backend_describe(const struct backend *b, const char *recipient,
 		 : module_table(b->me->module)->name);
 	ret->connections = d.connections;
 	ret->per_minute = d.per_minute;
+	ret->may_refuse_null_sender = (d.may_refuse & POSTERN_NULL_SENDER) != 0;
+	d.mailbox[sizeof(d.mailbox) - 1] = '\0';
+	memcpy(ret->mailbox, d.mailbox, sizeof(ret->mailbox));
 }
 
 static struct postern_job *

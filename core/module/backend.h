@@ -78,6 +78,8 @@ enum backend_manner module_manner(const struct module *m);
 struct backend_destination {
 	char name[256];
 	unsigned connections, per_minute;
+	bool may_refuse_null_sender;
+	char mailbox[256];		/* that it is sent as; "" : none */
 };
 /* Pure. */
 void backend_describe(const struct backend *b, const char *recipient,

@@ -84,9 +84,22 @@ blamed(const struct module *m, const struct node *block, const char *text)
 	return block->key.n > 0 ? &block->key_mark : &block->mark;
 }
 
+/* The options alone answer it: nothing is open. */
+static bool
+may_refuse_null_sender(const struct module *m, const void *self)
+{
+	struct postern_destination to;
+
+	memset(&to, 0, sizeof(to));
+	if (m->table.backend == NULL)
+		return false;
+	m->table.backend->describe(self, "postmaster@example.org", &to);
+	return (to.may_refuse & POSTERN_NULL_SENDER) != 0;
+}
+
 bool
 module_check(struct module *m, const struct node *block, const char *what,
-	     const struct module_access *access, uint64_t *print,
+	     const struct module_access *access, struct module_found *found,
 	     struct diags *d)
 {
 	struct instance_place nowhere = { .route = "" };
@@ -95,12 +108,16 @@ module_check(struct module *m, const struct node *block, const char *what,
 	struct options_target to = { .what = what, .self = me->self,
 				     .arena = me->arena, .access = access };
 	struct error err;
-	uint64_t ignored;
+	struct module_found ignored;
 
-	if (!options_bind(m, block, &to, print ? print : &ignored, d))
+	found = found != NULL ? found : &ignored;
+	if (!options_bind(m, block, &to, &found->print, d))
 		return false;
-	if (instance_check(me, &err))
+	if (instance_check(me, &err)) {
+		found->may_refuse_null_sender = may_refuse_null_sender(m,
+								me->self);
 		return true;
+	}
 	if (block == NULL)
 		diag_error(d, NULL, "%s: %s", what, err.text);
 	else

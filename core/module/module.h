@@ -59,13 +59,20 @@ struct module_access {
 	void *arg;
 };
 
+/* What a check finds out besides mistakes. */
+struct module_found {
+	/* another number for other options, secrets in files included */
+	uint64_t print;
+	/* of a backend, as it describes a destination */
+	bool may_refuse_null_sender;
+};
+
 /* Binds block (NULL: defaults) as an instance's options and runs the
  * module's own check, without opening anything.  Messages go to d.  access
- * may be NULL: files are not looked at.  *print (print may be NULL) is
- * another number for other options, secrets in files included. */
+ * may be NULL: files are not looked at; so may found. */
 bool module_check(struct module *m, const struct node *block,
 		  const char *what, const struct module_access *access,
-		  uint64_t *print, struct diags *d);
+		  struct module_found *found, struct diags *d);
 
 /* --- instances ------------------------------------------------------- */
 

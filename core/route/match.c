@@ -347,6 +347,15 @@ route_may_take_reports(const struct route *r)
 	return origin_matches(&q);
 }
 
+bool
+route_takes_all_reports(const struct route *r)
+{
+	const struct match *m = r->match;
+
+	return route_may_take_reports(r) && m->recipient.n == 0 &&
+	       m->header_count == 0 && !m->has_size;
+}
+
 const struct route *
 routes_pick(const struct routes *routes, const struct facts *f, bool *maybe)
 {
@@ -365,6 +374,18 @@ routes_pick(const struct routes *routes, const struct facts *f, bool *maybe)
 		break;
 	}
 	return found;
+}
+
+const struct route *
+routes_pick_after(const struct routes *routes, const struct facts *f,
+		  const struct route *after)
+{
+	size_t i = after == NULL ? 0 : (size_t)(after - routes->v) + 1;
+
+	for (; i < routes->n; i++)
+		if (route_match(&routes->v[i], f, NULL) == MATCH_YES)
+			return &routes->v[i];
+	return NULL;
 }
 
 void

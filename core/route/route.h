@@ -33,6 +33,8 @@ struct route {
 	/* differs when the backend's options do, files of secrets included;
 	 * filled in by who checks them */
 	uint64_t options_print;
+	/* its server may refuse the null sender; filled in as well */
+	bool may_refuse_reports;
 	struct blocks dkim;		/* struct dkim_entry of dkim.h */
 	/* what signs its mail; read and filled in by who loads the files */
 	const struct signer_key *const *signers;
@@ -89,11 +91,18 @@ enum match_result route_match(const struct route *r, const struct facts *f,
 /* Whether it may take a delivery report of ours, which has the null sender:
  * what is left to the recipient, the header and the size may say no yet. */
 bool route_may_take_reports(const struct route *r);
+/* It takes each of them: no rule asks about more than the sender. */
+bool route_takes_all_reports(const struct route *r);
 
 /* The first route that matches; NULL when none does.  *maybe (may be NULL)
  * tells that an earlier or later one may still. */
 const struct route *routes_pick(const struct routes *routes,
 				const struct facts *f, bool *maybe);
+
+/* The first that matches behind another one; after NULL: of all. */
+const struct route *routes_pick_after(const struct routes *routes,
+				      const struct facts *f,
+				      const struct route *after);
 
 /* The keys that sign a message whose From is of that domain: those of this
  * domain or else of its nearest parent, one for each algorithm, at most max.

@@ -395,7 +395,7 @@ class Refused(Stage):
     def test_no_token_will_do(self):
         gw = self.office(extra=PATIENT, user=peers.OTHER_USER)
         ids = self.send(gw, 3)
-        self.wait_paused(gw, "535 5.7.8", "logging in", "postern login ROUTE")
+        self.wait_paused(gw, "535 5.7.8", "logging in", "postern login office")
         # the first, and one more: not one for each message
         self.assertEqual(self.statuses(), [200, 200])
         self.assertEqual(len(gw.queue()), 3)

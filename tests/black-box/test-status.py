@@ -1,6 +1,8 @@
 """test-status.py - what a gateway says of itself when mail does not get out"""
 import email
+import os
 import re
+import textwrap
 
 import harness
 from harness import Case, free_port, wait_until
@@ -44,6 +46,105 @@ class Reports(Case):
                    what="the report")
         self.assertIn("reports   1 could not be sent: no route takes them",
                       gw.command("status").stdout)
+
+
+class Mailbox(Case):
+    """Reports that can only leave by a server which refuses their sender."""
+    OAUTH = """\
+        route: m365
+        backend: oauth
+        oauth: {provider: custom, user: scan@src.test, grant: client_credentials,
+          token_endpoint: "http://127.0.0.1:1/token", client_id: c, client_secret: s,
+          host: 127.0.0.1, scope: [x]}
+        """
+    LOGIN = "  user: scan@src.test\n  password: p\n  tls: verify\n"
+    WARNING = "delivery reports can only leave by route `%s', which logs in as a mailbox"
+
+    def test_check_warns_where_a_mailbox_is_the_only_way_out(self):
+        oauth = textwrap.dedent(self.OAUTH)
+        direct = "route: direct\nbackend: direct\n"
+        login = self.connector(25) + self.LOGIN
+        for routes, dsn, warned in (
+                ([oauth], "", "m365"),
+                ([login], "", "out"),
+                ([self.connector(25)], "", None),
+                ([direct], "", None),
+                ([oauth, direct], "", "m365"),
+                ([oauth, direct], "{route: direct}", None),
+                ([oauth, direct], "{route: m365}", "m365"),
+                ([direct, oauth], "", None),
+                ([oauth + "match: {recipient: '@src.test'}\n", direct], "", None),
+                ([oauth + "match: {sender: '@src.test'}\n", direct], "", None),
+                ([oauth + "match: {sender: '@src.test'}\n", login], "", "out")):
+            with self.subTest(routes=[r.split("\n")[0] for r in routes], dsn=dsn):
+                gw = self.gateway({f"{i}0-r": r for i, r in enumerate(routes, 1)},
+                                  extra=f"dsn: {dsn}\n" if dsn else "", start=False,
+                                  name=f"gw{len(os.listdir(self.folder))}")
+                r = gw.command("check")
+                self.assertEqual(r.returncode, 0, r.stderr)
+                self.assertEqual("logs in as a mailbox" in r.stderr, bool(warned),
+                                 r.stderr)
+                if warned:
+                    self.assertIn(self.WARNING % warned, r.stderr)
+                    self.assertIn("dsn: {route: NAME}", r.stderr)
+
+    def refused(self, answer, words):
+        p = self.peer(answer)
+        gw = self.gateway({"10-out": self.connector(p.port)}, extra=LATER +
+                          "dsn: {to: it@src.test}\n")
+        self.assertNotIn("reports ", gw.command("status").stdout)
+        gw.send()
+        wait_until(lambda: gw.json("status")["reports"]["undelivered"] == 2,
+                   what="two refusals")
+        said = gw.json("status")["reports"]
+        self.assertEqual(said["no_route"], 0)
+        self.assertGreater(said["last_ms"], 0)
+        for text in (said["last"], gw.command("status").stdout, gw.log()):
+            self.assertIn(words, text)
+            self.assertIn("Let them leave by another route: set dsn.route", text)
+            self.assertNotIn("Send As", text)
+        self.assertIn("reports   2 could not be delivered; the latest to",
+                      gw.command("status").stdout)
+        log = gw.log()
+        self.assertIn("a report to a@src.test could not be delivered; it was about "
+                      "message ", log)
+        self.assertIn(" from <a@src.test> to <b@dst.test>, with the result: 550 5.1.1 "
+                      "nobody", log)
+        self.assertIn("a report to it@src.test could not be delivered", log)
+        self.assertEqual(gw.queue(), [])
+        self.assertNotIn("PAUSED", gw.command("status").stdout)
+
+    def test_the_null_sender_is_refused(self):
+        def answer(verb, line):
+            if verb == "MAIL" and "<>" in line:
+                return "501 Invalid MAIL FROM address provided"
+            return "550 5.1.1 nobody" if "b@dst.test" in line else None
+
+        self.refused(answer, "501 Invalid MAIL FROM address provided")
+
+    def test_the_null_sender_is_refused_at_the_end(self):
+        state = {}
+
+        def answer(verb, line):
+            if verb == "MAIL":
+                state["null"] = "<>" in line
+            if verb == "." and state["null"]:
+                return "550 5.7.60 Client does not have permissions to send as this sender"
+            return "550 5.1.1 nobody" if "b@dst.test" in line else None
+
+        self.refused(answer, "550 5.7.60 Client does not have permissions")
+
+    def test_the_from_of_a_report_is_refused(self):
+        state = {}
+
+        def answer(verb, line):
+            if verb == "MAIL":
+                state["null"] = "<>" in line
+            if verb == "." and state["null"]:
+                return "554 Message rejected: Email address is not verified"
+            return "550 5.1.1 nobody" if "b@dst.test" in line else None
+
+        self.refused(answer, "554 Message rejected: Email address is not verified")
 
 
 class Texts(Case):

@@ -173,11 +173,11 @@ dispatch_rows(struct dispatch *d,
 	(void)d, (void)row, (void)arg;
 }
 
-uint64_t
-dispatch_lost_reports(const struct dispatch *d)
+void
+dispatch_reports(const struct dispatch *d, struct dispatch_reports *ret)
 {
 	(void)d;
-	return 0;
+	*ret = (struct dispatch_reports){ .last = NULL };
 }
 
 void

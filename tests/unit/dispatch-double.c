@@ -273,11 +273,29 @@ routes_pick(const struct routes *routes, const struct facts *f, bool *maybe)
 	return NULL;
 }
 
+const struct route *
+routes_pick_after(const struct routes *routes, const struct facts *f,
+		  const struct route *after)
+{
+	struct routes rest = *routes;
+	size_t skip = after == NULL ? 0 : (size_t)(after - routes->v) + 1;
+
+	rest.v += skip;
+	rest.n -= skip;
+	return routes_pick(&rest, f, NULL);
+}
+
 bool
 route_may_take_reports(const struct route *r)
 {
 	(void)r;
 	return true;
+}
+
+bool
+route_takes_all_reports(const struct route *r)
+{
+	return r->match->domain == NULL;
 }
 
 /* --- the world ------------------------------------------------------- */

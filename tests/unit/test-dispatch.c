@@ -392,6 +392,7 @@ told_item(const char *sender, const char *to, unsigned notify)
 	item->env = envelope_new(&mail);
 	envelope_add(item->env, &r, 1);
 	envelope_freeze(item->env);
+	item->origin.client = mem_strdup("192.0.2.7");
 	return item;
 }
 
@@ -443,6 +444,11 @@ audiences(void **state)
 		snprintf(to, sizeof(to), "%s", rows[i].dsn_to ? rows[i].dsn_to : "");
 		CHECK_ROW(i, report_audience(item, 0, rows[i].action, &c) ==
 			     rows[i].want);
+		/* what a report was about has been told before it */
+		mem_free(item->origin.client);
+		item->origin.client = NULL;
+		CHECK_ROW(i, rows[i].sender[0] != '\0' ||
+			     report_audience(item, 0, rows[i].action, &c) == N);
 		item_free(&item);
 	}
 }

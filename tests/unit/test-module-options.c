@@ -370,13 +370,13 @@ a_check_gives_the_fingerprint(void **state)
 {
 	struct module *m = relay_module();
 	struct yaml y = yaml("{password: one}"), other = yaml("{password: two}");
-	uint64_t first, second;
+	struct module_found first, second;
 
 	(void)state;
 	assert_true(module_check(m, y.root, "it", NULL, &first, y.d));
-	assert_true(first == print_of("{password: one}"));
+	assert_true(first.print == print_of("{password: one}"));
 	assert_true(module_check(m, other.root, "it", NULL, &second, other.d));
-	assert_true(first != second);
+	assert_true(first.print != second.print);
 	yaml_free(&y);
 	yaml_free(&other);
 	module_drop(&m);
