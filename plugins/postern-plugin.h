@@ -113,7 +113,8 @@ struct postern_option {
 typedef struct postern_instance postern_instance;
 
 /* check() and open() call this to say what is wrong, and then return -1.  The
- * text is for the operator: name the thing, the reason and the remedy. */
+ * text is for the operator: name the thing, the reason and, after a line feed,
+ * the remedy.  check() may call it once for each mistake. */
 void postern_fail(postern_instance *me, const char *fmt, ...)
 	POSTERN_PRINTF(2, 3);
 
@@ -544,7 +545,11 @@ enum {					/* flags of a module, for its backend */
 	POSTERN_RELAY = 2,
 	/* Mail goes to the servers of its recipients: any 5xx to RCPT or to
 	 * the message is final. */
-	POSTERN_RECEIVERS = 4
+	POSTERN_RECEIVERS = 4,
+	/* check() also takes options of which some are missing or wrong: a
+	 * required one is NULL or 0 then, and a word that is not known is -1.
+	 * The gateway has told those; check() tells all else that is wrong. */
+	POSTERN_CHECKS_PARTS = 8
 };
 
 enum {					/* indexes of sizes */

@@ -5,6 +5,7 @@
  */
 #include <postern-plugin.h>
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,46 +41,65 @@ port_of(const char *host)
 	return colon != NULL && strchr(colon + 1, ':') == NULL ? colon : NULL;
 }
 
+/* Letters of any alphabet, digits and what stands between them; an address may
+ * be in brackets. */
+static bool
+is_host(const char *s)
+{
+	bool brackets = s[0] == '[';
+	size_t n = brackets;
+
+	while (s[n] != '\0' && ((unsigned char)s[n] >= 0x80
+				|| strchr("-._:", s[n]) != NULL
+				|| isalnum((unsigned char)s[n])))
+		n++;
+	return n > brackets && strcmp(s + n, brackets ? "]" : "") == 0;
+}
+
 static int
 host_check(const struct connector *c, postern_instance *me)
 {
 	const char *port = port_of(c->host);
 	bool brackets = c->host[0] == '[';
 
-	if (c->host[0] == '\0' || strpbrk(c->host, " \t@/") != NULL) {
+	if (port == NULL && is_host(c->host))
+		return 0;
+	if (port == NULL || strpbrk(c->host, " \t@/") != NULL)
 		postern_fail(me, "`host' must be a name or an address, not "
-			     "`%s'", c->host);
-		return -1;
-	}
-	if (port != NULL) {
+			     "`%s'\nwrite host: mail.example.org, or host: "
+			     "192.0.2.1", c->host);
+	else
 		postern_fail(me, "`host' must be a name or an address alone, "
 			     "not `%s'\nwrite host: %.*s and port: %s",
 			     c->host, (int)(port - c->host) - 2 * brackets,
 			     c->host + brackets,
 			     port[1] != '\0' ? port + 1 : "25");
-		return -1;
-	}
-	return 0;
+	return -1;
+}
+
+/* Also when some options are missing, which is told elsewhere. */
+static int
+login_check(const struct connector *c, postern_instance *me)
+{
+	if (c->user != NULL && c->password == NULL)
+		postern_fail(me, "`password' is missing: it goes with `user'");
+	else if (c->user == NULL && c->password != NULL)
+		postern_fail(me, "`user' is missing: it goes with `password'");
+	else if (c->user != NULL && c->smtp.tls < POSTERN_TLS_REQUIRED)
+		postern_fail(me, "`tls': a password is sent only over TLS\n"
+			     "set `tls' to verify, implicit or required");
+	else
+		return 0;
+	return -1;
 }
 
 static int
 connector_check(const void *self, postern_instance *me)
 {
 	const struct connector *c = self;
+	int host = c->host != NULL ? host_check(c, me) : 0;
 
-	if (host_check(c, me) != 0)
-		return -1;
-	if ((c->user == NULL) != (c->password == NULL)) {
-		postern_fail(me, "`user' and `password' go together: write "
-			     "both, or none");
-		return -1;
-	}
-	if (c->user != NULL && c->smtp.tls < POSTERN_TLS_REQUIRED) {
-		postern_fail(me, "a password is sent only over TLS: set `tls' "
-			     "to verify, implicit or required");
-		return -1;
-	}
-	return 0;
+	return login_check(c, me) == 0 ? host : -1;
 }
 
 static void
@@ -121,7 +141,7 @@ static const struct postern_backend connector_backend = {
 POSTERN_MODULE(
 	.name = "connector",
 	.summary = "relays everything to one host by SMTP",
-	.flags = POSTERN_RELAY,
+	.flags = POSTERN_RELAY | POSTERN_CHECKS_PARTS,
 	.options = connector_options,
 	.self_size = sizeof(struct connector),
 	.check = connector_check,

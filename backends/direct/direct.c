@@ -42,17 +42,19 @@ direct_check(const void *self, postern_instance *me)
 {
 	const struct direct *d = self;
 
+	int faults = 0;
+
 	if (d->smtp.tls == POSTERN_TLS_IMPLICIT) {
-		postern_fail(me, "servers of other domains have no implicit "
-			     "TLS: set `tls' to opportunistic");
-		return -1;
+		postern_fail(me, "`tls': servers of other domains have no "
+			     "implicit TLS\nset `tls' to opportunistic");
+		faults++;
 	}
 	if (d->smtp.server_name != NULL) {
 		postern_fail(me, "`server_name' cannot be used here: each "
 			     "server is verified by its own name");
-		return -1;
+		faults++;
 	}
-	return 0;
+	return faults > 0 ? -1 : 0;
 }
 
 static int
@@ -256,7 +258,7 @@ static const struct postern_backend direct_backend = {
 POSTERN_MODULE(
 	.name = "direct",
 	.summary = "delivers to the mail servers of each recipient's domain",
-	.flags = POSTERN_RECEIVERS,
+	.flags = POSTERN_RECEIVERS | POSTERN_CHECKS_PARTS,
 	.options = direct_options,
 	.self_size = sizeof(struct direct),
 	.check = direct_check,

@@ -118,9 +118,9 @@ fault_check(const void *self, postern_instance *me)
 {
 	const struct fault *f = self;
 
-	if (fault_check_one(f->answer, "answer", me) != 0)
-		return -1;
-	return fault_check_one(f->then, "then", me);
+	int answer = fault_check_one(f->answer, "answer", me);
+
+	return fault_check_one(f->then, "then", me) == 0 ? answer : -1;
 }
 
 static int

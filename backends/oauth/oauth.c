@@ -111,120 +111,6 @@ oauth_hide(const struct oauth *o, char *words)
 	words_hide(words, o->login.device.device_code);
 }
 
-/* --- checking -------------------------------------------------------- */
-
-static int
-is_plain(const char *s)
-{
-	return s[0] != '\0' && strspn(s, "abcdefghijklmnopqrstuvwxyz"
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == strlen(s);
-}
-
-/* What is wrong, as a whole sentence; NULL: nothing. */
-static const char *
-fault_of_provider(const struct oauth *o)
-{
-	const struct provider *p = provider_of(o);
-
-	if (p->has_tenant && o->tenant == NULL && o->token_endpoint == NULL)
-		return "`tenant' is missing: the id of your directory, or one "
-		       "of its domains (yourcompany.onmicrosoft.com)";
-	if (o->tenant != NULL && !is_plain(o->tenant))
-		return "`tenant' must be an id or a domain";
-	if (p->token == NULL && o->token_endpoint == NULL)
-		return "`token_endpoint' is missing: a custom provider has no "
-		       "default";
-	if (provider_host(o) == NULL)
-		return "`host' is missing: a custom provider has no default";
-	return NULL;
-}
-
-static const char *
-fault_of_grant(const struct oauth *o)
-{
-	const struct provider *p = provider_of(o);
-
-	switch (o->grant) {
-	case GRANT_DEVICE_CODE:
-		if (p->no_device != NULL && o->device_endpoint == NULL)
-			return p->no_device;
-		if (p->device == NULL && o->device_endpoint == NULL)
-			return "`device_endpoint' is missing: set it, or use "
-			       "another `grant'";
-		break;
-	case GRANT_REFRESH_TOKEN:
-		if (o->refresh_token == NULL)
-			return "`refresh_token' (or refresh_token_file) is "
-			       "missing";
-		break;
-	default:
-		if (o->client_secret == NULL)
-			return "`client_secret' (or client_secret_file) is "
-			       "missing";
-		if (p->application == NULL && o->scope.n == 0)
-			return "`scope' is missing: this provider has no "
-			       "default for `client_credentials'";
-	}
-	if (o->grant != GRANT_REFRESH_TOKEN && o->refresh_token != NULL)
-		return "`refresh_token' belongs to `grant: refresh_token'";
-	return NULL;
-}
-
-static const char *
-fault_of_mailbox(const struct oauth *o)
-{
-	if (strchr(o->user, '@') == NULL
-	    || strpbrk(o->user, " \t\r\n\001<>") != NULL)
-		return "`user' must be the address of a mailbox";
-	if (o->smtp.tls != POSTERN_TLS_VERIFY
-	    && o->smtp.tls != POSTERN_TLS_IMPLICIT)
-		return "`tls' must be verify or implicit: a token is sent only "
-		       "to a server whose certificate is valid";
-	if (o->smtp.certificate != NULL)
-		return "`certificate' cannot be used here: the gateway logs in "
-		       "with a token";
-	return NULL;
-}
-
-/* Secrets go there. */
-static int
-endpoints_are_safe(const struct oauth *o, postern_instance *me)
-{
-	const struct {
-		const char *key, *url, *proxy;
-	} rows[] = {
-		{ "token_endpoint", o->token_endpoint, NULL },
-		{ "device_endpoint", o->device_endpoint, NULL },
-		{ "proxy", NULL, o->proxy },
-	};
-	char why[400];
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (postern_http_check(rows[i].url, rows[i].proxy, why,
-				       sizeof(why)) == 0)
-			continue;
-		postern_fail(me, "`%s': %s", rows[i].key, why);
-		return 0;
-	}
-	return 1;
-}
-
-static int
-oauth_check(const void *self, postern_instance *me)
-{
-	const struct oauth *o = self;
-	const char *fault = fault_of_provider(o);
-
-	if (fault == NULL)
-		fault = fault_of_grant(o);
-	if (fault == NULL)
-		fault = fault_of_mailbox(o);
-	if (fault == NULL)
-		return endpoints_are_safe(o, me) ? 0 : -1;
-	postern_fail(me, "%s", fault);
-	return -1;
-}
-
 /* --- an instance ----------------------------------------------------- */
 
 static int
@@ -370,7 +256,7 @@ static const struct postern_action oauth_actions[] = {
 POSTERN_MODULE(
 	.name = "oauth",
 	.summary = "submits as a mailbox at Microsoft, Google or elsewhere",
-	.flags = POSTERN_RELAY,
+	.flags = POSTERN_RELAY | POSTERN_CHECKS_PARTS,
 	.options = oauth_options,
 	.self_size = sizeof(struct oauth),
 	.check = oauth_check,

@@ -4,6 +4,7 @@
  * delivery loop.
  *
  *   oauth.c      options, jobs, the table of the module
+ *   check.c      what is wrong with the options, all of it
  *   provider.c   what is known of each provider
  *   token.c      one access token, renewed once for all who wait for it
  *   keep.c       a new sign-in is made durable, sooner or later
@@ -117,6 +118,10 @@ void job_send(struct waiter *w);	/* with the token that there is */
 struct postern_smtp_plan oauth_plan(const struct oauth *o);
 void job_settle(struct waiter *w, const char *fmt, ...)
 	POSTERN_PRINTF(2, 3);
+
+/* --- check.c --------------------------------------------------------- */
+
+int oauth_check(const void *self, postern_instance *me);
 
 /* --- token.c --------------------------------------------------------- */
 

@@ -189,6 +189,42 @@ by_place(const void *left, const void *right)
 	return order;
 }
 
+static bool
+mark_eq(const struct mark *a, const struct mark *b)
+{
+	return a->tree == b->tree && a->line == b->line
+	       && a->column == b->column;
+}
+
+bool
+diags_mark_told(const struct diags *d, const struct node *n)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->v[i].level == DIAG_ERROR
+		    && (mark_eq(&d->v[i].mark, &n->mark)
+			|| mark_eq(&d->v[i].mark, &n->key_mark)))
+			return true;
+	return false;
+}
+
+bool
+diags_first(const struct diags *d, struct error *err)
+{
+	const struct diag **sorted = diags_sorted(d);
+	size_t i = 0;
+
+	while (i < d->n && sorted[i]->level != DIAG_ERROR)
+		i++;
+	error_set(err, ERROR_CONFIG, "%s", i < d->n ? sorted[i]->text : "");
+	if (i < d->n && sorted[i]->mark.tree != NULL)
+		error_prefix(err, "%s:%u:%u", sorted[i]->path,
+			     sorted[i]->mark.line, sorted[i]->mark.column);
+	if (i < d->n)
+		error_hint(err, "%s", sorted[i]->hint);
+	mem_free(sorted);
+	return false;
+}
+
 const struct diag **
 diags_sorted(const struct diags *d)
 {

@@ -14,6 +14,7 @@
 #define CONF_DIAG_H
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "conf/node.h"
 
 struct diags;
@@ -39,6 +40,11 @@ bool diag_hint(struct diags *d, const char *fmt, ...)
 bool diags_full(const struct diags *d);
 size_t diags_errors(const struct diags *d);
 size_t diags_warnings(const struct diags *d);
+
+/* Whether an error was told of this value, or of its key. */
+bool diags_mark_told(const struct diags *d, const struct node *n);
+/* The first error in order, "FILE:LINE:COLUMN: WORDS", with its hint; false. */
+bool diags_first(const struct diags *d, struct error *err);
 
 /* Takes over a tree that has to live as long as what is said about it. */
 void diags_keep_tree(struct diags *d, struct tree *t);

@@ -337,23 +337,34 @@ conceal_if_meant(const struct schema_key *keys, const struct node *n,
 			tree_conceal(n->mark.tree, n);
 }
 
+/* All names of a table, in an arena of the caller's. */
+static const char **
+names_all(const struct schema_key *keys, struct arena *a, size_t *n)
+{
+	const char **names;
+	size_t count = 0;
+
+	while (keys[count].name != NULL)
+		count++;
+	names = arena_array(a, count * SECRET_FORMS + 1, sizeof(*names));
+	*n = names_of(keys, a, names);
+	return names;
+}
+
 static void
 key_unknown(struct binding *at, const struct schema_key *keys,
 	    const struct node *n)
 {
 	struct arena *a;
 	const char **names, *near;
-	size_t count = 0;
+	size_t count;
 
 	if (diags_full(at->d)) {
 		diag_error(at->d, &n->key_mark, "an unknown key");
 		return;
 	}
 	a = arena_new();
-	while (keys[count].name != NULL)
-		count++;
-	names = arena_array(a, count * SECRET_FORMS + 1, sizeof(*names));
-	count = names_of(keys, a, names);
+	names = names_all(keys, a, &count);
 	near = nearest_name(n->key, names, count);
 	diag_error(at->d, &n->key_mark, "unknown key `%.*s'%s",
 		   SPAN_ARG(span_sub(n->key, 0, 80)), binding_in(at));
@@ -368,6 +379,33 @@ key_unknown(struct binding *at, const struct schema_key *keys,
 	arena_free(&a);
 }
 
+static const struct schema_key *
+key_find(const struct schema_key *keys, struct span name)
+{
+	while (keys->name != NULL && !key_is(keys, name))
+		keys++;
+	return keys->name != NULL ? keys : NULL;
+}
+
+bool
+schema_was_meant(const struct schema_key *keys, const struct node *map,
+		 const char *name)
+{
+	struct arena *a = arena_new();
+	size_t count;
+	const char **names = names_all(keys, a, &count), *near;
+	const struct node *n = map->kind == NODE_MAP ? map->first : NULL;
+	bool meant = false;
+
+	for (; n != NULL && !meant; n = n->next) {
+		near = key_find(keys, n->key) ? NULL
+			: nearest_name(n->key, names, count);
+		meant = near != NULL && strcmp(near, name) == 0;
+	}
+	arena_free(&a);
+	return meant;
+}
+
 static bool
 names_check(struct binding *at, const struct schema_key *keys)
 {
@@ -377,16 +415,11 @@ names_check(struct binding *at, const struct schema_key *keys)
 				sizeof(*at->meant));
 	at->meant_nodes = arena_array(at->arena, at->map->count + 1,
 				      sizeof(*at->meant_nodes));
-	for (const struct node *n = at->map->first; n != NULL; n = n->next) {
-		const struct schema_key *key = keys;
-
-		while (key->name != NULL && !key_is(key, n->key))
-			key++;
-		if (key->name == NULL) {
+	for (const struct node *n = at->map->first; n != NULL; n = n->next)
+		if (key_find(keys, n->key) == NULL) {
 			key_unknown(at, keys, n);
 			ok = false;
 		}
-	}
 	return ok;
 }
 

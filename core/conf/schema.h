@@ -80,6 +80,11 @@ bool schema_bind(const struct schema_key *keys, const struct node *map,
 		 const char *what, void *into, struct arena *arena,
 		 struct diags *d);
 
+/* Whether the map has an unknown key that name was meant by, as key_unknown's
+ * hint says. */
+bool schema_was_meant(const struct schema_key *keys, const struct node *map,
+		      const char *name);
+
 /* The node that gave this field its value, for messages; or the map. */
 const struct mark *schema_mark(const struct node *map, const char *key);
 

@@ -117,21 +117,28 @@ same(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static const char *
-needs_restart(const struct snapshot *old, const struct snapshot *new)
+/* "`spool', `user'": all keys that have changed and cannot; false: none. */
+static bool
+needs_restart(const struct snapshot *old, const struct snapshot *new,
+	      struct buf *keys)
 {
 	const struct gateway_config *a = snapshot_get(old, SLOT_GATEWAY);
 	const struct gateway_config *b = snapshot_get(new, SLOT_GATEWAY);
+	const struct {
+		const char *key;
+		bool changed;
+	} rows[] = {
+		{ "spool", !same(a->spool, b->spool) },
+		{ "state", !same(a->state, b->state) },
+		{ "user", !same(a->user, b->user) },
+		{ "intake_threads", a->intake_threads != b->intake_threads },
+	};
 
-	if (!same(a->spool, b->spool))
-		return "spool";
-	if (!same(a->state, b->state))
-		return "state";
-	if (!same(a->user, b->user))
-		return "user";
-	if (a->intake_threads != b->intake_threads)
-		return "intake_threads";
-	return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].changed)
+			buf_addf(keys, "%s`%s'", keys->len ? ", " : "",
+				 rows[i].key);
+	return keys->len > 0;
 }
 
 /* --- on a worker ----------------------------------------------------- */
@@ -170,9 +177,9 @@ static void
 reload_work(struct task *t)
 {
 	struct reload *r = container_of(t, struct reload, task);
+	AUTO(buf_fini) struct buf keys = BUF_MAX(200);
 	struct diags *d = diags_new();
 	struct error err;
-	const char *key;
 
 	r->ok = gateway_load(r->app->path, d, &r->snap);
 	diags_show(d, &r->text);
@@ -185,13 +192,12 @@ reload_work(struct task *t)
 		reload_say(r, &err);
 		return;
 	}
-	key = needs_restart(r->app->snap, r->snap);
-	if (key == NULL) {
+	if (!needs_restart(r->app->snap, r->snap, &keys)) {
 		reload_tell_orphans(r);
 		return;
 	}
-	buf_addf(&r->text, "`%s' cannot change while the gateway runs; "
-		 "restart it for that\n", key);
+	buf_addf(&r->text, "%s cannot change while the gateway runs; "
+		 "restart it for that\n", buf_str(&keys));
 	r->ok = false;
 }
 
@@ -250,7 +256,7 @@ intake_taken(void *arg, const struct error *err)
 		return;
 	}
 	if (!dispatch_configure(app->dispatch, r->snap, &why)) {
-		buf_addf(&r->text, "%s\n", why.text);
+		reload_say(r, &why);
 		intake_configure(&app->intake, app->snap, app->loop,
 				 intake_undone, r);
 		return;

@@ -116,7 +116,7 @@ table_sane(const struct module *m, struct error *err)
 	if (t->backend != NULL && m->backend.deliver == NULL)
 		return wrong(err, "it is a backend without deliver()");
 	if (t->flags & ~(uint32_t)(POSTERN_BLOCKING | POSTERN_RELAY |
-				    POSTERN_RECEIVERS))
+				    POSTERN_RECEIVERS | POSTERN_CHECKS_PARTS))
 		return error_set(err, ERROR_CONFIG, "its flags are %#x, of which "
 				 "this Postern does not know all", t->flags);
 	if ((t->flags & POSTERN_BLOCKING) && t->backend == NULL)

@@ -46,23 +46,26 @@ instance_mistake(const struct postern_instance *me, const char *fmt, ...)
 void
 postern_fail(postern_instance *me, const char *fmt, ...)
 {
-	struct error *err = me->failing;
-	char line[sizeof(err->text) + sizeof(err->hint)], *hint;
+	struct failure *f;
+	char line[sizeof(f->err.text) + sizeof(f->err.hint)], *hint;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	if (err == NULL) {
+	if (!me->failing) {
 		instance_mistake(me, "postern_fail() outside of check() and "
 				 "open(): %s", line);
 		return;
 	}
+	if (me->failure_count++ == FAILURES_MAX)
+		return;
 	hint = strchr(line, '\n');
 	if (hint != NULL)
 		*hint++ = '\0';
-	error_set(err, ERROR_CONFIG, "%s", line);
-	if (hint != NULL)
-		error_hint(err, "%s", hint);
-	me->failed = true;
+	f = ARENA_NEW(me->arena, struct failure);
+	f->before = me->failures;
+	me->failures = f;
+	error_set(&f->err, ERROR_CONFIG, "%s", line);
+	error_hint(&f->err, "%s", hint ? hint : "");
 }

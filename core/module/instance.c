@@ -4,6 +4,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "base/ticket.h"
+#include "conf/secret.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,44 +42,51 @@ instance_free(struct postern_instance **me)
 	*me = NULL;
 }
 
-/* Calls check or open; its -1 becomes *err. */
+/* check or open has answered; its -1 has words in me->failures. */
 static bool
-ask(struct postern_instance *me, int answer, struct error *err)
+answer_take(struct postern_instance *me, int answer)
 {
-	me->failing = NULL;
-	if (answer == 0 && !me->failed)
-		return true;
-	if (!me->failed)
-		error_set(err, ERROR_CONFIG, "it failed and did not say why");
-	return error_prefix(err, "module `%s'", me->module->table.name);
+	if (answer != 0 && me->failures == NULL)
+		postern_fail(me, "it failed and did not say why");
+	me->failing = false;
+	return me->failures == NULL;
 }
 
-static bool
-instance_check(struct postern_instance *me, struct error *err)
-{
-	const struct postern_module *t = &me->module->table;
+/* --- what check() and open() say, and where -------------------------- */
 
-	if (t->check == NULL)
-		return true;
-	me->failing = err;
-	return ask(me, t->check(me->self, me), err);
+/* The key that words begin with, as in "`host' must be ...". */
+static struct span
+blamed_key(const char *text)
+{
+	struct span s = span_of(text);
+
+	return text[0] == '`' ? span_sub(s, 1, span_find(s, '\'') - 1)
+			      : SPAN_NONE;
 }
 
-/* The key that a module's words begin with, as in "`host' must be ..."; else
- * the whole block. */
-static const struct mark *
-blamed(const struct module *m, const struct node *block, const char *text)
+/* Its node in the block, also where a secret stands in a file; or NULL. */
+static const struct node *
+blamed_node(const struct node *block, struct span key)
 {
-	struct span s = span_from(span_of(text), strlen("module `': ") +
-				  strlen(m->table.name));
 	const struct node *n = block->kind == NODE_MAP ? block->first : NULL;
 
-	if (s.n > 0 && s.p[0] == '`')
-		s = span_sub(s, 1, span_find(s, '\'') - 1);
-	else
-		n = NULL;
-	while (n != NULL && !span_eq(n->key, s))
-		n = n->next;
+	for (; key.n > 0 && n != NULL; n = n->next) {
+		if (n->key.n < key.n || !span_eq(span_sub(n->key, 0, key.n),
+						 key))
+			continue;
+		for (size_t i = 0; i < SECRET_FORMS; i++)
+			if (span_eq(span_from(n->key, key.n),
+				    span_of(secret_suffixes[i])))
+				return n;
+	}
+	return NULL;
+}
+
+static const struct mark *
+blamed_mark(const struct node *block, const char *text)
+{
+	const struct node *n = blamed_node(block, blamed_key(text));
+
 	if (n != NULL)
 		return &n->mark;
 	return block->key.n > 0 ? &block->key_mark : &block->mark;
@@ -97,6 +105,52 @@ may_refuse_null_sender(const struct module *m, const void *self)
 	return (to.may_refuse & POSTERN_NULL_SENDER) != 0;
 }
 
+/* Options are missing or wrong, and so told: what check() says of one of them
+ * follows from that. */
+static bool
+was_told(const struct module *m, const struct node *block, const char *text,
+	 const struct diags *d)
+{
+	struct span key = blamed_key(text);
+	const struct node *n = blamed_node(block, key);
+	char name[80];
+
+	if (n != NULL)
+		return diags_mark_told(d, n);
+	snprintf(name, sizeof(name), "%.*s", SPAN_ARG(span_sub(key, 0, 79)));
+	return name[0] != '\0' && schema_was_meant(m->schema, block, name);
+}
+
+static void
+failure_tell(const struct postern_instance *me, const struct failure *f,
+	     const struct node *block, const char *what, struct diags *d)
+{
+	const char *name = me->module->table.name;
+
+	if (block == NULL)
+		diag_error(d, NULL, "%s: module `%s': %s", what, name,
+			   f->err.text);
+	else
+		diag_error(d, blamed_mark(block, f->err.text), "module `%s': "
+			   "%s", name, f->err.text);
+	if (f->err.hint[0] != '\0')
+		diag_hint(d, "%s", f->err.hint);
+}
+
+/* In the order in which they were said. */
+static void
+failures_tell(const struct postern_instance *me, const struct failure *f,
+	      const struct node *block, const struct options_target *to,
+	      struct diags *d)
+{
+	if (f == NULL)
+		return;
+	failures_tell(me, f->before, block, to, d);
+	if (to->complete || block == NULL ||
+	    !was_told(me->module, block, f->err.text, d))
+		failure_tell(me, f, block, to->what, d);
+}
+
 bool
 module_check(struct module *m, const struct node *block, const char *what,
 	     const struct module_access *access, struct module_found *found,
@@ -107,38 +161,42 @@ module_check(struct module *m, const struct node *block, const char *what,
 		= instance_new(m, &nowhere);
 	struct options_target to = { .what = what, .self = me->self,
 				     .arena = me->arena, .access = access };
-	struct error err;
 	struct module_found ignored;
+	bool ok;
 
 	found = found != NULL ? found : &ignored;
-	if (!options_bind(m, block, &to, &found->print, d))
-		return false;
-	if (instance_check(me, &err)) {
+	ok = options_bind(m, block, &to, &found->print, d);
+	if (m->table.check != NULL &&
+	    (to.complete || (m->table.flags & POSTERN_CHECKS_PARTS))) {
+		me->failing = true;
+		ok = answer_take(me, m->table.check(me->self, me)) && ok;
+		failures_tell(me, me->failures, block, &to, d);
+	}
+	if (ok)
 		found->may_refuse_null_sender = may_refuse_null_sender(m,
 								me->self);
-		return true;
-	}
-	if (block == NULL)
-		diag_error(d, NULL, "%s: %s", what, err.text);
-	else
-		diag_error(d, blamed(m, block, err.text), "%s", err.text);
-	if (err.hint[0] != '\0')
-		diag_hint(d, "%s", err.hint);
-	return false;
+	return ok;
 }
 
-/* The first of what is wrong, on one line. */
+/* The first of what open() said, with its place: a reload and a start tell
+ * it. */
 static bool
-diags_error(const struct diags *d, const char *what, struct error *err)
+failures_first(const struct postern_instance *me, const struct node *block,
+	       struct error *err)
 {
-	AUTO(buf_fini) struct buf text = BUF_MAX(64 * 1024);
-	struct span line, all;
+	const struct failure *f = me->failures;
+	const struct mark *mark;
 
-	diags_show(d, &text);
-	all = buf_span(&text);
-	span_split(&all, '\n', &line);
-	error_set(err, ERROR_CONFIG, "%.*s", SPAN_ARG(line));
-	return error_prefix(err, "%s", what);
+	while (f->before != NULL)
+		f = f->before;
+	*err = f->err;
+	error_prefix(err, "module `%s'", me->module->table.name);
+	if (block == NULL)
+		return false;
+	mark = blamed_mark(block, f->err.text);
+	return mark->tree == NULL ? false
+		: error_prefix(err, "%s:%u:%u", tree_path(mark->tree),
+			       mark->line, mark->column);
 }
 
 struct postern_instance *
@@ -156,12 +214,13 @@ instance_open(struct module *m, const struct node *block,
 
 	snprintf(what, sizeof(what), "module `%s'", m->table.name);
 	if (!options_bind(m, block, &to, &print, d)) {
-		diags_error(d, what, err);
+		diags_first(d, err);
 		return NULL;
 	}
 	if (m->table.open != NULL) {
-		me->failing = err;
-		if (!ask(me, m->table.open(me->self, me), err)) {
+		me->failing = true;
+		if (!answer_take(me, m->table.open(me->self, me))) {
+			failures_first(me, block, err);
 			instance_questions_end(me);
 			instance_timers_end(me);
 			return NULL;

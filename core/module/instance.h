@@ -19,6 +19,13 @@ enum state_turn {
 	STATE_OVER,		/* another has it: nothing is to be had */
 };
 
+enum { FAILURES_MAX = 50 };		/* of one check() or open() */
+
+struct failure {
+	struct failure *before;
+	struct error err;
+};
+
 struct postern_instance {
 	struct module *module;
 	void *self;
@@ -38,8 +45,9 @@ struct postern_instance {
 	bool closing;			/* nobody is told any more */
 	enum state_turn turn;
 	struct state_question *held;	/* until it is our turn, in order */
-	struct error *failing;		/* postern_fail() may speak: here */
-	bool failed;
+	bool failing;			/* postern_fail() may speak */
+	struct failure *failures;	/* what it said, the latest first */
+	size_t failure_count;
 };
 
 /* The module broke a rule of the ABI: said to the operator as that. */

@@ -45,11 +45,15 @@ struct options_target {
 	void *self;			/* zeroed */
 	struct arena *arena;		/* of what self points to */
 	const struct module_access *access;	/* NULL: paths are not tried */
+	/* filled in: every key is known, none is missing, every value is of
+	 * its type; false: what is not so is NULL or 0, a word -1 */
+	bool complete;
 };
-/* Fills self from a block; see schema_bind.  *print changes with any value,
- * also with that of a secret in a file. */
+/* Fills self from a block; see schema_bind.  False when anything is wrong,
+ * also with a file.  *print changes with any value, also with that of a secret
+ * in a file. */
 bool options_bind(const struct module *m, const struct node *block,
-		  const struct options_target *to, uint64_t *print,
+		  struct options_target *to, uint64_t *print,
 		  struct diags *d);
 
 /* --- search.c -------------------------------------------------------- */

@@ -55,6 +55,7 @@ struct walk {
 	const struct module_access *access;	/* NULL: no file is looked at */
 	struct diags *d;
 	uint64_t print;
+	bool complete;				/* no value is missing or wrong */
 	bool ok;
 };
 
@@ -125,7 +126,7 @@ showable(struct walk *w, const struct node *block,
 	if (w->access == NULL || c.file == NULL)
 		return;
 	w->ok = w->access->can_show(w->access->arg, &c, w->d) && w->ok;
-	if (o->tls != POSTERN_TLS_OPPORTUNISTIC)
+	if (o->tls != POSTERN_TLS_OPPORTUNISTIC || !w->complete)
 		return;
 	diag_warning(w->d, c.mark, "with `tls: opportunistic' the mail may go "
 		     "in the clear and without your certificate");
@@ -154,18 +155,34 @@ port_suits(struct walk *w, const struct node *block,
 /* --- values ---------------------------------------------------------- */
 
 static void
+smtp_faults_tell(struct walk *w, const struct node *block,
+		 const struct smtp_options *o)
+{
+	struct smtp_fault faults[SMTP_FAULTS_MAX];
+	size_t n = smtp_options_faults(o, faults);
+
+	for (size_t i = 0; i < n; i++) {
+		struct error err;
+
+		error_set(&err, ERROR_CONFIG, "`%s' %s", faults[i].key,
+			  faults[i].words);
+		error_hint(&err, "%s", "");
+		wrong_at(w, block, faults[i].key, &err);
+	}
+}
+
+static void
 smtp_fill(struct walk *w, const struct node *block,
 	  const struct postern_option *o)
 {
 	const struct smtp_options *from = (const void *)w->slot;
 	struct postern_smtp_plan plan;
-	const char *key;
-	struct error err;
 
 	w->slot += SMTP_SLOTS;
-	if (!smtp_options_check(from, &key, &err))
-		wrong_at(w, block, key, &err);
-	port_suits(w, block, from);
+	if (w->complete) {
+		smtp_faults_tell(w, block, from);
+		port_suits(w, block, from);
+	}
 	showable(w, block, from);
 	readable(w, block, "trust_file", from->trust_file);
 	print_text(w, from->server_name);
@@ -180,6 +197,8 @@ smtp_fill(struct walk *w, const struct node *block,
 	print_add(w, from->timeouts, sizeof(from->timeouts));
 	print_add(w, &from->tls, sizeof(from->tls));
 	smtp_options_plan(from, &plan);
+	if (from->tls < 0)		/* told; the rest is seen as if verified */
+		plan.tls = POSTERN_TLS_VERIFY;
 	memcpy(w->self + o->offset, &plan, option_size(w->module, o));
 }
 
@@ -236,10 +255,36 @@ rows_fill(struct walk *w, const struct postern_option *o,
 	}
 }
 
+/* A word that is not known: what is checked in spite of mistakes must not take
+ * it for the first one. */
+static void
+words_unknow(const struct schema_key *keys, union slot *slots)
+{
+	for (; keys->name != NULL; keys++) {
+		if (keys->type == T_BLOCK)
+			words_unknow(keys->keys, slots);
+		else if (keys->type == T_ENUM)
+			*(int *)(void *)((char *)slots + keys->offset) = -1;
+	}
+}
+
+/* When all is well a word that nobody gave is the first one. */
+static void
+words_settle(const struct schema_key *keys, union slot *slots, bool complete)
+{
+	for (; keys->name != NULL; keys++) {
+		int *word = (void *)((char *)slots + keys->offset);
+
+		if (keys->type == T_BLOCK)
+			words_settle(keys->keys, slots, complete);
+		else if (keys->type == T_ENUM && *word < 0 && complete)
+			*word = 0;
+	}
+}
+
 bool
 options_bind(const struct module *m, const struct node *block,
-	     const struct options_target *to, uint64_t *print,
-	     struct diags *d)
+	     struct options_target *to, uint64_t *print, struct diags *d)
 {
 	union slot *slots = arena_array(to->arena, m->slots + 1,
 					sizeof(*slots));
@@ -249,9 +294,12 @@ options_bind(const struct module *m, const struct node *block,
 		.print = 0xcbf29ce484222325u, .ok = true,
 	};
 
-	if (!schema_bind(m->schema, block, to->what, slots, to->arena, d))
-		return false;
+	words_unknow(m->schema, slots);
+	to->complete = schema_bind(m->schema, block, to->what, slots,
+				   to->arena, d);
+	words_settle(m->schema, slots, to->complete);
+	w.complete = to->complete;
 	rows_fill(&w, m->options, block);
 	*print = w.print;
-	return w.ok;
+	return to->complete && w.ok;
 }

@@ -126,14 +126,6 @@ smtp_options_schema(const char *fallback, size_t offset, struct arena *a,
 
 /* --- values ---------------------------------------------------------- */
 
-static bool
-wrong(const char **key, const char *which, struct error *err,
-      const char *words)
-{
-	*key = which;
-	return error_set(err, ERROR_CONFIG, "`%s' %s", which, words);
-}
-
 /* An address, as it stands between brackets after EHLO. */
 static bool
 literal_valid(struct span s)
@@ -148,39 +140,42 @@ literal_valid(struct span s)
 	return ip_parse(s, &ip);
 }
 
-bool
-smtp_options_check(const struct smtp_options *o, const char **key,
-		   struct error *err)
+size_t
+smtp_options_faults(const struct smtp_options *o,
+		    struct smtp_fault ret[SMTP_FAULTS_MAX])
 {
 	bool verifies = o->tls == POSTERN_TLS_VERIFY ||
 			o->tls == POSTERN_TLS_IMPLICIT;
 	struct span helo = span_of(o->helo), name = span_of(o->server_name);
 	struct ip ip;
+	const struct {
+		bool wrong;
+		const char *key, *words;
+	} all[] = {
+		{ o->source && !ip_parse(span_of(o->source), &ip),
+		  "source", "must be an address of this host" },
+		{ o->helo && !domain_valid(helo, false) && !literal_valid(helo),
+		  "helo", "must be a domain name, or an address in brackets" },
+		{ o->server_name && !domain_valid(name, false) &&
+		  !ip_parse(name, &ip),
+		  "server_name", "must be a host's name or an address" },
+		{ o->key && !o->certificate,
+		  "key", "belongs to a `certificate', and there is none" },
+		{ o->certificate && o->tls == POSTERN_TLS_NONE,
+		  "certificate", "is never shown with `tls: none'" },
+		{ o->server_name && !verifies, "server_name",
+		  "is looked at with `tls: verify' or `implicit' alone" },
+		{ o->trust_file && !verifies, "trust_file",
+		  "is looked at with `tls: verify' or `implicit' alone" },
+	};
+	size_t n = 0;
 
-	if (o->source != NULL && !ip_parse(span_of(o->source), &ip))
-		return wrong(key, "source", err, "must be an address of this "
-			     "host");
-	if (o->helo != NULL && !domain_valid(helo, false) &&
-	    !literal_valid(helo))
-		return wrong(key, "helo", err, "must be a domain name, or an "
-			     "address in brackets");
-	if (o->server_name != NULL && !domain_valid(name, false) &&
-	    !ip_parse(name, &ip))
-		return wrong(key, "server_name", err, "must be a host's name "
-			     "or an address");
-	if (o->key != NULL && o->certificate == NULL)
-		return wrong(key, "key", err, "belongs to a `certificate', and "
-			     "there is none");
-	if (o->certificate != NULL && o->tls == POSTERN_TLS_NONE)
-		return wrong(key, "certificate", err, "is never shown with "
-			     "`tls: none'");
-	if (o->server_name != NULL && !verifies)
-		return wrong(key, "server_name", err, "is looked at with `tls: "
-			     "verify' or `implicit' alone");
-	if (o->trust_file != NULL && !verifies)
-		return wrong(key, "trust_file", err, "is looked at with `tls: "
-			     "verify' or `implicit' alone");
-	return true;
+	_Static_assert(ARRAY_SIZE(all) <= SMTP_FAULTS_MAX, "room for all");
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i].wrong)
+			ret[n++] = (struct smtp_fault){ all[i].key,
+							all[i].words };
+	return n;
 }
 
 void

@@ -23,9 +23,14 @@ struct smtp_options {
  * the option ("port=587 tls=verify"): false when it names no key. */
 bool smtp_options_schema(const char *fallback, size_t offset,
 			 struct arena *a, struct schema_key **ret);
-/* What no table can say, with words and the key that is wrong. */
-bool smtp_options_check(const struct smtp_options *o, const char **key,
-			struct error *err);
+/* What no table can say: each key that is wrong, with words behind it; how
+ * many. */
+struct smtp_fault {
+	const char *key, *words;
+};
+enum { SMTP_FAULTS_MAX = 8 };
+size_t smtp_options_faults(const struct smtp_options *o,
+			   struct smtp_fault ret[SMTP_FAULTS_MAX]);
 /* What is filled in lives as long as o's arena. */
 void smtp_options_plan(const struct smtp_options *o,
 		       struct postern_smtp_plan *plan);

@@ -17,25 +17,27 @@ static const struct postern_option tag_options[] = {
 	{ 0 },
 };
 
-/* RFC 5322 sections 3.6.8 and 2.2: so that no message fails for it. */
+/* RFC 5322 sections 3.6.8 and 2.2: so that no message fails for it.  What is
+ * NULL is missing or wrong, and told. */
 static int
 tag_check(const void *self, postern_instance *me)
 {
 	const struct tag *tag = self;
-	const char *c = tag->header;
+	const char *c = tag->header ? tag->header : "X";
+	int faults = 0;
 
 	while (*c > ' ' && *c < 127 && *c != ':')
 		c++;
 	if (c == tag->header || *c != '\0') {
 		postern_fail(me, "`header' must be the name of a header field, "
 			     "without blanks and colon, not `%s'", tag->header);
-		return -1;
+		faults++;
 	}
-	if (strpbrk(tag->value, "\r\n") != NULL) {
+	if (tag->value != NULL && strpbrk(tag->value, "\r\n") != NULL) {
 		postern_fail(me, "`value' must be on one line");
-		return -1;
+		faults++;
 	}
-	return 0;
+	return faults > 0 ? -1 : 0;
 }
 
 static postern_verdict
@@ -56,6 +58,7 @@ static const struct postern_filter tag_filter = {
 POSTERN_MODULE(
 	.name = "tag",
 	.summary = "adds one field to each message",
+	.flags = POSTERN_CHECKS_PARTS,
 	.options = tag_options,
 	.self_size = sizeof(struct tag),
 	.check = tag_check,

@@ -44,7 +44,41 @@ ROWS = (
 )
 
 
+# several mistakes in one block, and words of each
+TOGETHER = (
+    ({"tenant": None, "user": None, "client_id": None}, "`tenant' is missing", "`user' is missing",
+     "`client_id' is missing"),
+    ({"tenant": "a/b", "user": "scan", "tls": "opportunistic", "token_endpoint": "http://id.test/t",
+      "device_endpoint": "ftp://id.test/", "proxy": "proxy.test"},
+     "an id or a domain", "the address of a mailbox", "whose certificate is valid", "in the clear",
+     "neither with https://", "http://HOST:PORT"),
+    ({"provider": "custom", "grant": "client_credentials"}, "`token_endpoint' is missing",
+     "`host' is missing", "(or client_secret_file) is missing", "`scope' is missing"),
+    ({"provider": "googel", "tenant": None}, "did you mean `google'"),
+    ({"tenat": "x", "tenant": None}, "did you mean `tenant'"),
+    ({"tenat": "x", "tenant": None, "user": "scan"}, "did you mean `tenant'", "the address of a mailbox"),
+    ({"grant": "client_credentials", "clientsecret": "hunter2"}, "did you mean `client_secret'"),
+    ({"host": "${SMTP_HOST}"}, "`host' holds ${SMTP_HOST}"),
+    ({"host": "smtp.test/x", "grant": "none"}, "a name or an address alone", "`grant' must be"),
+)
+
+
 class Check(Case):
+    def test_all_is_said_at_once(self):
+        gw = self.gateway(start=False)
+        for more, *want in TOGETHER:
+            with self.subTest(more):
+                options = ", ".join(f"{k}: '{v}'" for k, v in
+                                    {**USUAL, **more}.items() if v is not None)
+                gw.route("10-office", "route: office\nbackend: oauth\n"
+                         "match: {recipient: '@contoso.test'}\n"
+                         f"oauth: {{{options}}}\n")
+                said = gw.command("check").stderr
+                for words in want:
+                    self.assertIn(words, said)
+                self.assertEqual(said.count("error:"), len(want), said)
+                self.assertNotIn("hunter2", said)
+
     def test_what_is_wrong_is_said(self):
         gw = self.gateway(start=False)
         for more, words in ROWS:

@@ -578,13 +578,34 @@ class Reload(Case):
             self.assertTrue(line.endswith(end), line)
             self.assertNotIn("\\n", line)
 
+    def test_a_backend_that_does_not_open_is_told_with_its_place(self):
+        probe = os.path.join(harness.BUILD, "tests", "unit", "modules", ".libs", "probe.so")
+        if not os.path.exists(probe):
+            self.skipTest("`make check' builds the module that this needs")
+        gw = self.gateway(extra=f"modules: [{probe}]\n")
+        gw.route("20-probe", "route: probe\nbackend: probe\nmatch: {recipient: p@p.test}\n"
+                 "probe:\n  mode: refuse\n")
+        self.assertEqual(gw.command("check").returncode, 0)
+        r = gw.command("reload")
+        self.assertNotEqual(r.returncode, 0)
+        place = gw.folder + "/conf.d/20-probe.yaml:5:9: module `probe': `mode' cannot be had today"
+        self.assertIn(place, r.stderr)
+        self.assertIn("hint: write mode: twice", r.stderr)
+        self.assertIn(place + "; hint: write mode: twice", gw.log())
+        gw.stop()
+        r = gw.command("run")
+        self.assertNotEqual(r.returncode, 0)
+        self.assertIn(place, r.stderr)
+        self.assertIn("hint: write mode: twice", r.stderr)
+
     def test_what_needs_a_restart_says_so(self):
         gw = self.gateway()
-        gw.write("postern.yaml", gw.read()
+        gw.write("postern.yaml", gw.read().replace("user: root", "user: nobody")
                  + "intake_threads: 7\n")
         r = gw.command("reload")
         self.assertEqual(r.returncode, 78)
-        self.assertIn("restart", r.stderr)
+        self.assertIn("`user', `intake_threads' cannot change while the gateway runs; restart",
+                      r.stderr)
 
 
 class Life(Case):

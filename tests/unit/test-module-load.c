@@ -241,7 +241,8 @@ fills_defaults(void **state)
 {
 	struct module *m = fields_module();
 	struct fields f = { .text = NULL };
-	struct options_target to = { "it", &f, m->arena, NULL };
+	struct options_target to = { .what = "it", .self = &f,
+				     .arena = m->arena };
 	struct diags *d = diags_new();
 	uint64_t print;
 
@@ -267,7 +268,8 @@ fills_what_is_written(void **state)
 {
 	struct module *m = fields_module();
 	struct fields f = { .text = NULL };
-	struct options_target to = { "it", &f, m->arena, NULL };
+	struct options_target to = { .what = "it", .self = &f,
+				     .arena = m->arena };
 	uint64_t print;
 	struct yaml y = yaml("text: hello\ntruth: no\nnumber: 7\nbytes: 2M\n"
 		"timeouts: {inner: 5s}\npause: 0\nword: blue\npath: /a/b\n"
@@ -361,6 +363,49 @@ hosts_that_are_addresses_are_right(void **state)
 	}
 }
 
+/* Options with several mistakes: how many errors, and a part of each. */
+static void
+a_check_says_all_of_it(void **state)
+{
+	static const struct { const char *module, *text; size_t errors;
+			      const char *says[4]; } rows[] = {
+		{ "connector", "{host: 'a b', user: u}", 2,
+		  { "1:8: error: module `connector': `host'", "`password' is missing" } },
+		{ "connector", "{host: '${X}', password: p}", 2,
+		  { "`host' holds ${X}", "`user' is missing" } },
+		{ "connector", "{hots: h, pasword: p, user: u}", 2,
+		  { "did you mean `host'", "did you mean `password'" } },
+		{ "connector", "{host: h, user: u, password: [p], port: 0}", 2,
+		  { "`password' must be one value", "`port' must be" } },
+		{ "connector", "{host: h, tls: yes, user: u, password: p}", 1,
+		  { "`tls' must be none, opportunistic" } },
+		{ "connector", "{host: h, helo: 'a b', source: x, key: /nowhere}", 3,
+		  { "`helo'", "`source'", "`key' belongs" } },
+		{ "direct", "{tls: implicit, server_name: x.test}", 2,
+		  { "no implicit TLS", "`server_name' cannot be used" } },
+		{ "tag", "{header: 'a:', value: \"x\\ny\"}", 2,
+		  { "`header' must be", "`value' must be on one line" } },
+		{ "tag", "{header: 'a:'}", 2,
+		  { "`value' is missing", "`header' must be" } },
+		{ "fault", "{answer: x, then: y}", 2, { "`answer'", "`then'" } },
+		{ "probe", "{mode: bad}", 1, { "`mode' must be" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct yaml y = yaml(rows[i].text);
+		struct error err;
+		struct module *m = module_find(rows[i].module, &err);
+
+		CHECK_ROW(i, !module_check(m, y.root, "it", NULL, NULL, y.d));
+		if (diags_errors(y.d) != rows[i].errors)
+			fail_msg("row %zu: %s", i, yaml_said(&y));
+		for (size_t j = 0; j < 4 && rows[i].says[j] != NULL; j++)
+			CHECK_HAS(yaml_said(&y), rows[i].says[j]);
+		yaml_free(&y);
+	}
+}
+
 static void
 opening_says_it_too(void **state)
 {
@@ -371,7 +416,15 @@ opening_says_it_too(void **state)
 	(void)state;
 	assert_null(instance_open(module_find("maildir", &err), y.root, &place,
 				  &err));
-	CHECK_HAS(err.text, "module `maildir': test.yaml:1:7: error: `path' ");
+	assert_string_equal(err.text, "test.yaml:1:7: `path' must be one "
+			    "value, not a list");
+	yaml_free(&y);
+	y = yaml("mode: refuse\n");
+	assert_null(instance_open(module_find("probe", &err), y.root, &place,
+				  &err));
+	assert_string_equal(err.text, "test.yaml:1:7: module `probe': `mode' "
+			    "cannot be had today");
+	assert_string_equal(err.hint, "write mode: twice");
 	yaml_free(&y);
 }
 
@@ -388,6 +441,7 @@ main(void)
 		cmocka_unit_test(fills_what_is_written),
 		cmocka_unit_test(says_what_is_wrong),
 		cmocka_unit_test(hosts_that_are_addresses_are_right),
+		cmocka_unit_test(a_check_says_all_of_it),
 		cmocka_unit_test(opening_says_it_too),
 	};
 

@@ -94,7 +94,8 @@ static bool
 bind(struct module *m, struct yaml *y, struct relay *self,
      const struct module_access *access, uint64_t *print)
 {
-	struct options_target to = { "it", self, m->arena, access };
+	struct options_target to = { .what = "it", .self = self,
+				     .arena = m->arena, .access = access };
 
 	memset(self, 0, sizeof(*self));
 	return options_bind(m, y->root, &to, print, y->d);

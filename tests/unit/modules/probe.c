@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum { TWICE, LATER, READ, BAD_CODE, RANGE, NEVER, HEEDS, SMTP, SMTP_AFTER,
-       SETTLE_AFTER, PREAD, KEEP };
+       SETTLE_AFTER, PREAD, KEEP, REFUSE };
 
 struct probe {
 	int32_t mode;
@@ -22,7 +22,7 @@ struct probe_job {
 static const struct postern_option probe_options[] = {
 	POSTERN_OPTION(struct probe, mode, POSTERN_ENUM, .fallback = "twice",
 		       .words = "twice|later|read|bad-code|range|never|heeds|"
-		       "smtp|smtp-after|settle-after|pread|keep",
+		       "smtp|smtp-after|settle-after|pread|keep|refuse",
 		       .help = "What to do."),
 	{ 0 },
 };
@@ -39,8 +39,14 @@ static const struct postern_outcome no = {
 static int
 probe_open(void *self, postern_instance *me)
 {
-	((struct probe *)self)->me = me;
-	return 0;
+	struct probe *probe = self;
+
+	probe->me = me;
+	if (probe->mode != REFUSE)
+		return 0;
+	postern_fail(me, "`mode' cannot be had today\nwrite mode: twice");
+	postern_fail(me, "nothing else can, either");
+	return -1;
 }
 
 static void
