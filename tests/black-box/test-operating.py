@@ -289,6 +289,28 @@ class Explain(Case):
 
 
 class Queue(Case):
+    def test_the_spool_is_moved(self):
+        """As postern(8) says it: MAINTENANCE."""
+        gw = self.gateway({"10-out": self.connector(free_port())},
+                          extra="retry: {first: 1h, longest: 1h}\n")
+        large = "x" * 70 + "\r\n"
+        for body in ("small\r\n", large * 4000):      # a row, and a file
+            gw.send("Subject: moved\r\n\r\n" + body)
+        before = sorted(q["id"] for q in gw.queue())
+        self.assertEqual(gw.stop(), 0)
+        moved = os.path.join(self.folder, "elsewhere")
+        shutil.move(gw.spool, moved)
+        gw.write("postern.yaml", gw.read().replace(gw.spool, moved))
+        gw.route("10-out", gw.capture().replace("capture", "out"))
+        self.assertEqual(gw.command("check").returncode, 0)
+        gw.start()
+        self.assertLessEqual({q["id"] for q in gw.queue()}, set(before))
+        gw.command("queue", "retry", "--all", check=True)
+        self.assertEqual(sorted(len(m) > 280000 for m in gw.wait_captured(2)),
+                         [False, True])
+        gw.wait_empty()
+        self.assertFalse(os.path.exists(gw.spool))
+
     def waiting(self, n):
         gw = self.gateway({"10-out": self.connector(free_port())},
                           extra="retry: {first: 1h, longest: 1h}\n")

@@ -7,6 +7,7 @@ import textwrap
 import harness
 from harness import Case, free_port, wait_until
 
+SOURCE = os.path.join(os.path.dirname(__file__), "..", "..")
 FAULT = "backend: fault\nfault: {answer: '%s'}\n"
 LATER = "retry: {first: 1h, longest: 1h}\n"
 
@@ -238,6 +239,73 @@ class Backlog(Case):
         self.assertIn(words, gw.command("queue", "list").stdout)
         self.assertIn(words, gw.command("queue", "show", gw.queue()[0]["id"]).stdout)
         self.assertIn("; last: " + words, self.status(gw))
+
+
+class Documented(Case):
+    """Every key that the API emits has its row in postern(8), in the section
+    JSON OUTPUT: `.It Va destinations.rest_ms', say."""
+
+    @classmethod
+    def setUpClass(cls):
+        with open(os.path.join(SOURCE, "core", "daemon", "postern.8")) as f:
+            page = f.read().split(".Sh JSON OUTPUT\n")[1].split("\n.Sh ")[0]
+        cls.rows = {part.split("\n")[0]: re.findall(r"^\.It Va (\S+)$", part, re.M)
+                    for part in page.split(".Ss ")[1:]}
+
+    def paths(self, value, before=""):
+        if isinstance(value, list):
+            return set().union(*(self.paths(v, before) for v in value))
+        if not isinstance(value, dict):
+            return set()
+        found = set()
+        for key, below in value.items():
+            found |= {before + key} | self.paths(below, before + key + ".")
+        return found
+
+    def documented(self, command, *values):
+        rows = self.rows[f"postern {command} --json"]
+        # an object is told of by what is in it
+        objects = {row.rsplit(".", n)[0] for row in rows for n in (1, 2)}
+        found = set().union(*(self.paths(v) for v in values))
+        self.assertGreater(len(found), 1)
+        self.assertEqual(found - set(rows) - objects, set(),
+                         f"postern(8) lacks rows of {command}")
+        return found & set(rows)
+
+    def test_what_is_printed(self):
+        gw = self.gateway({"10-out": "route: out\n" +
+                           FAULT % "450 4.2.0 later"}, extra=LATER)
+        gw.send()
+        wait_until(lambda: gw.queue()[0]["attempts"] == 1, what="the attempt")
+        status = gw.json("status")
+        found = self.documented("status", status)
+        # nor does the page tell of what there is not; the queue can be read
+        self.assertEqual(set(self.rows["postern status --json"]) - found,
+                         {"queue.error"})
+        items = gw.queue()
+        found = self.documented("queue", items, gw.json("queue", "show", items[0]["id"]),
+                                gw.json("queue", "hold", "--all"))
+        self.assertEqual(set(self.rows["postern queue --json"]), found)
+        self.documented("reload", gw.json("reload"))
+
+    def test_what_the_source_can_emit(self):
+        """Also what an answer has only in times of trouble."""
+        known = {part for keys in self.rows.values() for key in keys
+                 for part in key.split(".")}
+        known |= {"more"}               # between the command and the gateway
+        for name, least in (("admin/api_status.c", 40), ("admin/api_queue.c", 15),
+                            ("daemon/phases.c", 8)):
+            with open(os.path.join(SOURCE, "core", *name.split("/"))) as f:
+                text = f.read()
+            keys = set()
+            for start in re.finditer(r"json_(pack|object_set_new)\(", text):
+                end, depth = start.end(), 1
+                while depth > 0:
+                    depth += {"(": 1, ")": -1}.get(text[end], 0)
+                    end += 1
+                keys |= set(re.findall(r'"([a-z][a-z_]+)"', text[start.end():end]))
+            self.assertGreaterEqual(len(keys), least, name)
+            self.assertEqual(keys - known, set(), f"postern(8) lacks rows of {name}")
 
 
 if __name__ == "__main__":
