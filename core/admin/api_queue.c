@@ -30,6 +30,8 @@ recipients_json(const struct item *item)
 	return all;
 }
 
+/* Claimed is what dispatch has in memory; whether it is being delivered or
+ * waits there is asked afterwards. */
 static const char *
 state_word(const struct item *item)
 {
@@ -60,12 +62,94 @@ item_json(const struct item *item)
 		"message_id", api_text_or_null(item->origin.message_id));
 }
 
+/* --- which of them are in delivery ----------------------------------- */
+
+/* Those of a page that are claimed: their ids, and the objects that tell of
+ * them, which the admin thread alone touches. */
+struct claimed {
+	uint64_t ids[LIMIT_PAGE];
+	json_t *rows[LIMIT_PAGE];
+	size_t n;
+};
+
+struct active_ask {
+	struct ask ask;
+	struct admin *admin;
+	uint64_t *ids;			/* owned */
+	bool *active;			/* the answer; owned */
+	size_t n;
+};
+
+static void
+active_drop(struct ask *ask)
+{
+	struct active_ask *a = container_of(ask, struct active_ask, ask);
+
+	mem_free(a->ids);
+	mem_free(a->active);
+	mem_free(a);
+}
+
+static void
+active_on_loop(struct ask *ask)
+{
+	struct active_ask *a = container_of(ask, struct active_ask, ask);
+
+	for (size_t i = 0; i < a->n; i++)
+		a->active[i] = dispatch_is_active(a->admin->deps.dispatch,
+						  a->ids[i]);
+	ask_answer(ask);
+}
+
+/* As `status' counts them: active is what a backend has right now.  Without
+ * an answer all that are claimed stay so. */
+static void
+claimed_tell(struct admin *admin, const struct claimed *c)
+{
+	struct active_ask *a;
+
+	if (c->n == 0)
+		return;
+	a = NEW(struct active_ask);
+	a->admin = admin;
+	a->n = c->n;
+	a->ids = mem_array(a->n, sizeof(*a->ids));
+	memcpy(a->ids, c->ids, a->n * sizeof(*a->ids));
+	a->active = mem_array(a->n, sizeof(*a->active));
+	a->ask.on_loop = active_on_loop;
+	a->ask.drop = active_drop;
+	if (ask_and_wait(admin, &a->ask, PATIENCE_MS))
+		for (size_t i = 0; i < c->n; i++)
+			if (!a->active[i])
+				json_object_set_new(c->rows[i], "state",
+						    json_string("waiting"));
+	ask_release(&a->ask);
+}
+
+static void
+claimed_add(struct claimed *c, const struct item *item, json_t *row)
+{
+	if (!item->claimed || item->held || c->n == LIMIT_PAGE)
+		return;
+	c->ids[c->n] = item->id;
+	c->rows[c->n++] = row;
+}
+
 /* --- looking --------------------------------------------------------- */
+
+struct page {
+	json_t *items;
+	struct claimed claimed;
+};
 
 static void
 on_item(void *arg, const struct item *item)
 {
-	json_array_append_new(arg, item_json(item));
+	struct page *page = arg;
+	json_t *row = item_json(item);
+
+	claimed_add(&page->claimed, item, row);
+	json_array_append_new(page->items, row);
 }
 
 unsigned
@@ -77,6 +161,7 @@ api_queue_list(struct request *rq, json_t **ret)
 		.route = rq->query(rq, "route"),
 		.address = rq->query(rq, "address") };
 	json_t *items = json_array();
+	struct page page = { .items = items };
 	struct error err;
 	uint64_t n;
 
@@ -89,10 +174,11 @@ api_queue_list(struct request *rq, json_t **ret)
 		return api_error(400, ret, "after: `%s' is no id", after);
 	}
 	if (admin_reader(rq->admin, &err) == NULL ||
-	    !spool_view(rq->admin->reader, &q, on_item, items, &err)) {
+	    !spool_view(rq->admin->reader, &q, on_item, &page, &err)) {
 		json_decref(items);
 		return api_error(500, ret, "%s", err.text);
 	}
+	claimed_tell(rq->admin, &page.claimed);
 	*ret = json_pack("{s:b, s:o}", "more",
 			 json_array_size(items) == q.max, "items", items);
 	return 200;
@@ -101,6 +187,7 @@ api_queue_list(struct request *rq, json_t **ret)
 unsigned
 api_queue_show(struct request *rq, json_t **ret)
 {
+	struct claimed claimed = { .n = 0 };
 	struct item *item;
 	struct error err;
 	uint64_t id;
@@ -112,7 +199,9 @@ api_queue_show(struct request *rq, json_t **ret)
 	switch (spool_view_item(rq->admin->reader, id, &item, &err)) {
 	case SPOOL_OK:
 		*ret = item_json(item);
+		claimed_add(&claimed, item, *ret);
 		item_free(&item);
+		claimed_tell(rq->admin, &claimed);
 		return 200;
 	case SPOOL_GONE:
 		return api_error(404, ret, "%s is not in the queue: it has "

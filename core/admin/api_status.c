@@ -31,7 +31,7 @@ const struct api_row api_rows[] = {
 struct status_ask {
 	struct ask ask;
 	struct admin *admin;
-	json_t *destinations;
+	json_t *routes, *destinations;
 	json_t *reports;
 	char *description;
 };
@@ -41,33 +41,46 @@ status_drop(struct ask *ask)
 {
 	struct status_ask *s = container_of(ask, struct status_ask, ask);
 
+	json_decref(s->routes);
 	json_decref(s->destinations);
 	json_decref(s->reports);
 	mem_free(s->description);
 	mem_free(s);
 }
 
+static json_t *
+row_json(const struct dispatch_row *r)
+{
+	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:o}",
+		"route", r->route, "backend", r->backend,
+		"waiting", (int)r->waiting, "active", (int)r->active,
+		"limit", (int)r->limit, "per_minute", (int)r->per_minute,
+		"delivered", (json_int_t)r->delivered,
+		"deferred", (json_int_t)r->deferred,
+		"bounced", (json_int_t)r->bounced, "last",
+		api_text_or_null(r->last));
+}
+
+/* Each route is in one list, each destination in the other. */
 static void
 on_row(void *arg, const struct dispatch_row *r)
 {
 	struct status_ask *s = arg;
+	json_t *row = row_json(r);
 
-	json_array_append_new(s->destinations, json_pack(
-		"{s:s, s:s, s:o, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, "
-		"s:o, s:o, s:I, s:I, s:I}",
-		"route", r->route, "backend", r->backend,
-		"destination", api_text_or_null(r->destination),
-		"waiting", (int)r->waiting, "active", (int)r->active,
-		"limit", (int)r->limit, "per_minute", (int)r->per_minute,
-		"rest_ms", (json_int_t)r->rest_ms,
-		"delivered", (json_int_t)r->delivered,
-		"deferred", (json_int_t)r->deferred,
-		"bounced", (json_int_t)r->bounced, "last",
-		api_text_or_null(r->last), "paused",
-		api_text_or_null(r->paused), "paused_since_ms",
-		(json_int_t)r->paused_since_ms, "probe_ms",
-		(json_int_t)r->probe_ms,
+	if (r->destination != NULL) {
+		json_object_update_new(row, json_pack("{s:o, s:I}",
+			"destination", api_text_or_null(r->destination),
+			"rest_ms", (json_int_t)r->rest_ms));
+		json_array_append_new(s->destinations, row);
+		return;
+	}
+	json_object_update_new(row, json_pack("{s:o, s:I, s:I, s:I}",
+		"paused", api_text_or_null(r->paused),
+		"paused_since_ms", (json_int_t)r->paused_since_ms,
+		"probe_ms", (json_int_t)r->probe_ms,
 		"keeps_ms", (json_int_t)r->keeps_ms));
+	json_array_append_new(s->routes, row);
 }
 
 static json_t *
@@ -163,6 +176,7 @@ api_status(struct request *rq, json_t **ret)
 	s->admin = a;
 	s->ask.on_loop = status_on_loop;
 	s->ask.drop = status_drop;
+	s->routes = json_array();
 	s->destinations = json_array();
 	answered = ask_and_wait(a, &s->ask, PATIENCE_MS);
 	if (!answered) {
@@ -170,7 +184,7 @@ api_status(struct request *rq, json_t **ret)
 		return ask_failed(a, PATIENCE_MS, ret);
 	}
 	*ret = json_pack("{s:s, s:o, s:I, s:I, s:o?, s:o, s:o, s:o, "
-			 "s:o}",
+			 "s:o, s:o}",
 		"version", a->deps.facts.version,
 		"config", api_text(span_of(a->deps.facts.config)),
 		"started_ms", (json_int_t)
@@ -178,9 +192,10 @@ api_status(struct request *rq, json_t **ret)
 		"now_ms", (json_int_t)clock_wall_of(clock_steady_ms()),
 		"running", json_loads(s->description, 0, NULL),
 		"intake", status_intake(a), "queue", status_queue(a),
-		"reports", s->reports, "destinations", s->destinations);
-	s->destinations = NULL;		/* handed over: not for two threads */
-	s->reports = NULL;
+		"reports", s->reports, "routes", s->routes,
+		"destinations", s->destinations);
+	/* handed over: not for two threads */
+	s->routes = s->destinations = s->reports = NULL;
 	ask_release(&s->ask);
 	return 200;
 }

@@ -93,7 +93,7 @@ print_reports(json_t *reports)
 /* --- deliveries ------------------------------------------------------- */
 
 struct deliveries {
-	json_t *rows;			/* routes, each before its destinations */
+	json_t *routes, *destinations;
 	json_t *backlogs;		/* what the queue has for each route */
 	json_int_t now;
 };
@@ -118,16 +118,19 @@ backlog_of(const struct deliveries *d, const char *route)
 }
 
 /* The queue knows what waits for a route: that is its only destination's,
- * too. */
-static bool
-has_one_destination(const struct deliveries *d, const char *route)
+ * too.  NULL: it has none, or several. */
+static json_t *
+only_destination(const struct deliveries *d, const char *route)
 {
-	json_t *one;
+	json_t *one, *found = NULL;
 	size_t i, n = 0;
 
-	json_array_foreach(d->rows, i, one)
-		n += is_of_route(one, route);
-	return n == 2;
+	json_array_foreach(d->destinations, i, one)
+		if (is_of_route(one, route)) {
+			found = one;
+			n++;
+		}
+	return n == 1 ? found : NULL;
 }
 
 static bool
@@ -142,7 +145,7 @@ route_of(const struct deliveries *d, const char *route)
 	json_t *one;
 	size_t i;
 
-	json_array_foreach(d->rows, i, one)
+	json_array_foreach(d->routes, i, one)
 		if (is_of_route(one, route))
 			return one;
 	return NULL;
@@ -206,18 +209,45 @@ print_pause(const struct deliveries *d, json_t *row, json_t *b)
 	       route);
 }
 
+static json_int_t
+counts_of(json_t *row)
+{
+	return number(row, "delivered") + number(row, "deferred") +
+	       number(row, "bounced");
+}
+
+static void
+print_counts(json_t *row)
+{
+	printf("%lld delivered, %lld deferred, %lld bounced",
+	       (long long)number(row, "delivered"),
+	       (long long)number(row, "deferred"),
+	       (long long)number(row, "bounced"));
+}
+
+/* The route's own line, where its only destination's does not say the same. */
 static void
 print_route(const struct deliveries *d, json_t *row)
 {
 	const char *route = string(row, "route");
-	json_t *b = backlog_of(d, route);
+	json_t *b = backlog_of(d, route), *only = only_destination(d, route);
+	bool counts;
 
 	if (is_paused(row))
 		print_pause(d, row, b);
-	if (b == NULL || has_one_destination(d, route))
+	if (only != NULL)
+		b = NULL;
+	counts = counts_of(row) > 0 &&
+		 (only == NULL || counts_of(only) != counts_of(row));
+	if (b == NULL && !counts)
 		return;
 	printf("  %s: ", route);
-	print_backlog(d, b);
+	if (b != NULL)
+		print_backlog(d, b);
+	if (counts) {
+		printf("%s", b != NULL ? ", " : "");
+		print_counts(row);
+	}
 	print_last(b);
 }
 
@@ -225,7 +255,8 @@ static void
 print_destination(const struct deliveries *d, json_t *row)
 {
 	const char *route = string(row, "route");
-	json_t *b = has_one_destination(d, route) ? backlog_of(d, route) : NULL;
+	json_t *b = only_destination(d, route) != NULL
+		? backlog_of(d, route) : NULL;
 	char rest[32];
 
 	printf("  %s to %s: ", route, string(row, "destination"));
@@ -233,11 +264,8 @@ print_destination(const struct deliveries *d, json_t *row)
 		print_backlog(d, b);
 	else
 		printf("%lld in line", (long long)number(row, "waiting"));
-	printf(", %lld active, %lld delivered, %lld deferred, %lld bounced",
-	       (long long)number(row, "active"),
-	       (long long)number(row, "delivered"),
-	       (long long)number(row, "deferred"),
-	       (long long)number(row, "bounced"));
+	printf(", %lld active, ", (long long)number(row, "active"));
+	print_counts(row);
 	print_last(b);
 	if (number(row, "per_minute") > 0)
 		printf("      at most %lld at once, %lld a minute\n",
@@ -264,15 +292,16 @@ print_orphan(const struct deliveries *d, json_t *b)
 static void
 print_deliveries(const struct deliveries *d)
 {
-	json_t *one;
-	size_t i;
+	json_t *one, *to;
+	size_t i, k;
 
 	puts("deliveries");
-	json_array_foreach(d->rows, i, one)
-		if (string(one, "destination")[0] == '\0')
-			print_route(d, one);
-		else
-			print_destination(d, one);
+	json_array_foreach(d->routes, i, one) {
+		print_route(d, one);
+		json_array_foreach(d->destinations, k, to)
+			if (is_of_route(to, string(one, "route")))
+				print_destination(d, to);
+	}
 	json_array_foreach(d->backlogs, i, one)
 		print_orphan(d, one);
 }
@@ -316,7 +345,8 @@ print_status(json_t *s)
 	json_t *queue = json_object_get(s, "queue");
 	json_int_t now = number(s, "now_ms");
 	struct deliveries d = {
-		.rows = json_object_get(s, "destinations"),
+		.routes = json_object_get(s, "routes"),
+		.destinations = json_object_get(s, "destinations"),
 		.backlogs = json_object_get(queue, "routes"), .now = now,
 	};
 	char up[32];

@@ -42,6 +42,7 @@ destination_free(struct destination *t)
 	*p = t->next;
 	d->destination_count--;
 	timer_stop(&t->timer);
+	tally_unref(d, &t->tally);
 	pace_fini(&t->pace);
 	mem_free(t->name);
 	mem_free(t->words);
@@ -89,6 +90,7 @@ destination_new(struct outlet *o, const char *name, uint64_t hash)
 
 	t->outlet = o;
 	t->name = mem_strdup(name);
+	t->tally = tally_get(d, o->name, name);
 	t->hash = hash;
 	t->last = &t->first;
 	timer_init(&t->timer, d->loop, on_timer);

@@ -190,6 +190,7 @@ dispatch_free(struct dispatch **ptr)
 	window_fini(d);
 	destinations_free(d);
 	outlets_free(d);
+	tallies_free(d);
 	snapshot_unref(&d->snap);
 	mem_free(d->reports_last);
 	mem_free(d);
@@ -215,8 +216,9 @@ row_of_destination(void *arg, struct destination *t)
 		.destination = t->name, .waiting = t->waiting,
 		.active = t->active, .rest_ms = destination_rest_ms(t),
 		.limit = destination_limit(t), .per_minute = t->pace.most,
-		.delivered = t->delivered,
-		.deferred = t->deferred, .bounced = t->bounced,
+		.delivered = t->tally->delivered,
+		.deferred = t->tally->deferred,
+		.bounced = t->tally->bounced,
 		.last = t->words,
 	};
 
@@ -252,8 +254,9 @@ dispatch_rows(struct dispatch *d,
 					? clock_wall_of(o->pause.since_ms) : 0,
 				.probe_ms = outlet_pause_ms(o),
 				.keeps_ms = keeps_ms,
-				.delivered = o->delivered,
-				.deferred = o->deferred, .bounced = o->bounced,
+				.delivered = o->tally->delivered,
+				.deferred = o->tally->deferred,
+				.bounced = o->tally->bounced,
 			},
 		};
 
@@ -262,6 +265,19 @@ dispatch_rows(struct dispatch *d,
 		rows.summing = false;
 		destinations_each(d, row_of_destination, &rows);
 	}
+}
+
+bool
+dispatch_is_active(struct dispatch *d, uint64_t id)
+{
+	const struct attempt *a = window_find(d, id);
+
+	if (a == NULL)
+		return false;
+	for (struct delivery *y = a->deliveries; y != NULL; y = y->sibling)
+		if (y->active)
+			return true;
+	return false;
 }
 
 void

@@ -79,7 +79,13 @@ struct postern_action_run *dispatch_action(struct dispatch *d,
 	const char *route, const char *action, const struct action_events *ev,
 	void *arg, struct error *err);
 
-/* On the loop: routes and destinations as they are now. */
+/* On the loop: whether a backend has some of the item right now.  What waits
+ * in a line here is claimed in the spool, but not active. */
+bool dispatch_is_active(struct dispatch *d, uint64_t id);
+
+/* On the loop: routes and destinations as they are now; what was delivered,
+ * deferred and bounced counts recipients from the start of the gateway, over
+ * reloads. */
 struct dispatch_row {
 	const char *route, *backend;
 	const char *destination;	/* NULL: the route itself */

@@ -33,6 +33,30 @@
 
 #include <stdatomic.h>
 
+/* --- tally.c --------------------------------------------------------- */
+
+enum { TALLY_BUCKETS = 1024 };
+
+struct tally {
+	struct tally *next;
+	unsigned refs;
+	char *route, *destination;	/* owned */
+	uint64_t delivered, deferred, bounced;	/* recipients, since the start */
+};
+
+struct tallies {
+	struct tally *buckets[TALLY_BUCKETS];
+	size_t n;
+};
+
+/* The counts of a destination, or of the route itself (""); whoever has them
+ * lets go of them by tally_unref(). */
+struct tally *tally_get(struct dispatch *d, const char *route,
+			const char *destination);
+void tally_unref(struct dispatch *d, struct tally **t);
+void tally_count(struct tally *t, enum verdict v);
+void tallies_free(struct dispatch *d);
+
 /* --- outlet.c, retire.c, pause.c -------------------------------------- */
 
 struct pause {
@@ -58,7 +82,7 @@ struct outlet {
 	unsigned per_minute;		/* the same */
 	unsigned parallel, active;		/* jobs of the backend */
 	struct destination *stalled, **stalled_last; /* wait for the backend */
-	uint64_t delivered, deferred, bounced;
+	struct tally *tally;
 	bool retired;			/* closes when all of it has ended */
 	bool silent;			/* its backend has left the state */
 	bool fresh;			/* opened by the present configure; */
@@ -127,7 +151,7 @@ struct destination {
 	struct pace pace;			/* messages a minute */
 	struct outcome *why;		/* the latest of them, or NULL */
 	struct timer timer;		/* end of rest, end of idleness */
-	uint64_t delivered, deferred, bounced;
+	struct tally *tally;
 	char *words;			/* of the last failure, or NULL */
 	struct delivery *filling;		/* scratch of placing.c */
 };
@@ -398,6 +422,7 @@ struct dispatch {
 	struct outlet *recent;			/* the one found last */
 	struct destination *destinations[DESTINATION_BUCKETS];
 	size_t destination_count;
+	struct tallies tallies;
 	struct window window;
 	struct dispatch_reports reports;	/* last: not used */
 	char *reports_last;			/* words, or NULL */

@@ -30,35 +30,15 @@ outcome_at(const struct judgement *j, size_t k)
 	return &j->outcomes[j->single ? 0 : k];
 }
 
-/* Who counts: after a reload that is the new outlet of the route. */
-static struct outlet *
-outlet_in_force(struct outlet *o)
-{
-	struct outlet *heir = o->retired ? outlet_find(o->dispatch, o->name)
-					 : NULL;
-
-	return heir != NULL ? heir : o;
-}
-
 static void
 count(struct delivery *y, enum verdict v)
 {
 	struct destination *t = y->destination;
-	struct outlet *o;
 
 	if (t == NULL)
 		return;
-	o = outlet_in_force(t->outlet);
-	if (v == VERDICT_DELIVERED) {
-		t->delivered++;
-		o->delivered++;
-	} else if (v == VERDICT_BOUNCE) {
-		t->bounced++;
-		o->bounced++;
-	} else {
-		t->deferred++;
-		o->deferred++;
-	}
+	tally_count(t->tally, v);
+	tally_count(t->outlet->tally, v);
 }
 
 static const char *

@@ -47,6 +47,7 @@ void
 outlet_free(struct outlet *o)
 {
 	backend_close(&o->backend);
+	tally_unref(o->dispatch, &o->tally);
 	pause_fini(o);
 	snapshot_unref(&o->snap);
 	mem_free(o->name);
@@ -122,6 +123,7 @@ outlet_open(struct dispatch *d, const struct route *r, struct snapshot *snap,
 	o->fresh = true;
 	o->dispatch = d;
 	o->name = mem_strdup(r->name);
+	o->tally = tally_get(d, r->name, "");
 	o->module = mem_strdup(r->backend);
 	o->hostname = mem_strdup(hostname);
 	o->stalled_last = &o->stalled;
@@ -252,15 +254,6 @@ outlets_open(struct dispatch *d, const struct routes *routes,
 	return true;
 }
 
-static void
-outlet_inherit(struct outlet *o, const struct outlet *old)
-{
-	o->delivered = old->delivered;
-	o->deferred = old->deferred;
-	o->bounced = old->bounced;
-	o->heir = true;
-}
-
 /* The list in the order of the routes; what is left over is returned. */
 static struct outlet *
 outlets_swap(struct dispatch *d, const struct routes *routes,
@@ -274,7 +267,7 @@ outlets_swap(struct dispatch *d, const struct routes *routes,
 
 		if (fresh[i] != NULL) {
 			if (o != NULL)
-				outlet_inherit(fresh[i], o);
+				fresh[i]->heir = true;
 			o = fresh[i];
 		} else {
 			outlets_unlink(&d->outlets, o);

@@ -183,8 +183,9 @@ class Stage(Case):
 
     def row(self, gw, route="office", destination=None):
         """Of the status: a route's, or that of one of its destinations."""
-        rows = [r for r in gw.json("status")["destinations"]
-                if (r["route"], r["destination"]) == (route, destination)]
+        status = gw.json("status")
+        rows = [r for r in status["destinations"] + status["routes"]
+                if (r["route"], r.get("destination")) == (route, destination)]
         return rows[0] if rows else None
 
     def wait_paused(self, gw, *words, route="office"):
@@ -201,7 +202,7 @@ class Stage(Case):
         return why
 
     def nothing_bounced(self, gw):
-        for row in gw.json("status")["destinations"]:
+        for row in gw.json("status")["routes"]:
             self.assertEqual(row["bounced"], 0, row)
         self.assertNotIn("bounced id=", gw.log())
 

@@ -356,6 +356,31 @@ class Queue(Case):
     def by_me(self):
         return f" uid={os.getuid()} user={pwd.getpwuid(os.getuid()).pw_name}\n"
 
+    def test_active_is_the_same_everywhere(self):
+        go = threading.Event()
+        self.addCleanup(go.set)
+
+        def answer(verb, line):
+            if verb == ".":
+                go.wait(60 * harness.SLOW)
+
+        gw = self.gateway({"10-out": self.connector(
+            self.peer(answer).port, more="limits: {connections: 1}\n")})
+        for i in range(3):
+            gw.send(to=[f"u{i}@dst.test"])
+        wait_until(lambda: sorted(q["state"] for q in gw.queue())
+                   == ["active", "waiting", "waiting"], what="the first delivery")
+        status = gw.json("status")
+        self.assertEqual([(r["route"], r["active"]) for r in status["routes"]],
+                         [("out", 1)])
+        self.assertEqual([(r["route"], r["active"]) for r in status["destinations"]],
+                         [("out", 1)])
+        for q in gw.queue():
+            shown = json.loads(gw.command("queue", "show", q["id"], "--json").stdout)
+            self.assertEqual(shown["state"], q["state"])
+        go.set()
+        gw.wait_empty()
+
     def test_acts_leave_a_trace(self):
         gw = self.waiting(3)
         ids = [q["id"] for q in gw.queue()]
@@ -522,6 +547,23 @@ class Reload(Case):
             gw.send()
             self.assertEqual(gw.json("status")["running"]["listen"], [v6, v4])
         gw.wait_captured(4)
+
+    def test_counts_go_on(self):
+        gw = self.gateway()
+        gw.send()
+        gw.wait_captured(1)
+        gw.wait_empty()
+        gw.maildir += "-other"
+        gw.route("50-capture", gw.capture())
+        gw.command("reload", check=True)
+        self.assertEqual([r["delivered"] for r in gw.json("status")["routes"]], [1])
+        self.assertIn("  capture: 1 delivered, 0 deferred, 0 bounced\n",
+                      gw.command("status").stdout)
+        gw.send()
+        gw.wait_captured(1)
+        gw.wait_empty()
+        self.assertIn("  capture: 2 delivered, 0 deferred, 0 bounced\n",
+                      gw.command("status").stdout)
 
     def test_status_tells_what_is_in_force(self):
         gw = self.gateway()
@@ -758,7 +800,10 @@ class Life(Case):
         self.assertEqual(s["intake"]["accepted"], 1)
         self.assertEqual(s["queue"]["items"], 0)
         self.assertEqual(s["running"]["routes"], ["capture"])
-        self.assertEqual(s["destinations"][-1]["delivered"], 1)
+        self.assertEqual([(r["route"], r["delivered"]) for r in s["routes"]],
+                         [("capture", 1)])
+        self.assertEqual([(r["route"], r["delivered"]) for r in s["destinations"]],
+                         [("capture", 1)])
         text = gw.command("status").stdout
         self.assertIn("capture", text)
 

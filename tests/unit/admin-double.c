@@ -173,6 +173,13 @@ dispatch_rows(struct dispatch *d,
 	(void)d, (void)row, (void)arg;
 }
 
+bool
+dispatch_is_active(struct dispatch *d, uint64_t id)
+{
+	(void)d, (void)id;
+	return false;
+}
+
 void
 dispatch_reports(const struct dispatch *d, struct dispatch_reports *ret)
 {

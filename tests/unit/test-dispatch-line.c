@@ -268,6 +268,72 @@ rows_tell(void **state)
 	assert_string_equal(rows.v[1].destination, "x.test");
 }
 
+static uint64_t
+counted(struct world *w, size_t row)
+{
+	struct rows rows = { .n = 0 };
+
+	dispatch_rows(w->d, on_row, &rows);
+	assert_true(row < rows.n);
+	return rows.v[row].delivered;
+}
+
+static void
+its_time_is_over(void *arg, struct destination *t)
+{
+	(void)arg;
+	t->timer.fire(&t->timer);
+}
+
+/* What is shown counts from the start: over a reload with another block, one
+ * without the route, and a destination that was idle for long. */
+static void
+counts_go_on(void **state)
+{
+	struct world *w = world_new("out: {block: {host: one}}\n");
+
+	(void)state;
+	world_commit(w, world_item(w, "out", "b@x.test"));
+	assert_int_equal(counted(w, 0), 1);
+	assert_true(world_configure(w, "out: {block: {host: two}}\n"));
+	world_turn(w);
+	assert_int_equal(counted(w, 0), 1);
+	world_commit(w, world_item(w, "out", "b@x.test"));
+	assert_int_equal(counted(w, 0), 2);
+	assert_int_equal(counted(w, 1), 2);
+	assert_true(world_configure(w, "other: {}\n"));
+	world_turn(w);
+	assert_true(world_configure(w, "out: {}\n"));
+	world_turn(w);
+	assert_int_equal(counted(w, 0), 2);
+	world_commit(w, world_item(w, "out", "b@x.test"));
+	assert_int_equal(counted(w, 0), 3);
+	assert_int_equal(counted(w, 1), 3);
+	destinations_each(w->d, its_time_is_over, NULL);
+	assert_int_equal(w->d->destination_count, 0);
+	world_commit(w, world_item(w, "out", "b@x.test"));
+	assert_int_equal(counted(w, 0), 4);
+	assert_int_equal(counted(w, 1), 4);
+}
+
+/* Only what a backend has; what waits in line is claimed, too. */
+static void
+active_is_what_a_backend_has(void **state)
+{
+	struct world *w = world_new("out: {connections: 1}\n");
+	struct item *first = world_item(w, "out", "b@x.test");
+	struct item *second = world_item(w, "out", "b@x.test");
+	uint64_t ids[] = { first->id, second->id };
+
+	(void)state;
+	w->held = true;
+	world_commit(w, first);
+	world_commit(w, second);
+	assert_true(dispatch_is_active(w->d, ids[0]));
+	assert_false(dispatch_is_active(w->d, ids[1]));
+	assert_false(dispatch_is_active(w->d, 4711));
+}
+
 int
 main(void)
 {
@@ -281,6 +347,8 @@ main(void)
 		PLAY(a_host_that_has_enough_gets_fewer),
 		PLAY(a_later_cut_rests_nothing),
 		PLAY(rows_tell),
+		PLAY(counts_go_on),
+		PLAY(active_is_what_a_backend_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

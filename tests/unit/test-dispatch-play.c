@@ -25,7 +25,7 @@ delivered_at_once(void **state)
 	assert_int_equal(s->reports, 0);
 	assert_int_equal(w->d->window.count, 0);
 	assert_int_equal(w->d->window.taken, 0);
-	assert_int_equal(w->d->outlets->delivered, 1);
+	assert_int_equal(w->d->outlets->tally->delivered, 1);
 }
 
 static void

@@ -133,7 +133,7 @@ nor_does_what_they_failed_at(void **state)
 	(void)state;
 	w->answer = unreachable;
 	fails_by_the_old_settings(w);
-	assert_int_equal(w->d->outlets->deferred, 1);
+	assert_int_equal(w->d->outlets->tally->deferred, 1);
 	/* what is in the spool goes, too */
 	assert_int_equal(w->acted, SPOOL_RETRY);
 	assert_int_equal(w->acts, 1);
