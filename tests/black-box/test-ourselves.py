@@ -62,8 +62,8 @@ class AtRunTime(Case):
         return d
 
     def paused(self, gw, route="out"):
-        return next(r["paused"] for r in gw.json("status")["destinations"]
-                    if (r["route"], r["destination"]) == (route, None))
+        return next(r["paused"] for r in gw.json("status")["routes"]
+                    if r["route"] == route)
 
     def test_a_connector(self):
         gw = self.gateway({}, PATIENT, start=False)
