@@ -75,8 +75,11 @@ enum {
 
 enum {					/* flags of an option */
 	POSTERN_REQUIRED = 1,
-	POSTERN_READABLE = 2		/* POSTERN_PATH: a file that must
+	POSTERN_READABLE = 2,		/* POSTERN_PATH: a file that must
 					 * exist and that the gateway can read */
+	POSTERN_NEXT_HOP = 4		/* POSTERN_STRING: the host of the
+					 * POSTERN_SMTP beside it; must not be
+					 * a listener of this gateway */
 };
 
 struct postern_strings {		/* never grows: it is part of self */

@@ -17,7 +17,7 @@ struct connector {
 
 static const struct postern_option connector_options[] = {
 	POSTERN_OPTION(struct connector, host, POSTERN_STRING,
-		       .flags = POSTERN_REQUIRED,
+		       .flags = POSTERN_REQUIRED | POSTERN_NEXT_HOP,
 		       .help = "The next hop: a name or an address."),
 	POSTERN_OPTION(struct connector, user, POSTERN_STRING,
 		       .help = "The user name for AUTH PLAIN or AUTH LOGIN."),

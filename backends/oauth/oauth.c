@@ -63,7 +63,7 @@ static const struct postern_option oauth_options[] = {
 	       .help = "The gateway renews a token this long before it expires."),
 	OPTION(mechanism, POSTERN_ENUM, .fallback = "xoauth2",
 	       .words = "xoauth2|oauthbearer", .help = "The SASL mechanism."),
-	OPTION(host, POSTERN_STRING,
+	OPTION(host, POSTERN_STRING, .flags = POSTERN_NEXT_HOP,
 	       .help = "The server that accepts submissions. The default depends "
 	       "on the provider."),
 	OPTION(smtp, POSTERN_SMTP, .fallback = "port=587 tls=verify",

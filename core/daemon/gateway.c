@@ -256,7 +256,7 @@ load_all(struct load *l)
 	ok = rooms_bind(l) && ok;
 	for (size_t i = 0; i < l->routes->n; i++)
 		ok = load_route_listeners(l, &l->routes->v[i]) && ok;
-	return ok;
+	return load_hops(l) && ok;
 }
 
 /* Nothing can be made of postern.yaml, which is told; what is wrong with the

@@ -16,6 +16,7 @@ struct load {
 	struct gateway_config *gateway;
 	struct routes *routes;
 	struct identity who;		/* we shall be */
+	struct hop *hops;		/* where routes lead to */
 };
 
 /* --- gateway_routes.c: false when something was told as an error ------ */
@@ -27,5 +28,14 @@ bool load_route_modules(struct load *l, struct route *r);
 /* A rule on a listener that is none of ours would never be met.  After the
  * listeners are bound. */
 bool load_route_listeners(struct load *l, const struct route *r);
+
+/* --- gateway_hops.c --------------------------------------------------- */
+
+struct module_hop;
+
+/* Remembers where a route leads to; arg is the load. */
+void load_hop(void *arg, const struct module_hop *h);
+/* None leads to ourselves.  After the listeners are bound. */
+bool load_hops(struct load *l);
 
 #endif

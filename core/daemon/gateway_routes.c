@@ -224,7 +224,7 @@ route_block(struct load *l, const struct route *r)
 bool
 load_route_modules(struct load *l, struct route *r)
 {
-	const struct module_access files = { can_read, can_show, l };
+	const struct module_access files = { can_read, can_show, load_hop, l };
 	struct module_found found = { .print = 0 };
 	struct module *m = backend_of(r->node);
 	bool ok = route_backend_check(l, r);

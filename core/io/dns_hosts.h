@@ -1,10 +1,11 @@
 /* dns_hosts.h - the table of /etc/hosts
  *
- * Private to io/.  Read on a worker, not changed after that.  It is ours and
- * not libunbound's because one odd line makes libunbound refuse all of the
- * file and itself with it, and because it would deny every other type (MX) of
- * a name that stands there.  As with the system's own: a name that stands
- * there has the addresses that stand there, and no others.
+ * For io/, and for the check of a configuration.  Read on a worker, not
+ * changed after that.  It is ours and not libunbound's because one odd line
+ * makes libunbound refuse all of the file and itself with it, and because it
+ * would deny every other type (MX) of a name that stands there.  As with the
+ * system's own: a name that stands there has the addresses that stand there,
+ * and no others.
  */
 #ifndef IO_DNS_HOSTS_H
 #define IO_DNS_HOSTS_H

@@ -172,6 +172,7 @@ module_check(struct module *m, const struct node *block, const char *what,
 		ok = answer_take(me, m->table.check(me->self, me)) && ok;
 		failures_tell(me, me->failures, block, &to, d);
 	}
+	ok = options_advise(&to, d) && ok;
 	if (ok)
 		found->may_refuse_null_sender = may_refuse_null_sender(m,
 								me->self);

@@ -35,11 +35,18 @@ void module_drop(struct module **m);
 /* [a-z0-9_-], at most 64 of them: may be part of a file's name. */
 bool module_name_valid(const char *name);
 
-/* --- options.c, options_bind.c ---------------------------------------- */
+/* --- options.c, options_bind.c, options_advise.c ---------------------- */
 
 /* Copies the rows (NULL: none) and makes a schema of them. */
 bool options_adopt(struct module *m, const struct postern_option *rows,
 		   struct error *err);
+/* The keys of an SMTP client in a block: what to tell of them is told when
+ * the module has said what it does not take. */
+struct smtp_advice {
+	const struct smtp_options *options;	/* NULL: there are none */
+	const struct node *block;	/* where they stand, or NULL */
+	const char *host, *host_key;	/* POSTERN_NEXT_HOP, or NULL */
+};
 struct options_target {
 	const char *what;		/* names the block in messages */
 	void *self;			/* zeroed */
@@ -48,6 +55,7 @@ struct options_target {
 	/* filled in: every key is known, none is missing, every value is of
 	 * its type; false: what is not so is NULL or 0, a word -1 */
 	bool complete;
+	struct smtp_advice advice;	/* filled in */
 };
 /* Fills self from a block; see schema_bind.  False when anything is wrong,
  * also with a file.  *print changes with any value, also with that of a secret
@@ -55,6 +63,9 @@ struct options_target {
 bool options_bind(const struct module *m, const struct node *block,
 		  struct options_target *to, uint64_t *print,
 		  struct diags *d);
+/* The rest, when the module has said what it does not take: whether what was
+ * bound fits together.  Nothing more is told of a key that was refused. */
+bool options_advise(const struct options_target *to, struct diags *d);
 
 /* --- search.c -------------------------------------------------------- */
 

@@ -48,6 +48,14 @@ struct module_certificate {
 	const struct mark *mark, *key_mark;
 };
 
+/* Where a backend sends to, as it is written; borrowed from the tree and from
+ * what is bound. */
+struct module_hop {
+	const char *host;
+	uint16_t port;
+	const struct mark *mark;	/* of the host */
+};
+
 struct module_access {
 	/* Whether the gateway, as the user that it becomes, can read a file;
 	 * words when not. */
@@ -56,6 +64,9 @@ struct module_access {
 	 * or soon will be, goes to d. */
 	bool (*can_show)(void *arg, const struct module_certificate *c,
 			 struct diags *d);
+	/* May be NULL.  Whether that is the gateway itself can be told when
+	 * its listeners are known. */
+	void (*next_hop)(void *arg, const struct module_hop *h);
 	void *arg;
 };
 

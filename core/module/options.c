@@ -87,12 +87,16 @@ option_size(const struct module *m, const struct postern_option *o)
 static bool
 flags_valid(const struct postern_option *o, struct error *err)
 {
-	if (o->flags & ~(uint32_t)(POSTERN_REQUIRED | POSTERN_READABLE))
+	if (o->flags & ~(uint32_t)(POSTERN_REQUIRED | POSTERN_READABLE |
+				   POSTERN_NEXT_HOP))
 		return error_set(err, ERROR_CONFIG, "option `%s': this Postern "
 				 "does not know all of its flags", o->key);
 	if ((o->flags & POSTERN_READABLE) && o->type != POSTERN_PATH)
 		return error_set(err, ERROR_CONFIG, "option `%s': only a path "
 				 "can be readable", o->key);
+	if ((o->flags & POSTERN_NEXT_HOP) && o->type != POSTERN_STRING)
+		return error_set(err, ERROR_CONFIG, "option `%s': only a text "
+				 "can name the next hop", o->key);
 	if ((o->flags & POSTERN_REQUIRED) && o->type == POSTERN_SMTP)
 		return error_set(err, ERROR_CONFIG, "option `%s' stands for "
 				 "several keys: none can be required", o->key);

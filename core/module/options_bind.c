@@ -54,6 +54,8 @@ struct walk {
 	struct arena *arena;
 	const struct module_access *access;	/* NULL: no file is looked at */
 	struct diags *d;
+	struct smtp_advice advice;
+	const char *host, *host_key;	/* the next hop, or NULL */
 	uint64_t print;
 	bool complete;				/* no value is missing or wrong */
 	bool ok;
@@ -133,43 +135,7 @@ showable(struct walk *w, const struct node *block,
 	diag_hint(w->d, "write tls: verify");
 }
 
-/* RFC 8314 section 3.3, and RFC 3207: the other way round both sides wait for
- * each other until patience ends. */
-static void
-port_suits(struct walk *w, const struct node *block,
-	   const struct smtp_options *o)
-{
-	bool implicit = o->tls == POSTERN_TLS_IMPLICIT;
-
-	if (o->port == 465 && !implicit) {
-		diag_warning(w->d, schema_mark(block, "port"), "on port 465 "
-			     "servers begin with TLS, not with STARTTLS");
-		diag_hint(w->d, "write tls: implicit, or port: 587");
-	} else if ((o->port == 587 || o->port == 25) && implicit) {
-		diag_warning(w->d, schema_mark(block, "tls"), "on port %d "
-			     "servers begin TLS with STARTTLS", (int)o->port);
-		diag_hint(w->d, "write tls: verify, or port: 465");
-	}
-}
-
 /* --- values ---------------------------------------------------------- */
-
-static void
-smtp_faults_tell(struct walk *w, const struct node *block,
-		 const struct smtp_options *o)
-{
-	struct smtp_fault faults[SMTP_FAULTS_MAX];
-	size_t n = smtp_options_faults(o, faults);
-
-	for (size_t i = 0; i < n; i++) {
-		struct error err;
-
-		error_set(&err, ERROR_CONFIG, "`%s' %s", faults[i].key,
-			  faults[i].words);
-		error_hint(&err, "%s", "");
-		wrong_at(w, block, faults[i].key, &err);
-	}
-}
 
 static void
 smtp_fill(struct walk *w, const struct node *block,
@@ -179,10 +145,9 @@ smtp_fill(struct walk *w, const struct node *block,
 	struct postern_smtp_plan plan;
 
 	w->slot += SMTP_SLOTS;
-	if (w->complete) {
-		smtp_faults_tell(w, block, from);
-		port_suits(w, block, from);
-	}
+	if (w->complete)
+		w->advice = (struct smtp_advice){ .options = from,
+						  .block = block };
 	showable(w, block, from);
 	readable(w, block, "trust_file", from->trust_file);
 	print_text(w, from->server_name);
@@ -249,6 +214,10 @@ rows_fill(struct walk *w, const struct postern_option *o,
 		value_print(w, o, w->slot);
 		if (o->flags & POSTERN_READABLE)
 			readable(w, block, o->key, w->slot->text);
+		if (o->flags & POSTERN_NEXT_HOP) {
+			w->host = w->slot->text;
+			w->host_key = o->key;
+		}
 		if (o->type == POSTERN_SECRET)
 			secret_readable(w, block, o->key, &w->slot->secret);
 		w->slot++;
@@ -300,6 +269,9 @@ options_bind(const struct module *m, const struct node *block,
 	words_settle(m->schema, slots, to->complete);
 	w.complete = to->complete;
 	rows_fill(&w, m->options, block);
+	w.advice.host = w.host;
+	w.advice.host_key = w.host_key;
+	to->advice = w.advice;
 	*print = w.print;
 	return to->complete && w.ok;
 }

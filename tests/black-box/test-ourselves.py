@@ -138,5 +138,101 @@ class AtRunTime(Case):
         two.wait_empty(60)
 
 
+class AtCheck(Case):
+    """What can be told without the network is told before a start."""
+
+    def said(self, host, port=None, listen=None, backend="connector"):
+        gw = self.gateway({}, PATIENT, start=False, name=f"gw{self.count}")
+        self.count += 1
+        if listen:
+            with open(gw.config) as f:
+                text = f.read()
+            gw.write("postern.yaml", text.replace(
+                f"127.0.0.1:{gw.port}", f'"{listen}:{gw.port}"'))
+        more = "" if backend == "connector" else (
+            "  provider: custom\n  client_id: x\n  client_secret: y\n"
+            "  grant: client_credentials\n  scope: [z]\n"
+            "  token_endpoint: https://127.0.0.1:9/token\n"
+            "  user: a@src.test\n")
+        gw.route("50-capture", f"route: out\nbackend: {backend}\n{backend}:\n"
+                 f"  host: {host}\n  port: {port or gw.port}\n{more}")
+        done = gw.command("check")
+        return done.returncode, done.stderr, gw
+
+    count = 0
+
+    def test_our_listener(self):
+        mine = socket.gethostbyname_ex("localhost")[2][0]
+        for host, listen in (("127.0.0.1", None), ("localhost", None),
+                             ("'[127.0.0.1]'", None), (mine, None),
+                             ("127.0.0.1", "0.0.0.0"), ("0.0.0.0", "0.0.0.0"),
+                             ("127.8.8.8", "0.0.0.0"), ("'::1'", "[::]"),
+                             ("'::1'", "[::1]"), ("127.0.0.1", "[::]"),
+                             ("'[IPv6:::1]'", "[::1]")):
+            with self.subTest(host=host, listen=listen):
+                status, said, gw = self.said(host, listen=listen)
+                self.assertEqual(status, 78, said)
+                bare = host.strip("'")
+                self.assertIn(f"50-capture.yaml:4:9: error: {bare} with port "
+                              f"{gw.port} is this gateway itself, by its "
+                              f"listener {listen or '127.0.0.1'}:{gw.port}",
+                              said)
+                self.assertIn("hint: write the host and the port of the "
+                              "server that is to receive the mail", said)
+                self.assertEqual(gw.command("run").returncode, 78)
+
+    def test_an_interface_of_ours(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            with contextlib.suppress(OSError):
+                s.connect(("192.0.2.1", 9))     # sends nothing
+            mine = s.getsockname()[0]
+        if mine.startswith("127.") or mine == "0.0.0.0":
+            self.skipTest("there is none but loopback")
+        self.assertEqual(self.said(mine, listen="0.0.0.0")[0], 78)
+        self.assertEqual(self.said(mine)[0], 0)     # we listen on 127.0.0.1
+
+    def test_what_is_another(self):
+        for host, port, listen in (("127.0.0.1", 9, None),
+                                   ("127.0.0.2", None, None),
+                                   ("192.0.2.1", None, "0.0.0.0"),
+                                   ("'::1'", None, None),
+                                   ("nowhere.invalid", None, None)):
+            with self.subTest(host=host, port=port):
+                status, said, gw = self.said(host, port, listen)
+                self.assertEqual((status, said), (0, ""))
+
+    def test_our_name(self):
+        status, said, gw = self.said("GW.example.test")
+        self.assertEqual(status, 0)
+        self.assertIn("50-capture.yaml:4:9: warning: `GW.example.test' is the "
+                      f"name of this gateway, which listens on port {gw.port} "
+                      "itself", said)
+        self.assertEqual(self.said("gw.example.test", 9)[:2], (0, ""))
+
+    def test_oauth_too(self):
+        status, said, gw = self.said("127.0.0.1", backend="oauth")
+        self.assertEqual(status, 78, said)
+        self.assertIn("is this gateway itself", said)
+
+
+class OneRemedy(Case):
+    """What a backend does not take is not praised in the same breath."""
+
+    def test_direct(self):
+        for keys, words, hint in (
+                ("tls: implicit", "servers of other domains have no implicit "
+                 "TLS", "set `tls' to opportunistic"),
+                ("server_name: x.test", "`server_name' cannot be used", None)):
+            gw = self.gateway({"50-capture": "route: direct\nbackend: direct\n"
+                               f"direct: {{{keys}}}\n"}, start=False, name=keys)
+            done = gw.command("check")
+            self.assertEqual(done.returncode, 78)
+            self.assertIn(words, done.stderr)
+            self.assertEqual(done.stderr.count("error: "), 1, done.stderr)
+            self.assertNotIn("warning: ", done.stderr)
+            self.assertEqual(done.stderr.count("hint: "), 1 if hint else 0)
+            self.assertIn(hint or "", done.stderr)
+
+
 if __name__ == "__main__":
     harness.main()

@@ -98,7 +98,8 @@ bind(struct module *m, struct yaml *y, struct relay *self,
 				     .arena = m->arena, .access = access };
 
 	memset(self, 0, sizeof(*self));
-	return options_bind(m, y->root, &to, print, y->d);
+	return options_bind(m, y->root, &to, print, y->d) &&
+	       options_advise(&to, y->d);
 }
 
 /* --- values ---------------------------------------------------------- */
@@ -457,7 +458,7 @@ readable_files_are_tried(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct asked asked = { .refused = rows[i].refused };
 		const struct module_access access = {
-			can_read, can_show, &asked,
+			can_read, can_show, NULL, &asked,
 		};
 		struct module *m = relay_module();
 		struct yaml y = yaml(rows[i].text);
@@ -495,7 +496,7 @@ a_certificate_wants_tls(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct asked asked = { .refused = NULL };
 		const struct module_access access = {
-			can_read, can_show, &asked,
+			can_read, can_show, NULL, &asked,
 		};
 		struct module *m = relay_module();
 		struct yaml y = yaml(rows[i].text);
@@ -513,39 +514,15 @@ a_certificate_wants_tls(void **state)
 }
 
 static void
-ports_that_do_not_suit_are_told(void **state)
-{
-	static const struct { const char *text, *said; } rows[] = {
-		{ "{port: 465, tls: verify}",
-		  "1:8: warning: on port 465 servers begin with TLS" },
-		{ "{port: 587, tls: implicit}",
-		  "1:18: warning: on port 587 servers begin TLS with STARTTLS" },
-		{ "{tls: implicit}", "1:7: warning: on port 25 " },
-		{ "{port: 465, tls: implicit}", NULL },
-		{ "{port: 2525, tls: implicit}", NULL },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct module *m = relay_module();
-		struct yaml y = yaml(rows[i].text);
-		struct relay self;
-		uint64_t print;
-
-		CHECK_ROW(i, bind(m, &y, &self, NULL, &print));
-		CHECK_ROW(i, diags_warnings(y.d) == (rows[i].said != NULL));
-		if (rows[i].said != NULL)
-			CHECK_HAS(yaml_said(&y), rows[i].said);
-		yaml_free(&y);
-		module_drop(&m);
-	}
-}
-
-static void
 readable_is_for_paths_alone(void **state)
 {
 	static const struct postern_option rows[] = {
 		OPT(host, POSTERN_STRING, .flags = POSTERN_READABLE,
+		    .help = "h"),
+		{ 0 },
+	};
+	static const struct postern_option hop[] = {
+		OPT(pause, POSTERN_DURATION, .flags = POSTERN_NEXT_HOP,
 		    .help = "h"),
 		{ 0 },
 	};
@@ -566,6 +543,7 @@ readable_is_for_paths_alone(void **state)
 		const char *text;
 	} tables[] = {
 		{ rows, "option `host': only a path can be readable" },
+		{ hop, "option `pause': only a text can name the next hop" },
 		{ required, "option `smtp' stands for several keys" },
 		{ twice, "option `port' is there twice" },
 	};
@@ -592,7 +570,6 @@ main(void)
 		cmocka_unit_test(a_check_gives_the_fingerprint),
 		cmocka_unit_test(readable_files_are_tried),
 		cmocka_unit_test(a_certificate_wants_tls),
-		cmocka_unit_test(ports_that_do_not_suit_are_told),
 		cmocka_unit_test(readable_is_for_paths_alone),
 	};
 
