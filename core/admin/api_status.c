@@ -2,6 +2,7 @@
 #include "admin/api.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/macros.h"
 #include "base/mem.h"
 #include "dispatch/dispatch.h"
@@ -184,7 +185,7 @@ api_status(struct request *rq, json_t **ret)
 		return ask_failed(a, PATIENCE_MS, ret);
 	}
 	*ret = json_pack("{s:s, s:o, s:I, s:I, s:o?, s:o, s:o, s:o, "
-			 "s:o, s:o}",
+			 "s:o, s:o, s:{s:I}}",
 		"version", a->deps.facts.version,
 		"config", api_text(span_of(a->deps.facts.config)),
 		"started_ms", (json_int_t)
@@ -193,7 +194,8 @@ api_status(struct request *rq, json_t **ret)
 		"running", json_loads(s->description, 0, NULL),
 		"intake", status_intake(a), "queue", status_queue(a),
 		"reports", s->reports, "routes", s->routes,
-		"destinations", s->destinations);
+		"destinations", s->destinations,
+		"log", "lost", (json_int_t)log_lost());
 	/* handed over: not for two threads */
 	s->routes = s->destinations = s->reports = NULL;
 	ask_release(&s->ask);

@@ -1,11 +1,16 @@
 /* error.c - filling a struct error, and ending on a bug */
 #include "base/error.h"
 
+#include "base/put.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { BUG_WAIT_MS = 1000 };
 
 static void (*last_words)(void);
 
@@ -95,16 +100,19 @@ bug_last_words(void (*fn)(void))
 void
 bug_at(const char *file, int line, const char *fmt, ...)
 {
+	struct error err;
+	char text[sizeof(err.text) + 200];
 	va_list ap;
+	int n;
 
 	if (last_words != NULL)
 		last_words();
-	flockfile(stderr);
-	fprintf(stderr, "postern: bug at %s:%d: ", file, line);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(err.text, sizeof(err.text), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
-	funlockfile(stderr);
+	n = snprintf(text, sizeof(text), "postern: bug at %.150s:%d: %s\n",
+		     file, line, err.text);
+	/* nobody may hold up an abort */
+	put(STDERR_FILENO, &(struct span){ text, (size_t)n }, BUG_WAIT_MS);
 	abort();
 }

@@ -5,9 +5,14 @@
  * with a life carries a struct log whose fields its lines repeat; a child
  * names its parent.  Safe from any thread and never blocking: lines go
  * through a bounded queue to a thread of their own, which writes them to
- * standard error; when the reader is too slow, lines are dropped and counted.
- * Before log_start() lines are written at once; after it they may wait some
+ * standard error; when the reader is too slow, lines are dropped and counted,
+ * and as soon as he reads again a line tells how many.  Before log_start() and
+ * after log_stop() lines are written at once; in between they may wait some
  * milliseconds, to go with others.
+ *
+ * A reader that has stopped reading holds nobody up, neither while the program
+ * runs nor at its start or its end: no wait for him is longer than a second
+ * or two.
  *
  * Secrets must not reach these functions; there is no format for them.
  */
@@ -43,7 +48,14 @@ struct log {
 
 void log_configure(enum log_format format, enum log_level level);
 void log_start(void);			/* the thread; not before a fork */
-void log_stop(void);			/* writes what waits, ends the thread */
+/* Writes what waits, within LOG_STOP_MS, and ends the thread.  Any thread; the
+ * second call waits for the first. */
+enum { LOG_STOP_MS = 2000 };
+void log_stop(void);
+/* Text as it is, to standard error, without the queue. */
+void log_plain(struct span text);
+/* Lines that were dropped since the start. */
+uint64_t log_lost(void);
 bool log_wants(enum log_level level);
 
 /* log may be NULL.  fields may be NULL when n is 0. */

@@ -90,6 +90,14 @@ print_reports(json_t *reports)
 		       (long long)lost, string(reports, "last"));
 }
 
+static void
+print_log(json_t *log)
+{
+	if (number(log, "lost") > 0)
+		printf("log       %lld lines were lost: the reader of the log "
+		       "was too slow\n", (long long)number(log, "lost"));
+}
+
 /* --- deliveries ------------------------------------------------------- */
 
 struct deliveries {
@@ -367,6 +375,7 @@ print_status(json_t *s)
 	print_dns(json_object_get(running, "dns"));
 	print_queue(queue, now);
 	print_reports(json_object_get(s, "reports"));
+	print_log(json_object_get(s, "log"));
 	print_deliveries(&d);
 }
 
