@@ -19,6 +19,8 @@
 
 static const struct log app_log = { .room = "gateway" };
 
+enum { SLACK_MS = 15 * 1000 };	/* for what ends by timers of its own */
+
 /* --- stopping -------------------------------------------------------- */
 
 static void
@@ -34,9 +36,12 @@ intake_ended(void *arg)
 {
 	struct app *app = arg;
 	const struct gateway_config *g = snapshot_get(app->snap, SLOT_GATEWAY);
+	int64_t patience_ms = app->hurried ? 0 : g->stop_patience;
+	int64_t most_ms = app->hurried ? dispatch_hurry_most()
+				       : dispatch_stop_most(patience_ms);
 
-	dispatch_stop(app->dispatch, app->hurried ? 0 : g->stop_patience,
-		      deliveries_ended, app);
+	endwatch_expect(&app->endwatch, "the deliveries", most_ms + SLACK_MS);
+	dispatch_stop(app->dispatch, patience_ms, deliveries_ended, app);
 }
 
 void
@@ -49,6 +54,8 @@ app_stop_begin(struct app *app)
 	app->stopping = true;
 	notify_manager("STOPPING=1");
 	log_info(&app_log, "stopping: what is under way is finished first");
+	endwatch_expect(&app->endwatch, "the sessions",
+		      g->stop_patience / 2 + SLACK_MS);
 	intake_stop(&app->intake, g->stop_patience / 2, app->loop,
 		    intake_ended, app);
 }
@@ -61,6 +68,8 @@ hurry(struct app *app)
 	app->hurried = true;
 	log_warning(&app_log, "told to stop twice: what is under way is cut "
 		    "off");
+	endwatch_expect(&app->endwatch, "what was cut off",
+		      dispatch_hurry_most() + SLACK_MS);
 	intake_hurry(&app->intake);
 	dispatch_hurry(app->dispatch);
 }
@@ -149,7 +158,7 @@ show_diags(struct diags *d, bool ok)
 	AUTO(buf_fini) struct buf text = BUF_MAX(256 * 1024);
 
 	diags_show(d, &text);
-	fputs(buf_str(&text), stderr);
+	log_plain(buf_span(&text));
 	diags_free(&d);
 	return ok ? 0 : 78;
 }
@@ -157,9 +166,13 @@ show_diags(struct diags *d, bool ok)
 static int
 start_failed(struct app *app, const struct error *err)
 {
-	fprintf(stderr, "postern: %s\n", err->text);
+	AUTO(buf_fini) struct buf text = BUF_MAX(2 * sizeof(*err) + 100);
+
+	buf_addf(&text, "postern: %s\n", err->text);
 	if (err->hint[0] != '\0')
-		fprintf(stderr, "  hint: %s\n", err->hint);
+		buf_addf(&text, "  hint: %s\n", err->hint);
+	log_plain(buf_span(&text));
+	endwatch_over(&app->endwatch);
 	loop_free(&app->loop);
 	snapshot_unref(&app->snap);
 	return error_exit_status(err);
@@ -187,7 +200,8 @@ tell_ready(const struct app *app)
 int
 app_run(const char *path)
 {
-	struct app app = { .path = path, .state_lock = -1 };
+	struct app app = { .path = path, .state_lock = -1,
+			   .endwatch = ENDWATCH_INIT };
 	struct diags *d = diags_new();
 	const struct gateway_config *g;
 	struct error err;
@@ -213,6 +227,7 @@ app_run(const char *path)
 	signals_stop(&app);
 	tell_what_is_left(&app);
 	phases_stop(&app);
+	endwatch_over(&app.endwatch);
 	loop_free(&app.loop);
 	buf_fini(&app.reload.text);
 	snapshot_unref(&app.snap);

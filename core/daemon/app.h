@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "base/worker.h"
 #include "conf/snapshot.h"
+#include "daemon/endwatch.h"
 #include "daemon/intake.h"
 #include "daemon/reload.h"
 #include "daemon/services.h"
@@ -35,6 +36,7 @@ struct app {
 	struct reload reload;
 	struct ev_signal terminate, interrupt, hangup;
 	bool stopping, hurried;
+	struct endwatch endwatch;
 	size_t up;			/* phases that have started */
 	char mark[24];			/* of this run: see smtpc_know() */
 };

@@ -29,6 +29,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { STOP_MS = 45 * 1000 };	/* all phases: a slow disk has time */
+
 static const struct gateway_config *
 gateway(const struct app *app)
 {
@@ -372,6 +374,11 @@ phases_start(struct app *app, struct error *err)
 void
 phases_stop(struct app *app)
 {
-	while (app->up > 0)
-		phases[--app->up].stop(app);
+	endwatch_expect(&app->endwatch, "the end", STOP_MS);
+	while (app->up > 0) {
+		const struct stage *p = &phases[--app->up];
+
+		endwatch_goes_on(&app->endwatch, p->name);
+		p->stop(app);
+	}
 }

@@ -59,6 +59,18 @@ dispatch_configure(struct dispatch *d, struct snapshot *snap,
 
 /* --- ending ---------------------------------------------------------- */
 
+int64_t
+dispatch_stop_most(int64_t patience_ms)
+{
+	return patience_ms + CANCEL_PATIENCE_MS + ANSWER_PATIENCE_MS;
+}
+
+int64_t
+dispatch_hurry_most(void)
+{
+	return CANCEL_PATIENCE_MS;
+}
+
 size_t
 dispatch_left(const struct dispatch *d)
 {

@@ -51,6 +51,10 @@ void dispatch_stop(struct dispatch *d, int64_t patience_ms,
 		   void (*done)(void *arg), void *arg);
 /* After dispatch_stop(): patience is over now. */
 void dispatch_hurry(struct dispatch *d);
+/* How long it takes at most until done is called, while the loop runs: from
+ * dispatch_stop(), and from dispatch_hurry(). */
+int64_t dispatch_stop_most(int64_t patience_ms);
+int64_t dispatch_hurry_most(void);
 size_t dispatch_left(const struct dispatch *d);
 void dispatch_free(struct dispatch **d);
 
