@@ -10,6 +10,7 @@
 #include "daemon/hostname.h"
 #include "daemon/signers.h"
 #include "dispatch/config.h"
+#include "mail/hostname.h"
 #include "module/hooks.h"
 #include "module/module.h"
 #include "smtpd/config.h"
@@ -42,8 +43,11 @@ static const struct schema_key outgoing_keys[] = {
 
 const struct schema_key gateway_keys[] = {
 	KEY(gateway_config, hostname, T_STRING, NULL,
-	    "The gateway's own name in the greeting, in EHLO and in Received. "
-	    "Default: the full name of this host."),
+	    "The gateway's own name in the greeting, in EHLO and in Received: "
+	    "letters, digits, hyphens and dots. Many servers refuse a name "
+	    "without a dot; for such a name postern check warns, EHLO has the "
+	    "address that connects, as in [192.0.2.1], and a Message-ID ends "
+	    "in .localdomain. Default: the full name of this host."),
 	KEY(gateway_config, user, T_STRING, NULL,
 	    "The user that the gateway runs as. When root starts the gateway, "
 	    "it changes to this user after it has bound its ports. Default: "
@@ -95,16 +99,63 @@ const struct schema_key gateway_keys[] = {
 /* --- who we are ------------------------------------------------------ */
 
 static bool
-hostname_refuse(struct load *l)
+hostname_refuse(struct load *l, const char *fault)
 {
 	diag_error(l->d, schema_mark(l->root, "hostname"),
-		   "`%s' is no host name", l->gateway->hostname);
+		   "`%s' is no host name: it %s", l->gateway->hostname, fault);
 	return diag_hint(l->d, "write the name that others know this machine by, "
-			 "as gw.example.org: letters, digits, dashes and dots");
+			 "as gw.example.org: letters, digits, hyphens and dots");
 }
 
-/* A start makes the folder itself, and nothing above it.  A default that does
- * not suit this host is no mistake in the file: it may be checked elsewhere. */
+/* The machine's own name stops nothing. */
+static void
+hostname_of_machine(struct load *l)
+{
+	struct gateway_config *g = l->gateway;
+	const char *fault;
+
+	g->hostname = hostname_find(l->arena);
+	fault = hostname_fault(span_of(g->hostname));
+	if (fault != NULL) {
+		diag_warning(l->d, NULL, "%s: there is no `hostname', and the "
+			     "name of this machine, `%s', is no host name: it "
+			     "%s", l->path, g->hostname, fault);
+		g->hostname = arena_strdup(l->arena, "localhost");
+	} else if (!hostname_is_full(span_of(g->hostname))) {
+		diag_warning(l->d, NULL, "%s: there is no `hostname', and the "
+			     "name of this machine, `%s', has no dot: many "
+			     "servers refuse such a name, so EHLO has the "
+			     "address instead", l->path, g->hostname);
+	} else {
+		return;
+	}
+	diag_hint(l->d, "set `hostname' to the name that others know this "
+		  "machine by, as gw.example.org");
+}
+
+static bool
+hostname_check(struct load *l)
+{
+	struct gateway_config *g = l->gateway;
+	const char *fault;
+
+	if (g->hostname == NULL) {
+		hostname_of_machine(l);
+		return true;
+	}
+	fault = hostname_fault(span_of(g->hostname));
+	if (fault != NULL)
+		return hostname_refuse(l, fault);
+	if (!hostname_is_full(span_of(g->hostname))) {
+		diag_warning(l->d, schema_mark(l->root, "hostname"), "`%s' has "
+			     "no dot: many servers refuse such a name, so EHLO "
+			     "has the address instead", g->hostname);
+		diag_hint(l->d, "write the full name that others know this "
+			  "machine by, as gw.example.org");
+	}
+	return true;
+}
+
 static bool
 folder_check(struct load *l, const char *key, const char *path)
 {
@@ -130,12 +181,8 @@ gateway_check(struct load *l)
 		SPAN("sqlite:")) ? g->spool + strlen("sqlite:") : NULL;
 	struct ip source;
 	struct error err;
-	bool ok = true;
+	bool ok = hostname_check(l);
 
-	if (g->hostname == NULL)
-		g->hostname = hostname_find(l->arena);
-	else if (!domain_valid(span_of(g->hostname), false))
-		ok = hostname_refuse(l);
 	if (folder == NULL && strcmp(g->spool, "memory:") != 0) {
 		diag_error(l->d, schema_mark(l->root, "spool"),
 			   "`%s' is no spool", g->spool);

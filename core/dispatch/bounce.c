@@ -202,7 +202,7 @@ report_facts(const struct report *r, struct dsn_facts *f)
 	*f = (struct dsn_facts){
 		.reader = r->writing == TOLD_OPERATOR ? DSN_FOR_OPERATOR
 						      : DSN_FOR_SENDER,
-		.hostname = span_of(c->hostname),
+		.hostname = span_of(c->full_name),
 		.to = report_to(r), .sender = item->env->sender.text,
 		.envid = item->env->envid, .ret = item->env->ret,
 		.arrival_ms = clock_wall_of(item->created_ms),

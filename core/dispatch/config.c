@@ -2,6 +2,7 @@
 #include "dispatch/config.h"
 
 #include "base/mem.h"
+#include "mail/hostname.h"
 #include "route/route.h"
 
 #define SECOND ((int64_t)1000)
@@ -184,6 +185,7 @@ dispatch_config_bind(struct dispatch_config *c, const struct node *root,
 	bool ok;
 
 	c->hostname = hostname;
+	c->full_name = hostname_full(hostname, arena);
 	ok = schema_bind(retry_keys, retry, "`retry'", &c->retry, arena, d) &&
 	     retry_check(&c->retry, retry, d);
 	ok = schema_bind(dsn_keys, dsn, "`dsn'", c, arena, d) && ok;

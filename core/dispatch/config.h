@@ -20,6 +20,7 @@ struct dispatch_config {
 	char *dsn_to;			/* also told of each failure; or NULL */
 	char *dsn_route;		/* reports take this route; or NULL */
 	const char *hostname;		/* the gateway's */
+	const char *full_name;		/* the same, in reports */
 };
 
 extern const struct schema_key retry_keys[], dsn_keys[];

@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "conf/network.h"
 #include "mail/dot.h"
+#include "mail/hostname.h"
 #include "smtpd/lan.h"
 
 #include <string.h>
@@ -390,6 +391,7 @@ smtpd_config_bind(struct smtpd_config *c, const struct node *root,
 	ok &= listen_check(c, root, arena, d);
 	ok &= relay_check(c, arena, d);
 	c->hostname = hostname;
+	c->full_name = hostname_full(hostname, arena);
 	c->bare_lf = BARE_LF_REPAIR;
 	c->filters = root == NULL ? NULL : node_get(root, "filters");
 	return ok;

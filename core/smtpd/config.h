@@ -38,6 +38,7 @@ struct smtpd_config {
 	/* derived by smtpd_config_bind */
 	int bare_lf;			/* enum bare_lf */
 	const char *hostname;		/* the gateway's */
+	const char *full_name;		/* the same, in a Message-ID */
 	struct network *relay;
 	size_t relay_count;
 	const struct node *filters;	/* the gateway-wide list, or NULL */

@@ -123,7 +123,7 @@ add_missing(struct session *s, struct buf *prefix, const char *id,
 						 sizeof(date))));
 	if (h->has_message_id)
 		return;
-	buf_addf(&value, "<%s@%s>", id, session_config(s)->hostname);
+	buf_addf(&value, "<%s@%s>", id, session_config(s)->full_name);
 	header_add(prefix, SPAN("Message-ID"), buf_span(&value));
 }
 

@@ -276,7 +276,7 @@ world_new_with(const struct world_options *o)
 		.window_give = give_window, .window_arg = w,
 	});
 	w->config = (struct smtpd_config){
-		.hostname = "gw.test", .message_size = 100 * 1024,
+		.hostname = "gw.test", .full_name = "gw.test", .message_size = 100 * 1024,
 		.recipients = 5, .sessions = 10, .sessions_per_client = 3,
 		.relay = relay, .relay_count = 1,
 	};
