@@ -1,4 +1,8 @@
-/* cmd_explain.c - which way would a message go, and why not another? */
+/* cmd_explain.c - which way would a message go, and why not another?
+ *
+ * What is said is what the intake would answer, and in the same order.  Exit
+ * statuses: 65 when a recipient would be refused, 75 when for now only.
+ */
 #include "cli/cli.h"
 
 #include "base/encode.h"
@@ -29,7 +33,8 @@ struct question {
 	struct buf message;
 	struct buf header;		/* its, as the intake would store it */
 	const struct snapshot *snap;
-	struct buf denied;		/* why the client may not relay; or "" */
+	struct buf denied;		/* why nothing of it is accepted; or "" */
+	int denied_rc;			/* the status that goes with it */
 	json_t *json;			/* the answer, with --json */
 	json_t *rows;			/* of one recipient */
 	const struct route *taken, *maybe;
@@ -116,24 +121,29 @@ on_route(void *arg, const struct route *r, enum match_result m,
 		q->taken = r;
 }
 
+/* NULL: it is taken.  *rc: the status that goes with it. */
 static const char *
-verdict(struct question *q)
+verdict(struct question *q, int *rc)
 {
+	*rc = q->denied.len > 0 ? q->denied_rc : 0;
 	if (q->denied.len > 0)
 		return buf_str(&q->denied);
 	if (q->maybe != NULL)
 		return "accepted; the route is decided at the end of the "
 		       "message: tell more with --message FILE or --size";
-	if (q->taken == NULL)
-		return "refused: no route matches (550 5.7.1)";
-	return NULL;
+	if (q->taken != NULL)
+		return NULL;
+	*rc = 65;
+	return "refused: no route matches (550 5.7.1)";
 }
 
-static void
+/* The status to exit with. */
+static int
 explain_recipient(struct question *q, const char *rcpt)
 {
 	const struct routes *routes = snapshot_get(q->snap, SLOT_ROUTES);
 	const char *said;
+	int rc;
 
 	q->taken = q->maybe = NULL;
 	q->rows = q->json ? json_array() : NULL;
@@ -144,22 +154,24 @@ explain_recipient(struct question *q, const char *rcpt)
 			printf("  => %s\n", buf_str(&q->denied));
 	}
 	routes_explain(routes, &q->facts, on_route, q);
-	said = verdict(q);
+	said = verdict(q, &rc);
 	if (q->rows == NULL) {
 		if (said != NULL && q->denied.len == 0)
 			printf("  => %s\n", said);
-		return;
+		return rc;
 	}
-	json_array_append_new(q->json, json_pack("{s:s, s:s?, s:s?, s:o}",
-		"recipient", rcpt, "route",
+	json_array_append_new(q->json, json_pack("{s:s, s:b, s:s?, s:s?, s:o}",
+		"recipient", rcpt, "accepted", rc == 0, "route",
 		q->taken && q->denied.len == 0 ? q->taken->name : NULL,
 		"note", said, "routes", q->rows));
+	return rc;
 }
 
 static int
 explain_all(struct question *q, const char *sender, char **rcpts, int n)
 {
 	struct error err;
+	int worst = 0, rc;
 
 	if (!address_parse(span_of(strcmp(sender, "<>") ? sender : ""),
 			   ADDRESS_NULL | ADDRESS_UTF8, &q->facts.sender, &err))
@@ -169,16 +181,19 @@ explain_all(struct question *q, const char *sender, char **rcpts, int n)
 				   ADDRESS_POSTMASTER, &q->facts.recipient,
 				   &err))
 			return bad("the recipient", rcpts[i], err.text);
-		explain_recipient(q, rcpts[i]);
+		rc = explain_recipient(q, rcpts[i]);
+		/* what is final goes before what is so for now */
+		worst = worst == 65 || rc == 0 ? worst : rc;
 	}
-	return 0;
+	return worst;
 }
 
 static void
-deny(struct question *q, const struct strings *networks)
+deny_client(struct question *q, const struct strings *networks)
 {
 	char client[IP_TEXT];
 
+	q->denied_rc = 65;
 	buf_addf(&q->denied, "refused: %s may not relay (550 5.7.1); "
 		 "`relay.networks' has ", ip_text(q->facts.client, client));
 	for (size_t i = 0; i < networks->n; i++)
@@ -186,6 +201,26 @@ deny(struct question *q, const struct strings *networks)
 			 networks->v[i]);
 	buf_add_str(&q->denied, networks->n > 0 ? "" : "none");
 	buf_add_str(&q->denied, ": add its network there");
+}
+
+/* What is refused whoever the recipient is. */
+static void
+deny(struct question *q, const struct smtpd_config *c)
+{
+	const struct routes *routes = snapshot_get(q->snap, SLOT_ROUTES);
+
+	if (q->facts.size > (uint64_t)c->message_size) {
+		buf_addf(&q->denied, "refused: the message is larger than "
+			 "`limits.message_size' (552 5.3.4)");
+		q->denied_rc = 65;
+	} else if (!smtpd_may_relay(c, q->facts.client)) {
+		deny_client(q, &c->relay_networks);
+	} else if (routes == NULL || routes->n == 0) {
+		buf_addf(&q->denied, "refused for now: there is no route "
+			 "(451 4.3.5): put a file such as 50-default.yaml into "
+			 "conf.d beside postern.yaml");
+		q->denied_rc = 75;
+	}
 }
 
 static int
@@ -197,13 +232,12 @@ explain(const struct cli *cli, struct question *q, int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
-	if (!smtpd_may_relay(c, q->facts.client))
-		deny(q, &c->relay_networks);
+	deny(q, c);
 	q->facts.listener = span_of(opt_listener ? opt_listener
 		: c->listen.n ? listen[0].address : "");
 	q->json = cli->json ? json_array() : NULL;
 	rc = explain_all(q, argv[0], argv + 1, argc - 1);
-	if (q->json != NULL && rc == 0)
+	if (q->json != NULL && (rc == 0 || rc == 65 || rc == 75))
 		print_json(q->json);
 	else
 		json_decref(q->json);
@@ -254,5 +288,6 @@ const struct cli_command cmd_explain = {
 		"  --message FILE      a message, for rules on header and "
 		"size\n  --json              print JSON\n\nA sender of `<>' "
 		"is the null reverse-path.  Nothing is sent, and no running\n"
-		"gateway is needed.\n",
+		"gateway is needed.  The exit status is 65 when a recipient "
+		"would be refused,\nand 75 when only for now.\n",
 };

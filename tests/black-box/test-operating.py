@@ -283,9 +283,52 @@ class Explain(Case):
                          r"not relay \(550 5\.7\.1\); `relay\.networks' has loopback: ")
         self.assertRegex(stranger.stdout, "capture +would be taken by backend")
         self.assertNotIn("TAKEN", stranger.stdout)
-        rows = gw.json("explain", "--client", "203.0.113.9", "a@b.test", "c@own.test")
+        self.assertEqual(stranger.returncode, 65)
+        r = gw.command("explain", "--client", "203.0.113.9", "a@b.test", "c@own.test",
+                       "--json")
+        self.assertEqual(r.returncode, 65)
+        rows = json.loads(r.stdout)
+        self.assertFalse(rows[0]["accepted"])
         self.assertIsNone(rows[0]["route"])
         self.assertIn("may not relay", rows[0]["note"])
+
+    def answered(self, gw, size):
+        """What the intake says to it, in the end."""
+        with gw.smtp() as s:
+            s.ehlo("x")
+            said = s.docmd("MAIL", f"FROM:<a@b.test> SIZE={size}")
+            return s.docmd("RCPT", "TO:<c@own.test>") if said[0] == 250 else said
+
+    def test_it_says_what_the_intake_says(self):
+        route = "route: capture\nbackend: 'null'\n"
+        for name, extra, rules, size, code, status in (
+                ("taken", "", "match: {recipient: '@own.test'}\n", 10, "250 2.1.5", 0),
+                ("other", "", "match: {recipient: '@x.test'}\n", 10, "550 5.7.1", 65),
+                ("none", "", None, 10, "451 4.3.5", 75),
+                ("stranger", "relay: {networks: [192.0.2.1]}\n", "", 10, "550 5.7.1",
+                 65),
+                ("large", "limits: {message_size: 1K}\n", "", 2000, "552 5.3.4", 65)):
+            with self.subTest(name):
+                gw = self.gateway({"50-capture": route + (rules or "")}, extra,
+                                  start=False, name=name)
+                if rules is None:
+                    os.unlink(os.path.join(gw.folder, "conf.d", "50-capture.yaml"))
+                gw.start()
+                said = self.answered(gw, size)
+                self.assertEqual(f"{said[0]} {said[1].decode()[:5]}", code)
+                r = gw.command("explain", "--size", str(size), "a@b.test", "c@own.test")
+                self.assertEqual(r.returncode, status, r.stdout)
+                self.assertEqual(f"({code})" in r.stdout, status != 0, r.stdout)
+
+    def test_the_worst_of_many(self):
+        gw = self.gateway(start=False)
+        gw.route("50-capture", "route: capture\nbackend: 'null'\n"
+                 "match: {recipient: '@own.test'}\n")
+        for rcpts, status in ((["a@own.test", "b@own.test"], 0),
+                              (["a@x.test", "b@own.test"], 65),
+                              (["a@own.test", "b@x.test"], 65)):
+            r = gw.command("explain", "a@b.test", *rcpts)
+            self.assertEqual(r.returncode, status, r.stdout)
 
 
 class Queue(Case):
