@@ -16,6 +16,10 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const level_words[] = {
 	[LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning",
@@ -27,6 +31,13 @@ enum {
 	LINE_ROOM = 2 * LIMIT_LOG_LINE,	/* for a field until it is measured */
 };
 
+/* syslog(3): err, warning, info, debug */
+static const char *const level_priorities[] = {
+	[LOG_LEVEL_ERROR] = "<3>", [LOG_LEVEL_WARNING] = "<4>",
+	[LOG_LEVEL_INFO] = "<6>", [LOG_LEVEL_DEBUG] = "<7>",
+};
+
+static _Atomic bool log_journal;	/* lines begin with a priority */
 static _Atomic int log_format = LOG_FORMAT_TEXT, log_level = LOG_LEVEL_INFO;
 
 void
@@ -34,6 +45,19 @@ log_configure(enum log_format format, enum log_level level)
 {
 	log_format = (int)format;
 	log_level = (int)level;
+}
+
+void
+log_find_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	log_journal = stream != NULL &&
+		      sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+		      fstat(STDERR_FILENO, &st) == 0 &&
+		      st.st_dev == device && st.st_ino == inode;
 }
 
 bool
@@ -133,6 +157,8 @@ line_make(struct buf *line, const struct log *log, enum log_level level,
 {
 	bool json = log_format == LOG_FORMAT_JSON;
 
+	if (log_journal)
+		buf_add_str(line, level_priorities[level]);
 	line_begin(line, json, log, level, words);
 	line_inherited(line, json, log);
 	for (size_t i = 0; i < n; i++)

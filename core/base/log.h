@@ -47,6 +47,9 @@ struct log {
 };
 
 void log_configure(enum log_format format, enum log_level level);
+/* Where standard error is the journal of systemd, as JOURNAL_STREAM says, each
+ * line begins with its priority from here on: sd-daemon(3). */
+void log_find_journal(void);
 void log_start(void);			/* the thread; not before a fork */
 /* Writes what waits, within LOG_STOP_MS, and ends the thread.  Any thread; the
  * second call waits for the first. */

@@ -1,4 +1,7 @@
-/* cmd_status.c - how the running gateway is */
+/* cmd_status.c - how the running gateway is
+ *
+ * The exit status is for monitoring: see enum health.
+ */
 #include "cli/control.h"
 
 #include "base/macros.h"
@@ -379,6 +382,29 @@ print_status(json_t *s)
 	print_deliveries(&d);
 }
 
+/* As monitoring plugins have it: a warning, an alarm. */
+enum health {
+	HEALTH_WELL = 0,
+	HEALTH_PAUSED = 1,		/* a route is paused: its mail waits */
+	HEALTH_REFUSING = 2,		/* no mail is accepted */
+};
+
+static enum health
+health(json_t *s)
+{
+	json_t *queue = json_object_get(s, "queue"), *one;
+	json_t *routes = json_object_get(s, "routes");
+	size_t i;
+
+	if (!json_is_true(json_object_get(queue, "accepting")) ||
+	    string(queue, "error")[0] != '\0' || json_array_size(routes) == 0)
+		return HEALTH_REFUSING;
+	json_array_foreach(routes, i, one)
+		if (is_paused(one))
+			return HEALTH_PAUSED;
+	return HEALTH_WELL;
+}
+
 static int
 run(const struct cli *cli, int argc, char **argv)
 {
@@ -395,13 +421,14 @@ run(const struct cli *cli, int argc, char **argv)
 	control_close(&c);
 	if (rc != 0)
 		return rc;
+	rc = health(answer);
 	if (cli->json) {
 		print_json(answer);
-		return 0;
+		return rc;
 	}
 	print_status(answer);
 	json_decref(answer);
-	return 0;
+	return rc;
 }
 
 const struct cli_command cmd_status = {
@@ -410,5 +437,7 @@ const struct cli_command cmd_status = {
 	.help = "Listeners, routes, sessions, whether names are validated, the "
 		"queue, and each\ndestination with what waits for it, when it "
 		"is tried next and why it waits, what was\ndelivered, and "
-		"why it rests.\n",
+		"why it rests.\n\nThe exit status is 0 when all is well, 1 when "
+		"a route is paused, 2 when no mail is\naccepted, and 69 when no "
+		"gateway runs.\n",
 };

@@ -215,6 +215,7 @@ app_run(const char *path)
 		return 78;
 	}
 	g = snapshot_get(app.snap, SLOT_GATEWAY);
+	log_find_journal();
 	log_configure((enum log_format)g->log_format,
 		      (enum log_level)g->log_level);
 	process_limits();

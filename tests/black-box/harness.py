@@ -108,12 +108,14 @@ class Gateway:
     # --- the program -----------------------------------------------------
 
     def command(self, *args, input=None, check=False, timeout=60):
-        return subprocess.run([POSTERN, "-c", self.config, *args], input=input,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, check=check, timeout=timeout * SLOW,
-                              env=environment(),
-                              stdin=None if input is not None
-                              else subprocess.DEVNULL)
+        r = subprocess.run([POSTERN, "-c", self.config, *args], input=input,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, timeout=timeout * SLOW, env=environment(),
+                           stdin=None if input is not None else subprocess.DEVNULL)
+        # a status that tells of trouble has been told, too
+        if check and r.returncode not in ((0, 1, 2) if args[0] == "status" else (0,)):
+            r.check_returncode()
+        return r
 
     def json(self, *args):
         return json.loads(self.command(*args, "--json", check=True).stdout)

@@ -850,6 +850,31 @@ class Life(Case):
         text = gw.command("status").stdout
         self.assertIn("capture", text)
 
+    def test_lines_of_the_journal_have_priorities(self):
+        for form in ("text", "json"):
+            for ours in (True, False):
+                gw = self.gateway(start=False, name=f"{form}-{ours}",
+                                  extra=f"log: {{format: {form}, level: debug}}\n")
+                open(gw.log_path, "ab").close()
+                st = os.stat(gw.log_path)
+                gw.start(env={"JOURNAL_STREAM":
+                              f"{st.st_dev}:{st.st_ino if ours else st.st_ino + 1}"})
+                gw.route("60-bad", "route: bad\nbackend: nonsense\n")
+                gw.process.send_signal(signal.SIGHUP)
+                gw.wait_log("stays in force")
+                gw.stop()
+                found = set()
+                for line in gw.log().splitlines():
+                    m = re.match(r"(?:<(\d)>)?(?:20\S+ (?:(\w+): )?|\{.*?\"level\":\"(\w+)\")",
+                                 line)
+                    self.assertTrue(m, line)
+                    level = m[3] or (m[2] if m[2] in ("error", "warning", "debug")
+                                     else "info")
+                    found.add((level, m[1]))
+                want = {"error": "3", "info": "6", "debug": "7"} if ours else {}
+                self.assertEqual({f for f in found if f[0] != "warning"},
+                                 {(l, want.get(l)) for l in ("error", "info", "debug")})
+
     def test_one_log_line_says_everything(self):
         peer = self.peer()
         for form in ("text", "json"):

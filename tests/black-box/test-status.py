@@ -1,6 +1,7 @@
 """test-status.py - what a gateway says of itself when mail does not get out"""
 import email
 import os
+import os
 import re
 import textwrap
 
@@ -227,6 +228,36 @@ class Backlog(Case):
         host = "127.0.0.1[127.0.0.1]:"
         self.assertRegex(text, re.escape(f": {host}") + r"\d+: 554 5\.7\.1 go away \(.*; "
                                "remedy: Ask whoever runs the server to admit this")
+
+    def health(self, gw):
+        """The exit status, which is the same with --json."""
+        found = {gw.command("status", *more).returncode for more in ((), ("--json",))}
+        self.assertEqual(len(found), 1)
+        return found.pop()
+
+    def test_the_exit_status_is_for_monitoring(self):
+        def answer(verb, line):
+            return "554 5.7.1 go away" if verb == "" else None
+
+        gw = self.gateway({"10-out": self.connector(self.peer(answer).port)},
+                          extra=LATER)
+        self.assertEqual(self.health(gw), 0)
+        gw.send()
+        wait_until(lambda: "is PAUSED" in self.status(gw), what="the pause")
+        self.assertEqual(self.health(gw), 1)
+        text = gw.read()
+        gw.write("postern.yaml", text + "limits: {free_space: 900000G}\n")
+        gw.command("reload", check=True)
+        wait_until(lambda: self.health(gw) == 2, what="the end of the intake")
+        self.assertIn("NOT ACCEPTING", self.status(gw))
+        gw.write("postern.yaml", text)
+        gw.command("reload", check=True)
+        wait_until(lambda: self.health(gw) != 2, what="mail being accepted again")
+        os.unlink(os.path.join(gw.folder, "conf.d", "10-out.yaml"))
+        gw.command("reload", check=True)
+        self.assertEqual(self.health(gw), 2)
+        gw.stop()
+        self.assertEqual(self.health(gw), 69)
 
     def test_a_host_that_does_not_answer_is_named(self):
         port = free_port()
