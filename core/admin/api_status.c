@@ -76,11 +76,13 @@ on_row(void *arg, const struct dispatch_row *r)
 		json_array_append_new(s->destinations, row);
 		return;
 	}
-	json_object_update_new(row, json_pack("{s:o, s:I, s:I, s:I}",
+	json_object_update_new(row, json_pack("{s:o, s:I, s:I, s:I, s:I, s:o}",
 		"paused", api_text_or_null(r->paused),
 		"paused_since_ms", (json_int_t)r->paused_since_ms,
 		"probe_ms", (json_int_t)r->probe_ms,
-		"keeps_ms", (json_int_t)r->keeps_ms));
+		"keeps_ms", (json_int_t)r->keeps_ms,
+		"told_ms", api_time(r->told_ms),
+		"told_by", api_text_or_null(r->told_by)));
 	json_array_append_new(s->routes, row);
 }
 

@@ -200,6 +200,25 @@ clock_words(json_int_t ms, json_int_t now_ms, char buf[32])
 	return buf[0] == ' ' ? buf + 1 : buf;
 }
 
+/* Whether dsn.to knows of the pause. */
+static void
+print_told(const struct deliveries *d, json_t *row)
+{
+	const char *by = string(row, "told_by");
+	char text[32];
+
+	if (number(row, "told_ms") == 0)
+		return;
+	clock_words(number(row, "told_ms"), d->now, text);
+	if (strcmp(by, string(row, "route")) == 0)
+		printf("      the mail to dsn.to about the pause waits in this "
+		       "route since %s: no other\n      route takes it; set "
+		       "dsn.route to a route that works\n", text);
+	else
+		printf("      dsn.to was told at %s%s%s\n", text,
+		       by[0] != '\0' ? " by route " : "", by);
+}
+
 /* What somebody must do something about. */
 static void
 print_pause(const struct deliveries *d, json_t *row, json_t *b)
@@ -216,7 +235,9 @@ print_pause(const struct deliveries *d, json_t *row, json_t *b)
 		printf("; mail is kept until %s", clock_words(
 			number(b, "oldest_ms") + number(row, "keeps_ms"),
 			d->now, text));
-	printf("\n      hint: `postern queue retry --route %s' tries at once\n",
+	putchar('\n');
+	print_told(d, row);
+	printf("      hint: `postern queue retry --route %s' tries at once\n",
 	       route);
 }
 

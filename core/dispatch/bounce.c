@@ -193,6 +193,16 @@ report_made(struct own *m, struct item *item, const struct error *err)
 	report_next(r);
 }
 
+/* How long its pauses take in all; of one that lasts, at most. */
+static int64_t
+report_paused_ms(const struct report *r)
+{
+	int64_t paused_ms = r->attempt->item->paused_ms;
+
+	return r->attempt->pauses
+	     ? MAX(paused_ms, r->config->retry.paused_longest) : paused_ms;
+}
+
 static void
 report_facts(const struct report *r, struct dsn_facts *f)
 {
@@ -207,7 +217,8 @@ report_facts(const struct report *r, struct dsn_facts *f)
 		.envid = item->env->envid, .ret = item->env->ret,
 		.arrival_ms = clock_wall_of(item->created_ms),
 		.now_ms = clock_wall_ms(),
-		.until_ms = clock_wall_of(item->created_ms + item->paused_ms +
+		.until_ms = clock_wall_of(item->created_ms +
+					  report_paused_ms(r) +
 					  c->retry.give_up),
 		.attempts = item->attempts + 1,
 		.original = buf_span(&r->original),

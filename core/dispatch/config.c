@@ -39,6 +39,11 @@ const struct schema_key dsn_keys[] = {
 	  .offset = offsetof(struct dispatch_config, dsn_to),
 	  .help = "The address that gets a report of each failure, with a text "
 		  "of its own." },
+	{ .name = "pause_after", .type = T_DURATION, .fallback = "2m",
+	  .offset = offsetof(struct dispatch_config, dsn_pause_after),
+	  .min = 0, .max = 7 * DAY,
+	  .help = "How long a route must be paused before the address in "
+		  "`to' gets a mail about it." },
 	{ .name = "route", .type = T_STRING,
 	  .offset = offsetof(struct dispatch_config, dsn_route),
 	  .help = "The route that delivery reports take. Default: the route "

@@ -19,6 +19,7 @@ struct dispatch_config {
 	struct retry_policy retry;
 	char *dsn_to;			/* also told of each failure; or NULL */
 	char *dsn_route;		/* reports take this route; or NULL */
+	int64_t dsn_pause_after;	/* ms of a pause before dsn_to is told */
 	const char *hostname;		/* the gateway's */
 	const char *full_name;		/* the same, in reports */
 };

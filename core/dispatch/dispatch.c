@@ -113,7 +113,8 @@ void
 dispatch_check_stopped(struct dispatch *d)
 {
 	if (d->stopped == NULL || d->window.claiming ||
-	    (d->window.count > 0 && !d->abandoned) || answer_awaited(d))
+	    ((d->window.count > 0 || d->notices > 0) && !d->abandoned) ||
+	    answer_awaited(d))
 		return;
 	loop_later(d->loop, &d->stopped_later);
 }
@@ -266,6 +267,8 @@ dispatch_rows(struct dispatch *d,
 					? clock_wall_of(o->pause.since_ms) : 0,
 				.probe_ms = outlet_pause_ms(o),
 				.keeps_ms = keeps_ms,
+				.told_by = o->notice.by,
+				.told_ms = o->notice.told_ms,
 				.delivered = o->tally->delivered,
 				.deferred = o->tally->deferred,
 				.bounced = o->tally->bounced,

@@ -103,6 +103,10 @@ struct dispatch_row {
 	int64_t probe_ms;		/* from now, until it is tried again */
 	int64_t keeps_ms;		/* the age at which its mail is returned
 					 * when it stays paused */
+	/* dsn.to was told of the pause: when (steady; 0: not yet), and the
+	 * route that has the mail; NULL: not known, as after a restart */
+	int64_t told_ms;
+	const char *told_by;
 };
 void dispatch_rows(struct dispatch *d,
 		   void (*row)(void *arg, const struct dispatch_row *r),

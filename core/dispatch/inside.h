@@ -24,6 +24,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "dispatch/dispatch.h"
+#include "dispatch/own.h"
 #include "dispatch/pace.h"
 #include "dispatch/remedy.h"
 #include "dispatch/verdict.h"
@@ -60,7 +61,9 @@ void tallies_free(struct dispatch *d);
 /* --- outlet.c, retire.c, pause.c -------------------------------------- */
 
 struct pause {
-	char *why;			/* NULL: the route is not paused */
+	char *why;			/* NULL: the route is not paused; else
+					 * the reason, and behind it the remedy */
+	char *reason, *remedy, *host;	/* the same apart; "" : not known */
 	int64_t since_ms;		/* steady clock; 0: not yet */
 	int64_t probe_at_ms;		/* clock_now_ms() */
 	unsigned failures;		/* of probes, one after another */
@@ -78,6 +81,7 @@ struct outlet {
 	struct backend *backend;
 	enum backend_manner manner;
 	struct pause pause;
+	struct notice notice;
 	unsigned connections;		/* to one destination; 0: as it says */
 	unsigned per_minute;		/* the same */
 	unsigned parallel, active;		/* jobs of the backend */
@@ -123,6 +127,9 @@ bool outlet_turns_away(const struct outlet *o);
 bool outlet_may_start(const struct outlet *o);
 int64_t outlet_pause_ms(const struct outlet *o);	/* until the next probe */
 void outlet_pause(struct outlet *o, const char *why);
+/* The same, with what is known apart; NULL: not known. */
+struct pause_words { const char *reason, *remedy, *host; };
+void outlet_pause_for(struct outlet *o, const struct pause_words *words);
 void outlet_resume(struct outlet *o, const char *how);
 /* All of its mail is due now. */
 void outlet_retry_all(struct outlet *o);
@@ -319,37 +326,6 @@ void report_add(struct report *r, const struct told_rcpt *t);
 /* Written and settled; r is handed over. */
 void report_send(struct report *r);
 
-/* --- own.c ----------------------------------------------------------- */
-
-struct draft;
-
-/* A message of ours while it is being made; embedded.  The text is written by
- * whoever embeds it. */
-struct own {
-	struct dispatch *dispatch;
-	struct buf text;
-	/* The item, for spool_accept(); NULL with err: it could not be kept.
-	 * Perhaps from within own_make(). */
-	void (*made)(struct own *m, struct item *item,
-		     const struct error *err);
-	char *to, *route;			/* owned */
-	size_t pushed;			/* bytes of text in the draft */
-	uint64_t message_id;
-	struct draft *draft;
-};
-/* The route for it, by the rules in force; NULL: none takes it. */
-const struct route *own_route(struct dispatch *d, struct span to,
-			      struct span text);
-void own_make(struct own *m, struct span to, const char *route);
-void own_fini(struct own *m);
-
-/* It is a report or a notice of ours. */
-bool item_is_own(const struct item *item);
-/* Such a one has failed for good: that is counted and logged.  text is its
- * beginning. */
-void own_lost(struct dispatch *d, const struct item *item, struct span text,
-	      const struct told_rcpt *t);
-
 /* --- outlet.c, again: what is told of an outcome ---------------------- */
 
 enum { REMEDY_MAX = 900 };
@@ -426,6 +402,7 @@ struct dispatch {
 	struct window window;
 	struct dispatch_reports reports;	/* last: not used */
 	char *reports_last;			/* words, or NULL */
+	unsigned notices;			/* under way */
 	uint64_t dice;				/* state of the generator */
 	bool stopping;
 	struct timer patience;

@@ -39,6 +39,9 @@ count(struct delivery *y, enum verdict v)
 		return;
 	tally_count(t->tally, v);
 	tally_count(t->outlet->tally, v);
+	if (v == VERDICT_DELIVERED && !t->outlet->retired &&
+	    !outlet_is_paused(t->outlet))
+		notice_route_works(t->outlet);
 }
 
 static const char *
@@ -112,6 +115,14 @@ rcpt_waits(struct judging *g, size_t rcpt, const struct outcome *o)
 		tell(g, rcpt, DSN_DELAYED, o);
 }
 
+/* When the sender is told that it waits; INT64_MAX: not any more. */
+static int64_t
+item_warn_ms(const struct item *item, const struct retry_policy *p)
+{
+	return p->warn_after > 0 && item->warned_ms == 0
+	     ? item->created_ms + p->warn_after : INT64_MAX;
+}
+
 static void
 apply(struct judging *g, size_t rcpt, enum verdict v, const struct outcome *o)
 {
@@ -138,6 +149,10 @@ apply(struct judging *g, size_t rcpt, enum verdict v, const struct outcome *o)
 	case VERDICT_PAUSE:
 		attempt_wish(a, clock_steady_ms() +
 				outlet_pause_ms(g->delivery->destination->outlet));
+		/* looked at again when its sender is to be told */
+		if (!g->warn)
+			attempt_wish(a, item_warn_ms(a->item,
+				&a->dispatch->config->retry));
 		a->pauses = true;
 		rcpt_waits(g, rcpt, o);
 		break;
@@ -172,23 +187,20 @@ outcome_alike(const struct outcome *a, const struct outcome *b)
 
 /* The route is paused by what its next hop said.  One that is paused already
  * keeps its words: those of the first to fail, or the backend's, which knows
- * better than this outcome what to do.  More words may follow. */
+ * better than this outcome what to do. */
 static void
 pause_for(struct judging *g, const struct outcome *o)
 {
 	struct outlet *out = g->delivery->destination->outlet;
-	char words[WORDS], filled[REMEDY_MAX], why[WORDS + REMEDY_MAX + 20];
-	struct span remedy;
+	char words[WORDS], remedy[REMEDY_MAX];
 
 	if (outlet_is_paused(out) && !out->pause.probing)
 		return;
 	outcome_text_at(o, words, sizeof(words));
-	remedy = span_of(told_remedy(g->attempt->item, out, o, filled));
-	if (span_ends_nocase(remedy, SPAN(".")))
-		remedy.n--;
-	snprintf(why, sizeof(why), "%s%s%.*s", words, remedy.n > 0
-		 ? "; remedy: " : "", SPAN_ARG(remedy));
-	outlet_pause(out, why);
+	told_remedy(g->attempt->item, out, o, remedy);
+	outlet_pause_for(out, &(struct pause_words){
+		.reason = words, .remedy = remedy, .host = o->host,
+	});
 }
 
 static int64_t
@@ -282,8 +294,8 @@ judging_begin(struct judging *g)
 		.pauses_used_up = a->item->paused_ms >= p->paused_longest,
 		.retired = t != NULL && t->outlet->retired,
 	};
-	g->warn = p->warn_after > 0 && a->item->warned_ms == 0 &&
-		  age_ms >= p->warn_after;
+	/* whoever waits wants to know, whatever it is that he waits for */
+	g->warn = item_warn_ms(a->item, p) <= clock_steady_ms();
 }
 
 void

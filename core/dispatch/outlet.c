@@ -49,6 +49,7 @@ outlet_free(struct outlet *o)
 	backend_close(&o->backend);
 	tally_unref(o->dispatch, &o->tally);
 	pause_fini(o);
+	notice_fini(o);
 	snapshot_unref(&o->snap);
 	mem_free(o->name);
 	mem_free(o->module);
@@ -88,8 +89,10 @@ on_ready(void *arg)
 {
 	struct outlet *o = arg;
 
-	if (!o->retired)
-		outlet_resume(o, "its backend can deliver again");
+	if (o->retired)
+		return;
+	outlet_resume(o, "its backend can deliver again");
+	notice_route_works(o);
 }
 
 static void
@@ -129,6 +132,7 @@ outlet_open(struct dispatch *d, const struct route *r, struct snapshot *snap,
 	o->stalled_last = &o->stalled;
 	retire_init(o);
 	pause_init(o);
+	notice_init(o);
 	outlet_take_route(o, r, snap);
 	if (m != NULL)
 		o->backend = backend_open(m, r->backend_node, &place, err);
@@ -266,8 +270,9 @@ outlets_swap(struct dispatch *d, const struct routes *routes,
 		struct outlet *o = outlet_find(d, r->name);
 
 		if (fresh[i] != NULL) {
+			fresh[i]->heir = o != NULL;
 			if (o != NULL)
-				fresh[i]->heir = true;
+				notice_inherit(fresh[i], o);
 			o = fresh[i];
 		} else {
 			outlets_unlink(&d->outlets, o);
@@ -288,6 +293,8 @@ static void
 outlets_resume(struct dispatch *d)
 {
 	for (struct outlet *o = d->outlets; o != NULL; o = o->next) {
+		if (o->fresh && !o->heir)
+			notice_recall(o);
 		if (!o->fresh)
 			outlet_resume(o, "the configuration was read again");
 		else if (o->heir && !outlet_is_paused(o))

@@ -28,9 +28,14 @@ pause_init(struct outlet *o)
 void
 pause_fini(struct outlet *o)
 {
-	timer_stop(&o->pause.timer);
-	mem_free(o->pause.why);
-	o->pause.why = NULL;
+	struct pause *p = &o->pause;
+
+	timer_stop(&p->timer);
+	mem_free(p->why);
+	mem_free(p->reason);
+	mem_free(p->remedy);
+	mem_free(p->host);
+	p->why = p->reason = p->remedy = p->host = NULL;
 }
 
 bool
@@ -81,21 +86,47 @@ pause_wait(struct outlet *o)
 		    (long long)(ms + 999) / 1000);
 }
 
+static void
+pause_take_words(struct pause *p, const struct pause_words *w)
+{
+	struct span remedy = span_of(w->remedy);
+	struct pause was = *p;
+
+	/* more words may follow it */
+	if (span_ends_nocase(remedy, SPAN(".")))
+		remedy.n--;
+	p->why = mem_printf("%s%s%.*s", w->reason, remedy.n > 0
+			    ? "; remedy: " : "", SPAN_ARG(remedy));
+	p->reason = mem_strdup(w->reason);
+	p->remedy = mem_strdup(w->remedy != NULL ? w->remedy : "");
+	p->host = mem_strdup(w->host != NULL ? w->host : "");
+	/* the new ones may have been made of the old */
+	mem_free(was.why);
+	mem_free(was.reason);
+	mem_free(was.remedy);
+	mem_free(was.host);
+}
+
 void
-outlet_pause(struct outlet *o, const char *why)
+outlet_pause_for(struct outlet *o, const struct pause_words *words)
 {
 	struct pause *p = &o->pause;
 	bool news = !outlet_is_paused(o) || p->probing;
-	char *was = p->why;
 
-	p->why = mem_strdup(why);
-	mem_free(was);
+	pause_take_words(p, words);
 	if (!news)
 		return;		/* those that were under way fail with it */
 	if (p->since_ms == 0)
 		p->since_ms = clock_steady_ms();
 	pause_wait(o);
+	notice_route_pauses(o);
 	outlet_empty(o);
+}
+
+void
+outlet_pause(struct outlet *o, const char *why)
+{
+	outlet_pause_for(o, &(struct pause_words){ .reason = why });
 }
 
 bool
@@ -125,6 +156,7 @@ outlet_probe_over(struct outlet *o, const struct job *job)
 		if (let_us_in(&job->outcomes[i])) {
 			outlet_resume(o, "a message got through to the "
 				      "server");
+			notice_route_works(o);
 			return;
 		}
 	pause_wait(o);		/* nothing was learnt */

@@ -178,6 +178,105 @@ class Texts(Case):
             self.assertEqual(len(m.get_payload(1).get_payload()), 61)
 
 
+class Notices(Case):
+    """The address in dsn.to hears of a pause, and of its end."""
+
+    def setUp(self):
+        super().setUp()
+        self.closed = True
+
+    def answer(self, verb, line):
+        return "554 5.7.1 go away" if verb == "" and self.closed else None
+
+    def stage(self, dsn="pause_after: 1s", extra=LATER, other=True):
+        p = self.peer(self.answer)
+        routes = {"10-out": self.connector(p.port) + "match: {recipient: '@dst.test'}\n"
+                  if other else self.connector(p.port)}
+        gw = self.gateway(routes, extra=extra + f"dsn: {{to: it@src.test, {dsn}}}\n",
+                          start=False)
+        gw.route("50-capture", "route: capture\nbackend: maildir\n"
+                 f"maildir: {{path: {gw.maildir}}}\nmatch: {{recipient: '@src.test'}}\n"
+                 if other else "route: capture\nbackend: 'null'\n"
+                 "match: {sender: nobody@src.test}\n")
+        return gw.start()
+
+    def mails(self, gw, n):
+        gw.wait_captured(n)
+        found = [email.message_from_bytes(m) for m in gw.captured()]
+        self.assertEqual(len(found), n)
+        return found
+
+    def paused(self, gw):
+        wait_until(lambda: gw.json("status")["routes"][0]["paused"],
+                   what="the pause")
+
+    def test_a_pause_and_its_end_are_told_once(self):
+        gw = self.stage()
+        gw.send(), gw.send()
+        m = self.mails(gw, 1)[0]
+        self.assertEqual(m["Subject"], "Route out is paused, its mail waits")
+        self.assertEqual((m["To"], m["Auto-Submitted"]), ("it@src.test", "auto-generated"))
+        text = m.get_payload()
+        for words in ("  Route:    out\n", "  Backend:  connector\n", "Server:   127.0.0.1[",
+                      "554 5.7.1 go away", "  Remedy:   Ask whoever", "  Waiting:  2 messages",
+                      "  Kept till: ", "  postern queue retry --route out\n"):
+            self.assertIn(words, text)
+        row = gw.json("status")["routes"][0]
+        self.assertEqual(row["told_by"], "capture")
+        self.assertGreater(row["told_ms"], row["paused_since_ms"])
+        self.assertRegex(gw.command("status").stdout,
+                         r"      dsn\.to was told at \d\d:\d\d by route capture\n")
+        gw.wait_log("it@src.test is told by route `capture' that route `out' is paused")
+        # it is the same trouble: by the operator, a reload, a restart
+        gw.command("queue", "retry", "--route", "out", check=True)
+        self.paused(gw)
+        gw.command("reload", check=True)
+        gw.send()
+        self.paused(gw)
+        gw.stop()
+        gw.start()
+        gw.send()
+        self.paused(gw)
+        wait_until(lambda: gw.json("status")["routes"][0]["told_ms"] > 0,
+                   what="what was told")
+        self.closed = False
+        gw.command("queue", "retry", "--route", "out", check=True)
+        gw.wait_empty()
+        m = self.mails(gw, 2)
+        self.assertEqual(sorted(x["Subject"] for x in m)[1], "Route out works again")
+        self.assertFalse(any(f == ".paused" for _, _, fs in os.walk(gw.folder) for f in fs))
+
+    def test_the_mail_waits_where_no_other_route_takes_it(self):
+        gw = self.stage(other=False)
+        gw.send()
+        gw.wait_log("waits in that route itself")
+        wait_until(lambda: len(gw.queue()) == 2, what="the mail in the queue")
+        self.assertEqual({q["route"] for q in gw.queue()}, {"out"})
+        self.assertIn("the mail to dsn.to about the pause waits in this route",
+                      gw.command("status").stdout)
+        self.closed = False
+        gw.command("queue", "retry", "--route", "out", check=True)
+        gw.wait_empty()
+
+    def test_a_pause_that_is_short_tells_nobody(self):
+        gw = self.stage("pause_after: 1h")
+        gw.send()
+        self.paused(gw)
+        self.closed = False
+        gw.command("queue", "retry", "--route", "out", check=True)
+        gw.wait_empty()
+        self.assertEqual(gw.captured(), [])
+
+    def test_senders_are_warned_while_it_is_paused(self):
+        gw = self.stage("pause_after: 1h", extra="retry: {first: 1h, longest: 1h, "
+                        "warn_after: 1s}\n")
+        gw.send()
+        m = self.mails(gw, 1)[0]
+        self.assertEqual(m["To"], "a@src.test")
+        self.assertIn("delayed", m["Subject"])
+        self.assertIn("the route is paused: ", m.get_payload(0).get_payload())
+
+
 class Backlog(Case):
     SAID = "450 4.2.0 not now"
 

@@ -179,6 +179,60 @@ spool_settle(struct spool *s, struct spool_settle *t)
 	post_home(&t->op, world->settles_gone ? SPOOL_GONE : SPOOL_OK);
 }
 
+/* As if it were unclaimed. */
+void
+spool_accept(struct spool *s, struct spool_accept *a)
+{
+	struct seen_notice *seen = &world->notice[world->notices++];
+
+	(void)s;
+	assert_true(world->notices < NOTICES_MAX);
+	assert_int_equal(a->n, 1);
+	snprintf(seen->route, sizeof(seen->route), "%s", a->items[0]->route);
+	snprintf(seen->to, sizeof(seen->to), "%.*s",
+		 SPAN_ARG(a->items[0]->env->rcpts[0].address.text));
+	snprintf(seen->text, sizeof(seen->text), "%s",
+		 buf_str(&a->items[0]->body->bytes));
+	assert_int_equal(a->items[0]->env->sender.text.n, 0);
+	if (!world->accepts_fail) {
+		if (a->items[0]->claimed)
+			dispatch_window_give(world->d, &a->items[0], 1);
+		item_free(&a->items[0]);
+	}
+	post_home(&a->op, world->accepts_fail ? SPOOL_FULL : SPOOL_OK);
+}
+
+struct spool_reader *
+spool_reader_open(struct spool *s, struct error *err)
+{
+	(void)s, (void)err;
+	return (struct spool_reader *)world;
+}
+
+void
+spool_reader_close(struct spool_reader **r)
+{
+	*r = NULL;
+}
+
+bool
+spool_backlogs(struct spool_reader *r, size_t max,
+	       void (*row)(void *arg, const struct spool_backlog *b),
+	       void *arg, struct error *err)
+{
+	struct spool_backlog out = { .route = "out", .items = 12,
+				     .oldest_ms = INT64_C(1700000000000) };
+	struct spool_backlog other = { .route = "other", .items = 3 };
+
+	(void)r, (void)max, (void)err;
+	if (world->waiting == 0)
+		return true;
+	out.items = world->waiting;
+	row(arg, &other);
+	row(arg, &out);
+	return true;
+}
+
 void
 spool_settle_clear(struct spool_settle *t)
 {

@@ -125,6 +125,8 @@ backend_describe(const struct backend *b, const char *recipient,
 		 at != NULL ? at + 1 : "local");
 	ret->connections = world->connections;
 	ret->per_minute = world->per_minute;
+	snprintf(ret->mailbox, sizeof(ret->mailbox), "box@here.test");
+	ret->may_refuse_null_sender = false;
 }
 
 enum backend_manner

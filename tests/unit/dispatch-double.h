@@ -35,6 +35,11 @@ struct seen_settle {
 	} report[2];
 };
 
+/* A mail of ours that goes into the queue by itself. */
+struct seen_notice {
+	char route[40], to[100], text[8000];
+};
+
 struct seen_job {
 	struct job *job;		/* NULL: it is over */
 	char destination[256], route[40];
@@ -44,7 +49,7 @@ struct seen_job {
 
 enum { SEC = 1000, MINUTE = 60 * SEC, HOUR = 60 * MINUTE };
 
-enum { SEEN_MAX = 4000, ROUTES_MAX = 8 };
+enum { SEEN_MAX = 4000, ROUTES_MAX = 8, NOTICES_MAX = 20 };
 
 struct world {
 	struct loop *loop;
@@ -79,6 +84,10 @@ struct world {
 	struct item *due[SEEN_MAX];	/* unclaimed */
 	size_t due_count, claims;
 	int64_t next_due_ms;
+	struct seen_notice notice[NOTICES_MAX];
+	size_t notices;
+	bool accepts_fail;
+	unsigned waiting;		/* in the queue for the route out */
 	enum spool_verb acted;
 	size_t acts;
 	uint64_t next_id;

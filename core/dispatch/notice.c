@@ -1,0 +1,138 @@
+/* notice.c - when the operator gets a mail about a route that is paused
+ *
+ * The address in dsn.to is told once for each trouble, and once when it is
+ * over.  A pause that ends within dsn.pause_after tells nobody.
+ *
+ *   QUIET  nothing is to be told.
+ *   DUE    the route was paused; the timer runs until that is told.
+ *   TOLD   the mail was made.  The trouble is over when the route is seen to
+ *          work: mail was delivered, or its backend says so.  A reload and the
+ *          operator's "try it now" end the pause, but prove nothing; what
+ *          pauses again after them is the same trouble, and told already.
+ *
+ * What was told is kept over a restart (notice_kept.c), so that a gateway
+ * which is started again and again does not tell the same trouble each time.
+ */
+#include "dispatch/inside.h"
+
+#include "base/clock.h"
+
+enum { AGAIN_MS = 60 * 1000 };		/* after one that could not be made */
+
+static void
+notice_set(struct outlet *o, enum notice_state state)
+{
+	struct notice *n = &o->notice;
+
+	timer_stop(&n->timer);
+	n->state = state;
+	if (state == NOTICE_TOLD)
+		return;
+	mem_free(n->by);
+	n->by = NULL;
+	n->told_ms = 0;
+}
+
+static void
+notice_wait(struct outlet *o)
+{
+	struct notice *n = &o->notice;
+	int64_t due_ms = n->since_ms + o->dispatch->config->dsn_pause_after;
+
+	notice_set(o, NOTICE_DUE);
+	timer_start(&n->timer, MAX(due_ms - clock_steady_ms(), 0));
+}
+
+static void
+on_due(struct timer *t)
+{
+	struct notice *n = container_of(t, struct notice, timer);
+	struct outlet *o = container_of(n, struct outlet, notice);
+
+	if (o->retired || !outlet_is_paused(o) ||
+	    o->dispatch->config->dsn_to == NULL) {
+		notice_set(o, NOTICE_QUIET);
+		return;
+	}
+	notice_set(o, NOTICE_TOLD);
+	notice_send(o, NOTICE_PAUSED);
+}
+
+void
+notice_init(struct outlet *o)
+{
+	timer_init(&o->notice.timer, o->dispatch->loop, on_due);
+}
+
+void
+notice_fini(struct outlet *o)
+{
+	notice_set(o, NOTICE_QUIET);
+}
+
+void
+notice_route_pauses(struct outlet *o)
+{
+	if (o->notice.state != NOTICE_QUIET)
+		return;
+	o->notice.since_ms = o->pause.since_ms;
+	notice_wait(o);
+}
+
+void
+notice_route_works(struct outlet *o)
+{
+	if (o->notice.state == NOTICE_TOLD) {
+		notice_send(o, NOTICE_RESUMED);
+		notice_forget(o);
+	}
+	if (o->notice.state != NOTICE_QUIET)
+		notice_set(o, NOTICE_QUIET);
+}
+
+void
+notice_inherit(struct outlet *heir, struct outlet *old)
+{
+	struct notice *to = &heir->notice, *from = &old->notice;
+
+	if (from->state == NOTICE_QUIET)
+		return;
+	to->since_ms = from->since_ms;
+	if (from->state == NOTICE_TOLD) {
+		notice_set(heir, NOTICE_TOLD);
+		to->told_ms = from->told_ms;
+		to->by = from->by;
+		from->by = NULL;
+	} else {
+		notice_wait(heir);
+	}
+	notice_fini(old);
+}
+
+void
+notice_was_told(struct outlet *o, int64_t since_ms, int64_t told_ms)
+{
+	notice_set(o, NOTICE_TOLD);
+	o->notice.since_ms = since_ms;
+	o->notice.told_ms = told_ms;
+}
+
+void
+notice_sent(struct outlet *o, const char *by)
+{
+	if (o->notice.state != NOTICE_TOLD)
+		return;			/* it was over meanwhile */
+	mem_free(o->notice.by);
+	o->notice.by = mem_strdup(by);
+	o->notice.told_ms = clock_steady_ms();
+	notice_keep(o);
+}
+
+void
+notice_failed(struct outlet *o)
+{
+	if (o->notice.state != NOTICE_TOLD)
+		return;
+	notice_set(o, NOTICE_DUE);
+	timer_start(&o->notice.timer, AGAIN_MS);
+}
