@@ -347,11 +347,13 @@ class Backlog(Case):
         text = gw.read()
         gw.write("postern.yaml", text + "limits: {free_space: 900000G}\n")
         gw.command("reload", check=True)
-        wait_until(lambda: self.health(gw) == 2, what="the end of the intake")
+        wait_until(lambda: gw.command("status").returncode == 2,
+                   what="the end of the intake")
         self.assertIn("NOT ACCEPTING", self.status(gw))
         gw.write("postern.yaml", text)
         gw.command("reload", check=True)
-        wait_until(lambda: self.health(gw) != 2, what="mail being accepted again")
+        wait_until(lambda: gw.command("status").returncode != 2,
+                   what="mail being accepted again")
         os.unlink(os.path.join(gw.folder, "conf.d", "10-out.yaml"))
         gw.command("reload", check=True)
         self.assertEqual(self.health(gw), 2)
