@@ -339,6 +339,12 @@ struct postern_backend {
 	 * then on the gateway refuses this instance's questions.  May be NULL;
 	 * not called for a blocking backend. */
 	void (*retire)(void *self);
+	/* The route is paused by postern_pause(), and a reload or the operator
+	 * asks for another try.  Find out whether the reason still holds, and
+	 * call postern_ready() or postern_pause(), now or later; the route
+	 * stays paused until then.  NULL: the pause ends without a question.
+	 * Not called for a blocking backend. */
+	void (*look_again)(void *self);
 };
 
 /* --- DNS, web servers and state; not for blocking backends ---------------- */

@@ -68,6 +68,7 @@ struct pause {
 	int64_t probe_at_ms;		/* clock_now_ms() */
 	unsigned failures;		/* of probes, one after another */
 	bool probing;			/* one delivery is under way */
+	bool by_backend;		/* which can be asked again */
 	struct timer timer;
 };
 
@@ -131,6 +132,9 @@ void outlet_pause(struct outlet *o, const char *why);
 struct pause_words { const char *reason, *remedy, *host; };
 void outlet_pause_for(struct outlet *o, const struct pause_words *words);
 void outlet_resume(struct outlet *o, const char *how);
+/* Somebody may have mended it: resumes, unless the backend has paused it and
+ * says itself whether that goes on. */
+void outlet_try_again(struct outlet *o, const char *how);
 /* All of its mail is due now. */
 void outlet_retry_all(struct outlet *o);
 /* A delivery starts: is it a probe?  And that one has been judged. */

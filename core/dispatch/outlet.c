@@ -80,8 +80,10 @@ on_paused(void *arg, const char *why)
 {
 	struct outlet *o = arg;
 
-	if (!o->retired)
-		outlet_pause(o, why);
+	if (o->retired)
+		return;
+	outlet_pause(o, why);
+	o->pause.by_backend = true;
 }
 
 static void
@@ -296,7 +298,8 @@ outlets_resume(struct dispatch *d)
 		if (o->fresh && !o->heir)
 			notice_recall(o);
 		if (!o->fresh)
-			outlet_resume(o, "the configuration was read again");
+			outlet_try_again(o, "the configuration was read "
+					 "again");
 		else if (o->heir && !outlet_is_paused(o))
 			outlet_retry_all(o);
 		o->fresh = o->heir = false;

@@ -4,7 +4,9 @@
  * let through to see whether things have changed: the pause between these
  * probes grows as the pauses between retries do.  It ends when a probe gets
  * past the point of refusal, when its backend says so, after a reload, and by
- * the operator's hand; then all of the route's mail is due at once.
+ * the operator's hand; then all of the route's mail is due at once.  What the
+ * backend has paused it looks at again first, so that nothing that is sure to
+ * be refused is shown as well until mail comes.
  */
 #include "dispatch/inside.h"
 
@@ -114,6 +116,7 @@ outlet_pause_for(struct outlet *o, const struct pause_words *words)
 	bool news = !outlet_is_paused(o) || p->probing;
 
 	pause_take_words(p, words);
+	p->by_backend = false;
 	if (!news)
 		return;		/* those that were under way fail with it */
 	if (p->since_ms == 0)
@@ -200,4 +203,13 @@ outlet_resume(struct outlet *o, const char *how)
 	o->pause.probing = false;
 	outlet_retry_all(o);
 	outlet_run(o);
+}
+
+void
+outlet_try_again(struct outlet *o, const char *how)
+{
+	if (!outlet_is_paused(o))
+		return;
+	if (!o->pause.by_backend || !backend_look_again(o->backend))
+		outlet_resume(o, how);
 }

@@ -191,6 +191,15 @@ backend_retire(struct backend *b)
 }
 
 bool
+backend_look_again(struct backend *b)
+{
+	if (b->retired || b->workers != NULL || b->ops->look_again == NULL)
+		return false;
+	b->ops->look_again(b->me->self);
+	return true;
+}
+
+bool
 backend_busy(const struct backend *b)
 {
 	return b->me->awaited > 0;

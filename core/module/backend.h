@@ -50,6 +50,9 @@ void backend_close(struct backend **b);
  * end, and the module begins nothing more that can wait.  Jobs may come
  * nevertheless, while the gateway stops. */
 void backend_retire(struct backend *b);
+/* Asks the module whether the reason still holds for which it has paused its
+ * route; paused or ready follow.  False: it cannot be asked. */
+bool backend_look_again(struct backend *b);
 /* It waits for a web server, or for the state folder.  What is on its way may
  * be had but once (a provider that takes a refresh token once): who does not
  * wait for it loses it.  Such questions end by their own timeouts. */

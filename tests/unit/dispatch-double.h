@@ -73,6 +73,8 @@ struct world {
 	 * how often the state was left, and taken after that */
 	struct backend *backend;
 	unsigned left, taken;
+	bool looks_again;		/* it can be asked why it paused, */
+	unsigned looks;			/* and was */
 	struct seen_job *jobs;
 	size_t job_count, active, most_active;
 

@@ -306,6 +306,35 @@ its_end_ends_the_hosts_rest(void **state)
 	assert_int_equal(w->job_count, 6);
 }
 
+/* What a backend has said it looks at again, before that ends: nobody is told
+ * of an end that is none. */
+static void
+a_backend_looks_again(void **state)
+{
+	struct world *w = relay_world(QUICK);
+	struct dispatch_act act = { .verb = SPOOL_RETRY, .done = nothing_more };
+
+	(void)state;
+	w->looks_again = true;
+	w->events->paused(w->events_arg, "nobody has signed in yet");
+	dispatch_act(w->d, &act);
+	world_turn(w);
+	assert_int_equal(w->looks, 1);
+	assert_true(is_paused(w));
+	assert_true(world_configure(w, QUICK));
+	assert_int_equal(w->looks, 2);
+	assert_true(is_paused(w));
+	w->events->ready(w->events_arg);
+	assert_false(is_paused(w));
+	/* what the next hop has said only mail can find out */
+	w->answer = refuses_us;
+	world_commit(w, world_item(w, "out", "b@x.test"));
+	assert_true(is_paused(w));
+	assert_true(world_configure(w, QUICK));
+	assert_int_equal(w->looks, 2);
+	assert_false(is_paused(w));
+}
+
 static void
 a_reload_ends_it(void **state)
 {
@@ -400,6 +429,7 @@ main(void)
 		PLAY(the_operator_ends_it),
 		PLAY(its_end_ends_the_hosts_rest),
 		PLAY(a_reload_ends_it),
+		PLAY(a_backend_looks_again),
 		PLAY(the_pace_is_kept),
 		PLAY(a_reload_changes_the_pace_of_those_in_line),
 		PLAY(connections_are_as_the_backend_says),
