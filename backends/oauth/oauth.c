@@ -145,6 +145,12 @@ oauth_retire(void *self)
 	token_retire(self);
 }
 
+static void
+oauth_look_again(void *self)
+{
+	token_look_again(self);
+}
+
 /* --- jobs ------------------------------------------------------------ */
 
 static void
@@ -245,6 +251,7 @@ static const struct postern_backend oauth_backend = {
 	.deliver = oauth_deliver,
 	.cancel = oauth_cancel,
 	.retire = oauth_retire,
+	.look_again = oauth_look_again,
 };
 
 static const struct postern_action oauth_actions[] = {

@@ -106,3 +106,9 @@ provider_host(const struct oauth *o)
 {
 	return o->host != NULL ? o->host : provider_of(o)->host;
 }
+
+int
+provider_asks_tenant(const struct oauth *o)
+{
+	return provider_of(o)->has_tenant && o->token_endpoint == NULL;
+}

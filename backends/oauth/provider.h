@@ -25,6 +25,8 @@ const struct provider *provider_of(const struct oauth *o);
 char *provider_token_endpoint(const struct oauth *o);
 char *provider_device_endpoint(const struct oauth *o);
 char *provider_scope(const struct oauth *o);	/* words with blanks between */
+/* Whether `tenant' has a part in where tokens come from. */
+int provider_asks_tenant(const struct oauth *o);
 const char *provider_host(const struct oauth *o);	/* borrowed */
 
 #endif

@@ -175,9 +175,9 @@ say_refused(struct oauth *o, const struct token_reply *r)
 			   "and reload: %s", r->why);
 		break;
 	default:
-		token_says(o, "the provider refuses a token; check tenant, "
-			   "client_id and client_secret, and reload: %s",
-			   r->why);
+		token_says(o, "the provider refuses a token; check %sclient_id "
+			   "and client_secret, and reload: %s",
+			   provider_asks_tenant(o) ? "tenant, " : "", r->why);
 	}
 }
 
@@ -423,8 +423,18 @@ token_loaded(struct oauth *o, char *refresh, const char *why)
 	token_replace(t, refresh);
 	t->state = TOKEN_IDLE;
 	/* a retired one's, too: they have waited for this */
-	if (t->first != NULL || o->login.trying)
+	if (t->first != NULL || o->login.trying || t->refused)
 		token_fetch(o);
+}
+
+/* An answer that is on its way says it, too. */
+void
+token_look_again(struct oauth *o)
+{
+	if (o->token.refused)
+		token_renew(o);
+	else
+		postern_ready(o->me);
 }
 
 void

@@ -4,6 +4,7 @@ gateway and without one; and what happens when a sign-in is over
 import json
 import os
 import pwd
+import shutil
 import signal
 import ssl
 
@@ -90,6 +91,27 @@ class ByTheGateway(LoginStage):
             self.assertEqual([q["attempts"] for q in gw.queue()], [0, 0])
         self.sign_in(gw)
         self.wait_arrived(ids)
+
+    def test_nobody_is_told_of_an_end_that_is_none(self):
+        """Neither a reload nor the operator's word changes anything, and that
+        is shown also where no mail comes to find out."""
+        gw = self.office()
+        self.wait_paused(gw, "postern login office")
+        for command in (["reload"], ["queue", "retry", "--route", "office"],
+                        ["reload"]):
+            gw.command(*command, check=True)
+            for _ in range(10):
+                self.assertIn("nobody has signed in yet: postern login office",
+                              str(self.row(gw)["paused"]))
+        self.assertNotIn("no longer paused", gw.log())
+        # a sign-in by another hand counts
+        other = self.office(start=False, name="other")
+        self.sign_in(other)
+        os.makedirs(os.path.dirname(self.sign_in_file(gw)), exist_ok=True)
+        shutil.copy(self.sign_in_file(other), self.sign_in_file(gw))
+        gw.command("reload", check=True)
+        wait_until(lambda: self.row(gw)["paused"] is None, what="the end")
+        self.passes(gw)
 
     def test_one_at_a_time(self):
         gw = self.office()
@@ -242,7 +264,7 @@ class HowItEnds(LoginStage):
         for secret, status, words in (
                 (self.APP[1], 0, self.accepted),
                 ("wrong", 1, "no access token: the provider refuses a token; "
-                 "check tenant, client_id and client_secret, and reload: "
+                 "check client_id and client_secret, and reload: "
                  "invalid_client")):
             route = self.oauth("client_credentials", client_secret=secret)
             gw = self.gateway({"50-office": route}, PATIENT, False,

@@ -274,6 +274,60 @@ refused_and_signed_in_again(void **state)
 	CHECK_HEARD("send 2 A2. ");
 }
 
+/* A reload, or the operator, asks whether the pause goes on. */
+static void
+it_looks_again(void **state)
+{
+	(void)state;
+	world_open(GRANT_DEVICE_CODE);
+	got(NULL);
+	CHECK_HAS_HEARD("pause nobody has signed in yet");
+	token_look_again(oauth);
+	token_look_again(oauth);
+	assert_int_equal(waiting(ASKED_GET), 1);
+	got(NULL);
+	CHECK_HAS_HEARD("pause nobody has signed in yet");
+	token_look_again(oauth);
+	got(record("R0"));
+	CHECK_HEARD("");
+	refused("invalid_grant");
+	got(record("R0"));
+	CHECK_HAS_HEARD("pause the provider refuses a token");
+	token_look_again(oauth);
+	token("A0", NULL, 3600);
+	CHECK_HEARD("ready. ");
+	/* for the server's sake: only mail can find that out */
+	token_look_again(oauth);
+	assert_int_equal(waiting(ASKED_HTTP), 0);
+	CHECK_HEARD("ready. ");
+}
+
+/* Only where there is one. */
+static void
+a_tenant_is_not_for_everybody(void **state)
+{
+	static const struct {
+		int32_t provider;
+		const char *endpoint, *want;
+	} rows[] = {
+		{ PROVIDER_MICROSOFT, NULL, "check tenant, client_id and" },
+		{ PROVIDER_MICROSOFT, "https://x.test/t", "check client_id and" },
+		{ PROVIDER_GOOGLE, NULL, "check client_id and" },
+		{ PROVIDER_CUSTOM, "https://x.test/t", "check client_id and" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (i > 0)
+			world_close(state);
+		world_open(GRANT_CLIENT_CREDENTIALS);
+		oauth->provider = rows[i].provider;
+		oauth->token_endpoint = rows[i].endpoint;
+		deliver(0);
+		refused("invalid_client");
+		CHECK_HAS_HEARD(rows[i].want);
+	}
+}
+
 static void
 another_one_is_stored(void **state)
 {
@@ -527,6 +581,8 @@ main(void)
 		PLAY(the_newest_of_two_counts),
 		PLAY(a_newer_one_that_fails_at_once_is_not_kept),
 		PLAY(refused_and_signed_in_again),
+		PLAY(it_looks_again),
+		PLAY(a_tenant_is_not_for_everybody),
 		PLAY(another_one_is_stored),
 		PLAY(an_unkept_one_is_refused),
 		PLAY(nobody_has_signed_in),
