@@ -38,7 +38,8 @@ enum {
 	LIMIT_STATE = 64 * 1024,	/* what a module keeps under one key */
 	LIMIT_PAGE = 1000,		/* rows in one answer of the API */
 	LIMIT_OUTCOME_TEXT = 400,	/* what is kept of a remote's words */
-	LIMIT_HINT = 240,		/* one or two sentences of ours */
+	LIMIT_HINT = 480,		/* some sentences, with two commands */
+	LIMIT_OUTCOME_HINT = 240,	/* one or two: there are many of them */
 	LIMIT_WINDOW = 2000,		/* items in dispatch's memory */
 	LIMIT_WINDOW_INTAKE = 1500,	/* of them straight from intake: retries
 					 * are never shut out */

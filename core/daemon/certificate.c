@@ -2,6 +2,7 @@
 #include "daemon/certificate.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/macros.h"
 #include "conf/schema.h"
 #include "daemon/app.h"
@@ -54,39 +55,83 @@ warn_of_its_end(const struct tls_identity *i, const struct mark *mark,
 	diag_hint(d, "renew it under the same name; no reload is needed");
 }
 
-/* Words about a file begin with it. */
-static bool
-is_about(const struct error *err, const char *file)
+/* Whether the others can build the chain up to an authority that they know
+ * (RFC 8446 section 4.4.2: all but the root is sent). */
+static void
+warn_of_its_issuer(const struct tls_identity *i, const char *trust_file,
+		   const struct mark *mark, struct diags *d)
 {
-	struct span words = span_of(err->text), s = span_of(file);
+	const char *issuer = tls_identity_lacks_issuer(i);
+	AUTO(tls_trust_unref) struct tls_trust *trust = NULL;
+	struct error err;
 
-	return span_eq(span_sub(words, 0, s.n), s) &&
-	       span_sub(words, s.n, 1).n > 0 && words.p[s.n] == ':';
+	if (issuer == NULL)
+		return;
+	trust = trust_file ? tls_trust_read(trust_file, &err) : NULL;
+	if (trust != NULL && tls_trust_knows_issuer(trust, i))
+		return;
+	diag_warning(d, mark, "the certificate of its issuer, %s, does not "
+		     "stand behind the certificate for %s", issuer,
+		     tls_identity_names(i));
+	diag_hint(d, "append it to the file (authorities call the whole file "
+		  "fullchain or bundle); without it others cannot verify the "
+		  "certificate, unless they know this issuer themselves");
+}
+
+/* Whoever reads it can pretend to be this gateway. */
+static void
+warn_of_its_readers(const char *file, const struct mark *mark,
+		    struct diags *d)
+{
+	if (!file_is_public(file))
+		return;
+	diag_warning(d, mark, "every user of this host can read the key in %s",
+		     file);
+	diag_hint(d, "chmod o-rwx %s", file);
+}
+
+/* Each of the two files by itself, so that one does not hide the other. */
+static bool
+files_are_good(const struct identity *who, const struct module_certificate *c,
+	       bool alone, struct diags *d)
+{
+	struct error err;
+	bool ok = true;
+
+	if (!identity_can_read(who, c->file, &err) ||
+	    !tls_certificate_check(c->file, &err) ||
+	    (!alone && !tls_key_check(c->file, false, &err)))
+		ok = told(d, c, false, &err);
+	if (alone && (!identity_can_read(who, c->key, &err) ||
+		      !tls_key_check(c->key, true, &err)))
+		ok = told(d, c, true, &err);
+	return ok;
 }
 
 bool
-certificate_can_show(const struct identity *who,
+certificate_can_show(const struct identity *who, const char *trust_file,
 		     const struct module_certificate *c, struct diags *d)
 {
 	AUTO(tls_identity_unref) struct tls_identity *i = NULL;
+	bool alone = c->key != NULL && strcmp(c->key, c->file) != 0;
 	struct error err;
 
-	if (!identity_can_read(who, c->file, &err))
-		return told(d, c, false, &err);
-	if (c->key != NULL && !identity_can_read(who, c->key, &err))
-		return told(d, c, true, &err);
+	if (!files_are_good(who, c, alone, d))
+		return false;
 	i = tls_identity_read(c->file, c->key, &err);
 	if (i == NULL)
-		return told(d, c, c->key != NULL &&
-			    strcmp(c->key, c->file) != 0 &&
-			    is_about(&err, c->key), &err);
+		return told(d, c, alone, &err);
 	warn_of_its_end(i, c->mark, d);
+	warn_of_its_issuer(i, trust_file, c->mark, d);
+	warn_of_its_readers(alone ? c->key : c->file,
+			    alone ? c->key_mark : c->mark, d);
 	return true;
 }
 
 bool
 certificate_check(const struct smtpd_config *c, const struct node *root,
-		  const struct identity *who, struct diags *d)
+		  const struct identity *who, const char *trust_file,
+		  struct diags *d)
 {
 	const struct node *block = node_get(root, "tls");
 	const struct module_certificate files = {
@@ -95,7 +140,8 @@ certificate_check(const struct smtpd_config *c, const struct node *root,
 		.key_mark = schema_mark(block, "key"),
 	};
 
-	return files.file == NULL || certificate_can_show(who, &files, d);
+	return files.file == NULL ||
+	       certificate_can_show(who, trust_file, &files, d);
 }
 
 /* --- use ------------------------------------------------------------- */

@@ -17,14 +17,16 @@ struct smtpd_config;
 struct tls_identity;
 
 /* Whether one can be read (by whom the gateway becomes), fits its key, and is
- * good for some time. */
-bool certificate_can_show(const struct identity *who,
+ * good for some time.  trust_file: the authorities that everybody knows; NULL:
+ * none are. */
+bool certificate_can_show(const struct identity *who, const char *trust_file,
 			  const struct module_certificate *c,
 			  struct diags *d);
 /* The same of the listeners'; messages point into root, which is
  * postern.yaml's. */
 bool certificate_check(const struct smtpd_config *c, const struct node *root,
-		       const struct identity *who, struct diags *d);
+		       const struct identity *who, const char *trust_file,
+		       struct diags *d);
 
 /* What the configuration names; *ret is NULL where it names none.  Blocks. */
 bool certificate_read(const struct smtpd_config *c, struct tls_identity **ret,

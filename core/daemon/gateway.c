@@ -265,7 +265,8 @@ rooms_bind(struct load *l)
 
 	ok = smtpd_config_bind(smtpd, l->root, l->gateway->hostname, l->arena,
 			       l->d);
-	ok = certificate_check(smtpd, l->root, &l->who, l->d) && ok;
+	ok = certificate_check(smtpd, l->root, &l->who,
+			       l->gateway->trust_file, l->d) && ok;
 	ok = dispatch_config_bind(dispatch, l->root, l->gateway->hostname,
 				  l->routes, l->arena, l->d) && ok;
 	ok = dns_config_bind(dns, l->root, l->arena, l->d) && ok;

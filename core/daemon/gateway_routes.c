@@ -168,7 +168,7 @@ can_show(void *arg, const struct module_certificate *c, struct diags *d)
 {
 	const struct load *l = arg;
 
-	return certificate_can_show(&l->who, c, d);
+	return certificate_can_show(&l->who, l->gateway->trust_file, c, d);
 }
 
 static bool

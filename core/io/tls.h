@@ -38,6 +38,13 @@ void tls_identity_unref(struct tls_identity **i);	/* NULL is allowed */
  * began later has the higher one. */
 uint64_t tls_identity_number(const struct tls_identity *i);
 int64_t tls_identity_expires_ms(const struct tls_identity *i);	/* wall */
+/* Whether one of the two files could serve; what is wrong with both can be told
+ * so.  alone: the key has a file of its own. */
+bool tls_certificate_check(const char *certificate, struct error *err);
+bool tls_key_check(const char *key, bool alone, struct error *err);
+/* The name of its issuer, when neither the issuer's certificate stands behind
+ * it nor it is its own issuer; else NULL.  Borrowed. */
+const char *tls_identity_lacks_issuer(const struct tls_identity *i);
 /* The names it is for, "a.example.org, b.example.org"; borrowed. */
 const char *tls_identity_names(const struct tls_identity *i);
 
@@ -47,6 +54,8 @@ struct tls_trust *tls_trust_read(const char *file, struct error *err);
 struct tls_trust *tls_trust_ref(struct tls_trust *t);
 void tls_trust_unref(struct tls_trust **t);
 uint64_t tls_trust_number(const struct tls_trust *t);
+bool tls_trust_knows_issuer(const struct tls_trust *t,
+			    const struct tls_identity *i);
 
 /* --- clients --------------------------------------------------------- */
 

@@ -81,29 +81,12 @@ chain_check(const char *path, const struct list *l, struct error *err)
 	return true;
 }
 
-/* What else the file may be: the other one of the two, or one in DER, which
- * begins with a sequence of some hundred bytes. */
-static bool
-other_hint(const struct buf *pem, const char *mark, const char *what,
-	   const char *tool, struct error *err)
-{
-	struct span s = buf_span(pem);
-
-	if (s.n > 0 && memmem(s.p, s.n, mark, strlen(mark)) != NULL)
-		return error_hint(err, "it holds a %s: are certificate and key "
-				  "swapped?", what);
-	if (s.n > 1 && s.p[0] == 0x30 && (unsigned char)s.p[1] >= 0x80)
-		return error_hint(err, "it may be in DER: `openssl %s -inform "
-				  "der -in OLD -out NEW' makes PEM of it", tool);
-	return false;
-}
-
 static bool
 no_certificate(const char *path, const struct buf *pem, struct error *err)
 {
 	error_set(err, ERROR_CONFIG, "%s: there is no certificate in PEM in it",
 		  path);
-	return other_hint(pem, "PRIVATE KEY-----", "private key", "x509", err);
+	return certificate_hint(path, buf_span(pem), err);
 }
 
 static bool
@@ -162,8 +145,7 @@ key_import(const char *path, const struct buf *pem, bool alone,
 	if (!alone)
 		return error_hint(err, "append the key to the certificate, or "
 				  "name its file as `key'");
-	return other_hint(pem, "BEGIN CERTIFICATE-----", "certificate", "pkey",
-			  err);
+	return key_hint(path, buf_span(pem), err);
 }
 
 static bool
@@ -214,6 +196,11 @@ identity_fill(struct tls_identity *i, const struct list *l, struct error *err)
 	}
 	certificate_names(l->v[0], &names);
 	i->names = mem_strdup(buf_str(&names));
+	if (l->n == 1 && !gnutls_x509_crt_check_issuer(l->v[0], l->v[0])) {
+		buf_clear(&names);
+		certificate_issuer(l->v[0], &names);
+		i->lacks_issuer = mem_strdup(buf_str(&names));
+	}
 	i->expires_ms = (int64_t)gnutls_x509_crt_get_expiration_time(l->v[0]) *
 			1000;
 	return true;
@@ -255,6 +242,31 @@ tls_identity_read(const char *certificate, const char *key, struct error *err)
 	return ret;
 }
 
+/* --- one file alone -------------------------------------------------- */
+
+bool
+tls_certificate_check(const char *certificate, struct error *err)
+{
+	AUTO(buf_wipe) struct buf pem = BUF_MAX(LIMIT_CERTIFICATE_FILE);
+	AUTO(list_free) struct list list = { .n = 0 };
+
+	return pem_read(certificate, &pem, err) &&
+	       chain_import(certificate, &pem, &list, err);
+}
+
+bool
+tls_key_check(const char *key, bool alone, struct error *err)
+{
+	AUTO(buf_wipe) struct buf pem = BUF_MAX(LIMIT_CERTIFICATE_FILE);
+	gnutls_privkey_t k = NULL;
+	bool ok = pem_read(key, &pem, err) &&
+		  key_import(key, &pem, alone, &k, err);
+
+	if (k != NULL)
+		gnutls_privkey_deinit(k);
+	return ok;
+}
+
 struct tls_identity *
 tls_identity_ref(struct tls_identity *i)
 {
@@ -276,7 +288,14 @@ tls_identity_unref(struct tls_identity **ptr)
 	if (i->key != NULL)
 		gnutls_privkey_deinit(i->key);
 	mem_free(i->names);
+	mem_free(i->lacks_issuer);
 	mem_free(i);
+}
+
+const char *
+tls_identity_lacks_issuer(const struct tls_identity *i)
+{
+	return i->lacks_issuer;
 }
 
 uint64_t
@@ -347,6 +366,19 @@ tls_trust_unref(struct tls_trust **ptr)
 		return;
 	gnutls_certificate_free_credentials(t->credentials);
 	mem_free(t);
+}
+
+bool
+tls_trust_knows_issuer(const struct tls_trust *t, const struct tls_identity *i)
+{
+	gnutls_x509_crt_t leaf = NULL, issuer = NULL;
+	bool known;
+
+	must(gnutls_pcert_export_x509(&i->chain[0], &leaf) >= 0);
+	known = gnutls_certificate_get_issuer(t->credentials, leaf, &issuer,
+					      0) >= 0;
+	gnutls_x509_crt_deinit(leaf);
+	return known;
 }
 
 uint64_t

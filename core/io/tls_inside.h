@@ -22,6 +22,7 @@ struct tls_identity {
 	uint64_t number;
 	int64_t expires_ms;
 	char *names;
+	char *lacks_issuer;		/* NULL: its chain is more than itself */
 	gnutls_pcert_st *chain;
 	unsigned length;
 	gnutls_privkey_t key;
@@ -42,6 +43,13 @@ void certificate_names(gnutls_x509_crt_t crt, struct buf *out);
 /* "CN=Example CA,O=Example" of the subject or of the issuer. */
 void certificate_subject(gnutls_x509_crt_t crt, struct buf *out);
 void certificate_issuer(gnutls_x509_crt_t crt, struct buf *out);
+
+/* --- tls_hint.c ------------------------------------------------------ */
+
+/* What the file may be, in which no certificate (key) in PEM was found, and
+ * the command that makes one of it; false. */
+bool certificate_hint(const char *path, struct span bytes, struct error *err);
+bool key_hint(const char *path, struct span bytes, struct error *err);
 
 /* --- tls.c ----------------------------------------------------------- */
 

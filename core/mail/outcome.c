@@ -91,7 +91,8 @@ outcome_error(struct outcome *o, enum outcome_kind kind, enum phase p,
 	      const struct error *err)
 {
 	outcome_set(o, kind, p, "%s", err->text);
-	snprintf(o->hint, sizeof(o->hint), "%s", err->hint);
+	snprintf(o->hint, sizeof(o->hint), "%.*s",
+		 (int)sizeof(o->hint) - 1, err->hint);
 }
 
 const char *

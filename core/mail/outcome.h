@@ -60,7 +60,7 @@ struct outcome {
 	int code;			/* 0: there was no reply */
 	struct enhanced enhanced;	/* zero when none was given */
 	char text[LIMIT_OUTCOME_TEXT];	/* one line, printable */
-	char hint[LIMIT_HINT];		/* what can be done, "" : not known */
+	char hint[LIMIT_OUTCOME_HINT];		/* what can be done, "" : not known */
 	char host[256];			/* "mx1.example.org[192.0.2.1]:25" */
 	char tls[96];			/* "TLS1.3 AES-256-GCM", "" : plain */
 	enum shown shown;

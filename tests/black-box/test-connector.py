@@ -539,8 +539,63 @@ class Checked(ConnectorCase):
             _, r = self.check(copy(pair, self.folder, "end"))
             self.assertEqual(r.returncode, 0, r.stderr)
             self.assertRegex(r.stderr, f"warning: .*certificate for {RELAY} {words}")
-        _, r = self.check(copy(world.good, self.folder, "good"))
+        good = copy(world.good, self.folder, "good")
+        os.chmod(good[1], 0o640)
+        _, r = self.check(good)
         self.assertEqual((r.returncode, r.stderr.count("warning")), (0, 0), r.stderr)
+
+    def test_both_files_are_told_at_once(self):
+        gone = os.path.join(self.folder, "gone")
+        bad = os.path.join(self.folder, "bad")
+        with open(bad, "w") as f:
+            f.write("nothing")
+        for pair, words in (((gone, gone + ".key"), ("`certificate': %s cannot" % gone,
+                                                     "`key': %s.key cannot" % gone)),
+                            ((gone, bad), ("`certificate': ", "there is no key in PEM")),
+                            ((bad, gone), ("there is no certificate in PEM", "`key': "))):
+            _, r = self.check(pair)
+            self.assertEqual(r.stderr.count("error:"), 2, r.stderr)
+            for w in words:
+                self.assertIn(w, r.stderr)
+
+    def test_a_leaf_without_its_issuer_is_a_warning(self):
+        alone = "the certificate of its issuer, CN=%s, does not stand behind"
+        half = copy(world.bad["half"], self.folder, "half")
+        direct = copy(world.strangers.issue(RELAY, client=True), self.folder, "direct")
+        for pair in half, direct:
+            os.chmod(pair[1], 0o640)
+        rows = [(half, world.root.ca_file, alone % "Gateways"),
+                (direct, world.root.ca_file, alone % "Strangers"),
+                (direct, world.strangers.ca_file, None)]
+        for pair, trust, words in rows:
+            gw = self.gateway({"x": self.route("x", 25, pair=pair)}, start=False,
+                              extra=f"outgoing: {{trust_file: {trust}}}\n",
+                              name=f"gw{time.monotonic_ns()}")
+            r = gw.command("check")
+            self.assertEqual(r.returncode, 0, r.stderr)
+            self.assertEqual(r.stderr.count("warning"), 1 if words else 0, r.stderr)
+            self.assertIn(words or "", r.stderr)
+
+    def test_a_key_that_everybody_can_read_is_a_warning(self):
+        pair = copy(world.good, self.folder, "good")
+        _, r = self.check(pair)
+        self.assertEqual(r.returncode, 0)
+        self.assertIn(f"warning: every user of this host can read the key in {pair[1]}", r.stderr)
+
+    def test_the_commands_for_a_pfx_work(self):
+        pfx = os.path.join(self.folder, "relay.pfx")
+        run("openssl", "pkcs12", "-export", "-in", world.good[0], "-inkey", world.good[1],
+            "-passout", "pass:hunter2", "-out", pfx)
+        _, r = self.check((pfx, pfx))
+        self.assertEqual(r.returncode, 78)
+        commands = re.findall("`(openssl pkcs12 [^']*)'", r.stderr)
+        self.assertEqual(len(commands), 2, r.stderr)
+        for command in commands:
+            run(*command.split(), "-passin", "pass:hunter2")
+        names = re.findall(r"-out (\S+)", " ".join(commands))
+        self.assertEqual(names, [pfx[:-4] + ".pem", pfx[:-4] + ".key"])
+        _, r = self.check(names)
+        self.assertEqual((r.returncode, r.stderr), (0, ""))
 
     def test_who_the_gateway_becomes_must_be_able_to_read_it(self):
         if os.geteuid() != 0:

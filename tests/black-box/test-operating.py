@@ -260,7 +260,8 @@ class Configuration(Case):
             with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
                 f.write(bytes_)
 
-        relay = TestCa(os.path.join(self.folder, "ca")).issue("gw.test", client=True)
+        root = TestCa(os.path.join(self.folder, "root"))
+        relay = TestCa(os.path.join(self.folder, "ca"), under=root).issue("gw.test", client=True)
         for made, name in zip(relay, ("relay.pem", "relay.key")):
             with open(made, "rb") as f:
                 write(f"tls/{name}", f.read())
@@ -691,16 +692,14 @@ class Reload(Case):
             self.assertNotIn("\\n", line)
 
     def test_a_backend_that_does_not_open_is_told_with_its_place(self):
-        probe = os.path.join(harness.BUILD, "tests", "unit", "modules", ".libs", "probe.so")
-        if not os.path.exists(probe):
-            self.skipTest("`make check' builds the module that this needs")
-        gw = self.gateway(extra=f"modules: [{probe}]\n")
-        gw.route("20-probe", "route: probe\nbackend: probe\nmatch: {recipient: p@p.test}\n"
-                 "probe:\n  mode: refuse\n")
+        module = os.path.join(harness.BUILD, "tests", "black-box", ".libs", "refuse.so")
+        gw = self.gateway(extra=f"modules: [{module}]\n")
+        gw.route("20-refuse", "route: refuse\nbackend: refuse\nmatch: {recipient: p@p.test}\n"
+                 "refuse:\n  mode: x\n")
         self.assertEqual(gw.command("check").returncode, 0)
         r = gw.command("reload")
         self.assertNotEqual(r.returncode, 0)
-        place = gw.folder + "/conf.d/20-probe.yaml:5:9: module `probe': `mode' cannot be had today"
+        place = gw.folder + "/conf.d/20-refuse.yaml:5:9: module `refuse': `mode' cannot be had today"
         self.assertIn(place, r.stderr)
         self.assertIn("hint: write mode: twice", r.stderr)
         self.assertIn(place + "; hint: write mode: twice", gw.log())

@@ -97,7 +97,7 @@ save_locked_key(const char *path)
 static const char *
 why_not(const char *cert, const char *key)
 {
-	static char text[700];
+	static char text[1000];
 	struct error err = { .text = "" };
 	struct tls_identity *i = tls_identity_read(cert, key, &err);
 
@@ -135,6 +135,19 @@ what_is_wrong_names_the_file_first(void **state)
 		    "no certificate in PEM in it|it may be in DER: `openssl "
 		    "x509 -inform der");
 	CHECK_WORDS(why_not(cert_path, other), other, "`openssl pkey -inform");
+	save(other, "\x30\x82\x0b\x2c\x02\x01\x03\x30\x82");
+	CHECK_WORDS(why_not(other, key_path), other, "PKCS#12");
+	CHECK_WORDS(why_not(cert_path, other), other, "-nocerts -nodes -out");
+	save(other, "\x30\x80\x02\x01\x03\x30\x80");
+	CHECK_WORDS(why_not(other, key_path), other, "PKCS#12");
+	save(other, "\x30\x82\x0b\x2c\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02");
+	CHECK_WORDS(why_not(other, key_path), other, "openssl pkcs7 -inform der");
+	save(other, "-----BEGIN PKCS7-----\n");
+	CHECK_WORDS(why_not(other, key_path), other, "openssl pkcs7 -inform pem");
+	save(other, "-----BEGIN CERTIFICATE REQUEST-----\n");
+	CHECK_WORDS(why_not(other, key_path), other, "request that the authority");
+	save(other, "012345678");
+	CHECK_WORDS(why_not(other, key_path), other, "no certificate in PEM in it|");
 	save(other, "");
 	CHECK_WORDS(why_not(other, key_path), other, "no certificate");
 	CHECK_WORDS(why_not(cert_path, other), other, "no key");
