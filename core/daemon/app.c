@@ -45,15 +45,18 @@ intake_ended(void *arg)
 }
 
 void
-app_stop_begin(struct app *app)
+app_stop_begin(struct app *app, const struct who *by)
 {
 	const struct gateway_config *g = snapshot_get(app->snap, SLOT_GATEWAY);
+	struct log_field f[WHO_FIELDS];
+	size_t n = who_fields(by, f);
 
 	if (app->stopping)
 		return;
 	app->stopping = true;
 	notify_manager("STOPPING=1");
-	log_info(&app_log, "stopping: what is under way is finished first");
+	log_event(&app_log, LOG_LEVEL_INFO, f, n, "stopping: what is under way "
+		  "is finished first");
 	endwatch_expect(&app->endwatch, "the sessions",
 		      g->stop_patience / 2 + SLACK_MS);
 	intake_stop(&app->intake, g->stop_patience / 2, app->loop,
@@ -98,6 +101,8 @@ static void
 on_terminate(struct ev_loop *ev, struct ev_signal *w, int events)
 {
 	struct app *app = w->data;
+	const struct who by = who_signal(w->signum == SIGINT ? "SIGINT"
+							     : "SIGTERM");
 
 	(void)ev, (void)events;
 	if (app->hurried)
@@ -105,7 +110,7 @@ on_terminate(struct ev_loop *ev, struct ev_signal *w, int events)
 	else if (app->stopping)
 		hurry(app);
 	else
-		app_stop_begin(app);
+		app_stop_begin(app, &by);
 }
 
 static void

@@ -45,7 +45,7 @@ struct app {
 int app_run(const char *path);
 
 /* Begins to stop: no new sessions, then no new deliveries, then the loop
- * ends.  On the loop. */
-void app_stop_begin(struct app *app);
+ * ends.  The log says who wanted it.  On the loop. */
+void app_stop_begin(struct app *app, const struct who *by);
 
 #endif

@@ -449,6 +449,8 @@ class Queue(Case):
         gw.wait_log("reload: the new configuration is in force" + self.by_me())
         gw.process.send_signal(signal.SIGHUP)
         gw.wait_log("reload: the new configuration is in force signal=SIGHUP\n")
+        gw.stop(signal.SIGINT)
+        gw.wait_log("stopping: what is under way is finished first signal=SIGINT\n")
 
     def idle(self, gw, n):
         wait_until(lambda: [q["state"] for q in gw.queue()] == ["waiting"] * n,
