@@ -340,11 +340,12 @@ struct postern_backend {
 	 * not called for a blocking backend. */
 	void (*retire)(void *self);
 	/* The route is paused by postern_pause(), and a reload or the operator
-	 * asks for another try.  Find out whether the reason still holds, and
-	 * call postern_ready() or postern_pause(), now or later; the route
-	 * stays paused until then.  NULL: the pause ends without a question.
-	 * Not called for a blocking backend. */
-	void (*look_again)(void *self);
+	 * asks for another try.  1: the module finds out whether the reason
+	 * still holds, and calls postern_ready() or postern_pause(), now or
+	 * later; the route stays paused until then.  0, or NULL here: only
+	 * mail can find that out, so the pause ends.  Not called for a
+	 * blocking backend. */
+	int32_t (*look_again)(void *self);
 };
 
 /* --- DNS, web servers and state; not for blocking backends ---------------- */

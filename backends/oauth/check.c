@@ -46,7 +46,7 @@ provider_check(struct checking *c)
 	const struct oauth *o = c->o;
 	const struct provider *p = provider_of(o);
 
-	if (p->has_tenant && o->tenant == NULL && o->token_endpoint == NULL)
+	if (provider_asks_tenant(o) && o->tenant == NULL)
 		fault(c, "`tenant' is missing: the id of your directory, or "
 		      "one of its domains (yourcompany.onmicrosoft.com)");
 	if (p->token == NULL && o->token_endpoint == NULL)

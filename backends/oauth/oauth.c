@@ -145,10 +145,10 @@ oauth_retire(void *self)
 	token_retire(self);
 }
 
-static void
+static int32_t
 oauth_look_again(void *self)
 {
-	token_look_again(self);
+	return token_look_again(self);
 }
 
 /* --- jobs ------------------------------------------------------------ */

@@ -129,9 +129,9 @@ void token_open(struct oauth *o);
 /* What is under way ends as it would, and is kept; nothing else begins. */
 void token_retire(struct oauth *o);
 void token_close(struct oauth *o);
-/* The route is paused, and somebody may have mended the reason: asks again,
- * and says whether that goes on. */
-void token_look_again(struct oauth *o);
+/* The route is paused, and somebody may have mended the reason.  1: asks again,
+ * and says whether the pause goes on; 0: that is not the token's matter. */
+int token_look_again(struct oauth *o);
 /* Sends the job now, or when there is a token; or settles it. */
 void token_wait(struct oauth *o, struct waiter *w);
 void token_leave(struct oauth *o, struct waiter *w);

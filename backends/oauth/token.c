@@ -428,13 +428,13 @@ token_loaded(struct oauth *o, char *refresh, const char *why)
 }
 
 /* An answer that is on its way says it, too. */
-void
+int
 token_look_again(struct oauth *o)
 {
-	if (o->token.refused)
-		token_renew(o);
-	else
-		postern_ready(o->me);
+	if (!o->token.refused)
+		return 0;
+	token_renew(o);
+	return 1;
 }
 
 void

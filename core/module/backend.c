@@ -193,10 +193,9 @@ backend_retire(struct backend *b)
 bool
 backend_look_again(struct backend *b)
 {
-	if (b->retired || b->workers != NULL || b->ops->look_again == NULL)
-		return false;
-	b->ops->look_again(b->me->self);
-	return true;
+	return !b->retired && b->workers == NULL &&
+	       b->ops->look_again != NULL &&
+	       b->ops->look_again(b->me->self) == 1;
 }
 
 bool

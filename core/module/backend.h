@@ -51,7 +51,7 @@ void backend_close(struct backend **b);
  * nevertheless, while the gateway stops. */
 void backend_retire(struct backend *b);
 /* Asks the module whether the reason still holds for which it has paused its
- * route; paused or ready follow.  False: it cannot be asked. */
+ * route; paused or ready follow.  False: it cannot tell. */
 bool backend_look_again(struct backend *b);
 /* It waits for a web server, or for the state folder.  What is on its way may
  * be had but once (a provider that takes a refresh token once): who does not

@@ -513,6 +513,51 @@ timers_fire_once_or_are_stopped(void **state)
 	CHECK_HEARD("");
 }
 
+/* --- a pause is looked at again --------------------------------------- */
+
+static int32_t look_answer;
+
+static int32_t
+look_again(void *self)
+{
+	(void)self;
+	return look_answer;
+}
+
+static void
+a_pause_is_looked_at_again(void **state)
+{
+	static const struct postern_backend backend = {
+		.deliver = deliver_nothing, .look_again = look_again,
+	};
+	static const struct postern_backend none = {
+		.deliver = deliver_nothing,
+	};
+	static const struct {
+		const struct postern_backend *backend;
+		int32_t answer;
+		bool can;
+	} rows[] = {
+		{ &backend, 1, true }, { &backend, 0, false },
+		{ &backend, 7, false }, { &none, 1, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct postern_module with = {
+			.backend = rows[i].backend,
+		};
+		struct service_world w;
+
+		service_open(&w, &with);
+		look_answer = rows[i].answer;
+		CHECK_ROW(i, backend_look_again(w.backend) == rows[i].can);
+		backend_retire(w.backend);
+		CHECK_ROW(i, !backend_look_again(w.backend));
+		service_close(&w);
+	}
+}
+
 int
 main(void)
 {
@@ -529,6 +574,7 @@ main(void)
 		cmocka_unit_test(only_backends_that_do_not_block_may_ask),
 		cmocka_unit_test(the_route_is_paused_and_ready),
 		cmocka_unit_test(timers_fire_once_or_are_stopped),
+		cmocka_unit_test(a_pause_is_looked_at_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
