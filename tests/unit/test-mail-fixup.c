@@ -49,6 +49,7 @@ static const struct {
 	{ "a mark and the empty line", SPAN(BOM "\r\nbody\r\n"), "\r\nbody\r\n" },
 	{ "a mark and text", SPAN(BOM "hello\r\n"), "\r\nhello\r\n" },
 	{ "a mark alone", SPAN(BOM "\r\n"), "\r\n" },
+	{ "a mark in the middle", SPAN("A: b\r\n" BOM "c\r\nTo: d\r\n\r\n" BOM "\r\n"), "A: b\r\n " BOM "c\r\nTo: d\r\n\r\n" BOM "\r\n" },
 	{ "no mark", SPAN("\xef\xbb\r\n"), "\r\n\xef\xbb\r\n" },
 	/* broken lines */
 	{ "a wrapped Subject", SPAN("Subject: a\r\nlong one\r\nDate: x\r\nMessage-ID: <a@b>\r\n\r\nbody\r\n"),
