@@ -125,6 +125,12 @@ auth_choose(unsigned allowed, unsigned offered)
 	return 0;
 }
 
+bool
+auth_speaks_first(enum auth_mechanism m)
+{
+	return m != AUTH_LOGIN;
+}
+
 const char *
 auth_names(unsigned bits, char *buf, size_t size)
 {

@@ -3,7 +3,9 @@
  * Pure: the server's challenges come in, responses go out, both decoded.
  * Every mechanism is used in its two-step form, AUTH NAME and then the
  * response to an empty challenge (RFC 4954 section 4): a token in the AUTH
- * line would be too long for some servers.
+ * line would be too long for some servers.  Others know no two steps, and
+ * refuse; they may be given the response in the AUTH line, where
+ * auth_speaks_first() says so.
  *
  * XOAUTH2 (Google's and Microsoft's), OAUTHBEARER (RFC 7628), PLAIN (RFC
  * 4616), LOGIN (by custom).
@@ -39,6 +41,9 @@ const char *auth_name(enum auth_mechanism m);
 unsigned auth_by_name(struct span name);
 /* Of those that are allowed and offered, the one to use; 0: none. */
 enum auth_mechanism auth_choose(unsigned allowed, unsigned offered);
+/* Whether the client says the first word, so that AUTH NAME RESPONSE is the
+ * same as two steps.  In LOGIN it does not. */
+bool auth_speaks_first(enum auth_mechanism m);
 /* "XOAUTH2 PLAIN", or "none". */
 const char *auth_names(unsigned mechanisms, char *buf, size_t size);
 

@@ -160,25 +160,25 @@ parse_bad(struct reply_parser *p, struct span line, const char *what,
 	return PARSE_BAD;
 }
 
-/* "250-text", "250 text", "250": the code, or 0 */
+/* "250-text", "250 text", "250": the code, or 0.  A tab is met, too. */
 static int
 line_code(struct span line)
 {
 	if (line.n < 3 || line.p[0] < '2' || line.p[0] > '5' ||
 	    line.p[1] < '0' || line.p[1] > '9' ||
 	    line.p[2] < '0' || line.p[2] > '9' ||
-	    (line.n > 3 && line.p[3] != ' ' && line.p[3] != '-'))
+	    (line.n > 3 && memchr(" -\t", line.p[3], 3) == NULL))
 		return 0;
 	return (line.p[0] - '0') * 100 + (line.p[1] - '0') * 10 +
 	       (line.p[2] - '0');
 }
 
-/* Adds the line's text.  An enhanced code whose class is not the reply's own
- * breaks RFC 2034 and stays text. */
+/* Adds the text of a line.  An enhanced code whose class is not the reply's
+ * own breaks RFC 2034 and stays text. */
 static bool
-take_line(struct reply_parser *p, struct span line, struct enhanced *enhanced)
+take_line(struct reply_parser *p, struct span text, struct enhanced *enhanced)
 {
-	struct span text = span_from(line, 4), after = text;
+	struct span after = text;
 	struct enhanced e;
 
 	if (enhanced_parse(&after, &e) && e.class == p->code / 100) {
@@ -188,6 +188,15 @@ take_line(struct reply_parser *p, struct span line, struct enhanced *enhanced)
 	}
 	return (p->lines++ == 0 || buf_add_char(&p->text, '\n')) &&
 	       buf_add(&p->text, text);
+}
+
+/* Without its end, whatever the server takes for one. */
+static struct span
+line_text(struct span line)
+{
+	while (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line;
 }
 
 enum parse
@@ -202,21 +211,23 @@ reply_parse(struct reply_parser *p, struct buf *in, struct smtp_reply *ret,
 		struct span bytes = buf_span(in), line;
 		size_t end = span_find(bytes, '\n');
 		bool last;
+		int code;
 
 		if (end == bytes.n && end < LIMIT_REPLY)
 			return PARSE_MORE;
 		if (end >= LIMIT_REPLY)
 			return parse_bad(p, bytes, "the reply is too long",
 					 why);
-		line = span_sub(bytes, 0, end);
-		if (line.n && line.p[line.n - 1] == '\r')
-			line.n--;
-		p->code = line_code(line);
-		if (p->code == 0)
+		line = line_text(span_sub(bytes, 0, end));
+		code = line_code(line);
+		if (code == 0 && p->lines == 0)
 			return parse_bad(p, line, "not an SMTP reply", why);
-		if (!take_line(p, line, &p->enhanced))
+		if (code != 0)
+			p->code = code;
+		if (!take_line(p, span_from(line, code == 0 ? 0 : 4),
+			       &p->enhanced))
 			return parse_bad(p, line, "the reply is too long", why);
-		last = line.n == 3 || line.p[3] == ' ';
+		last = code != 0 && (line.n == 3 || line.p[3] != '-');
 		buf_drop(in, end + 1);
 		if (last)
 			break;

@@ -40,7 +40,9 @@ bool reply_format(const struct reply *r, struct buf *out);
 
 /* A reply that we received.  text holds all lines without codes, joined by
  * '\n', and is borrowed from the parser until its next call.  code is that of
- * the last line; enhanced is zero when there was none of the code's class. */
+ * the last line; enhanced is zero when there was none of the code's class.
+ * Lines may end in LF alone or after several CRs, and between the lines of one
+ * reply there may be some without a code, which are text. */
 struct smtp_reply {
 	int code;
 	struct enhanced enhanced;

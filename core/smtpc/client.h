@@ -87,6 +87,8 @@ struct client {
 
 	enum auth_mechanism mechanism;	/* of the login under way */
 	unsigned auth_step;
+	bool auth_at_once;		/* the response stands in AUTH's line */
+	unsigned auth_refused;		/* mechanisms, bits */
 	bool greeted;
 	bool secured;			/* by TLS */
 	bool plainly;			/* opportunistic, and TLS had failed */

@@ -379,7 +379,7 @@ on_data(struct client *c, const struct smtp_reply *r)
 	struct outcome o = { .code = 0 };
 
 	c->ahead = false;
-	if (r->code == 354)
+	if (reply_class(r, 3))	/* 354, said otherwise by some */
 		return c->accepted > 0 ? ST_BODY : ST_NO_BODY;
 	if (!reply_refuses(r))
 		return unexpected(c, r);

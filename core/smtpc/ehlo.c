@@ -1,9 +1,33 @@
-/* ehlo.c - what a server offers in its reply to EHLO */
+/* ehlo.c - what a server offers in its reply to EHLO
+ *
+ * A line is a keyword and words behind it.  Servers of all ages write them with
+ * tabs and more blanks than one, some with = behind the keyword (AUTH=LOGIN is
+ * older than RFC 2554), or with commas between mechanisms.  The same keyword on
+ * several lines adds up, but for SIZE, of which the last one counts.
+ */
 #include "smtpc/client.h"
 
 #include "base/macros.h"
 
 #include <limits.h>
+#include <string.h>
+
+/* Takes the next word from the front; false when there is none.  A byte of
+ * `by' parts words. */
+static bool
+word_take(struct span *s, const char *by, struct span *ret)
+{
+	size_t from = 0, end;
+
+	while (from < s->n && s->p[from] && strchr(by, s->p[from]) != NULL)
+		from++;
+	end = from;
+	while (end < s->n && (!s->p[end] || strchr(by, s->p[end]) == NULL))
+		end++;
+	*ret = span_sub(*s, from, end - from);
+	*s = span_from(*s, end);
+	return ret->n > 0;
+}
 
 static void
 offer_pipelining(struct offers *o, struct span args)
@@ -33,14 +57,17 @@ offer_dsn(struct offers *o, struct span args)
 	o->dsn = true;
 }
 
-/* RFC 1870 section 4: no number, or 0, names no limit */
+/* RFC 1870 section 4: no number, or 0, names no limit; neither does one that
+ * is larger than any message */
 static void
 offer_size(struct offers *o, struct span args)
 {
+	struct span number;
 	uint64_t max;
 
 	o->size = true;
-	if (span_u64(span_trim(args), UINT64_MAX, &max))
+	if (word_take(&args, " \t=", &number) &&
+	    span_u64(number, UINT64_MAX, &max))
 		o->size_max = max;
 }
 
@@ -57,7 +84,7 @@ offer_auth(struct offers *o, struct span args)
 {
 	struct span one;
 
-	while (span_split(&args, ' ', &one))
+	while (word_take(&args, " \t=,", &one))
 		o->auth |= auth_by_name(one);
 }
 
@@ -67,7 +94,7 @@ offer_limits(struct offers *o, struct span args)
 {
 	struct span one;
 
-	while (span_split(&args, ' ', &one)) {
+	while (word_take(&args, " \t", &one)) {
 		size_t eq = span_find(one, '=');
 		struct span key = span_sub(one, 0, eq);
 		uint64_t n;
@@ -104,16 +131,13 @@ offers_parse(struct span text)
 
 	span_split(&text, '\n', &line);		/* the server's name */
 	while (span_split(&text, '\n', &line)) {
-		size_t blank;
 		struct span word;
 
-		line = span_trim(line);
-		blank = span_find(line, ' ');
-		word = span_sub(line, 0, blank);
+		if (!word_take(&line, " \t=", &word))
+			continue;
 		for (size_t i = 0; i < ARRAY_SIZE(keywords); i++)
 			if (span_eq_nocase(word, span_of(keywords[i].keyword)))
-				keywords[i].offer(&o, span_from(line,
-								blank + 1));
+				keywords[i].offer(&o, line);
 	}
 	return o;
 }

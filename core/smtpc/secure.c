@@ -19,7 +19,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { AUTH_STEPS_MAX = 4, CHALLENGE_SHOWN = 300 };
+enum {
+	AUTH_STEPS_MAX = 4,
+	AUTH_LINE_SECRET = 8 * 1024,	/* RFC 4954 section 4: 12288 octets of
+					 * base64 and all that is around it */
+	CHALLENGE_SHOWN = 300,
+};
 
 /* The server talks to us, but has not what the plan asks for. */
 static enum state
@@ -46,7 +51,7 @@ login_begin(struct client *c)
 			  : "and there is none with this server");
 		return lacks(c, PHASE_AUTH, &err);
 	}
-	c->mechanism = auth_choose(allowed, c->offers.auth);
+	c->mechanism = auth_choose(allowed & ~c->auth_refused, c->offers.auth);
 	if (c->mechanism == 0) {
 		error_set(&err, ERROR_CONFIG, "the server does not offer the "
 			  "login %s; of those known here it offers: %s",
@@ -55,6 +60,7 @@ login_begin(struct client *c)
 		return lacks(c, PHASE_AUTH, &err);
 	}
 	c->auth_step = 0;
+	c->auth_at_once = false;
 	return ST_AUTH;
 }
 
@@ -197,10 +203,15 @@ secure_facts(const struct client *c, struct outcome *o)
 void
 enter_auth(struct client *c)
 {
-	char line[40];
+	AUTO(buf_wipe) struct buf line = LOGIN_LINE;
 
-	snprintf(line, sizeof(line), "AUTH %s\r\n", auth_name(c->mechanism));
-	say_line(c, span_of(line));
+	buf_addf(&line, "AUTH %s", auth_name(c->mechanism));
+	if (c->auth_at_once) {
+		buf_add_char(&line, ' ');
+		login_line(c, c->auth_step++, &line);
+	}
+	buf_add_str(&line, "\r\n");
+	say_line(c, buf_span(&line));
 }
 
 /* The reason that some servers give in front of their refusal, as JSON. */
@@ -243,15 +254,61 @@ answer_challenge(struct client *c, struct buf *challenge)
 	say_line(c, buf_span(&line));
 }
 
+/* "503 already authenticated": by our address, or by our certificate. */
+static bool
+was_let_in_before(const struct smtp_reply *r)
+{
+	return r->code == 503 && r->text.n > 0 &&
+	       memmem(r->text.p, r->text.n, "lready", 6) != NULL;
+}
+
+/* What a server says that knows the mechanism, but not in two steps: a syntax
+ * error, or that the login, of which it has seen nothing yet, was wrong. */
+static bool
+wants_it_at_once(const struct client *c, const struct smtp_reply *r)
+{
+	return c->state == ST_AUTH && !c->auth_at_once &&
+	       auth_speaks_first(c->mechanism) &&
+	       strlen(c->errand->plan->auth.secret) < AUTH_LINE_SECRET &&
+	       (r->code == 501 || r->code == 535);
+}
+
+/* The mechanism was refused, not the login.  534: too weak (RFC 4954). */
+static bool
+mechanism_refused(const struct smtp_reply *r)
+{
+	return r->code == 500 || r->code == 501 || r->code == 502 ||
+	       r->code == 504 || r->code == 534;
+}
+
+static enum state
+login_refused(struct client *c, const struct smtp_reply *r)
+{
+	unsigned left = c->errand->plan->auth.mechanisms & c->offers.auth &
+			~c->auth_refused & ~(unsigned)c->mechanism;
+
+	if (wants_it_at_once(c, r)) {
+		c->auth_at_once = true;
+		return ST_AUTH;
+	}
+	if (!mechanism_refused(r) || left == 0)
+		return heard_refusal(c, r);
+	c->auth_refused |= c->mechanism;
+	return login_begin(c);
+}
+
 enum state
 on_auth(struct client *c, const struct smtp_reply *r)
 {
 	AUTO(buf_fini) struct buf challenge = BUF_MAX(LIMIT_REPLY);
+	struct smtp_reply in = { .code = 235, .text = r->text };
 
 	if (reply_class(r, 2))
 		return secure_done(c, r);
+	if (was_let_in_before(r))
+		return secure_done(c, &in);
 	if (r->code != 334)
-		return heard_refusal(c, r);
+		return login_refused(c, r);
 	if (c->auth_step >= AUTH_STEPS_MAX) {
 		client_broken(c, "the server does not stop asking for more "
 			      "than AUTH %s has to say",
@@ -260,6 +317,8 @@ on_auth(struct client *c, const struct smtp_reply *r)
 	}
 	/* words instead of base64 say nothing that we would need */
 	decode_base64(&challenge, span_trim(r->text));
+	if (c->state == ST_AUTH && c->auth_at_once && challenge.len == 0)
+		c->auth_step = 0;	/* it has not looked at the line */
 	answer_challenge(c, &challenge);
 	return ST_AUTH_STEP;
 }

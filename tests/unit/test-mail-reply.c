@@ -119,7 +119,13 @@ static const struct {
 	{ SPAN("150 x\r\n"), PARSE_BAD, 0, "", NULL, NULL },
 	{ SPAN("650 x\r\n"), PARSE_BAD, 0, "", NULL, NULL },
 	{ SPAN("\0\0\0\r\n"), PARSE_BAD, 0, "", NULL, NULL },
-	{ SPAN("250-a\r\nfoo\r\n"), PARSE_BAD, 0, "", NULL, NULL },
+	{ SPAN("foo\r\n250 a\r\n"), PARSE_BAD, 0, "", NULL, NULL },
+	{ SPAN("250 a\r\nfoo\r\n"), PARSE_OK, 250, "", "a", "foo\r\n" },
+	{ SPAN("250-a\r\nfoo\r\n"), PARSE_MORE, 0, "", NULL, NULL },
+	{ SPAN("250-a\r\nfoo\r\n\r\n25\r\n250\r\n"), PARSE_OK, 250, "", "a\nfoo\n\n25\n", "" },
+	{ SPAN("250\ta\r\n"), PARSE_OK, 250, "", "a", "" },
+	{ SPAN("250-a\r\r\n250\r\r\n"), PARSE_OK, 250, "", "a\n", "" },
+	{ SPAN("220-a\r\n521 5.7.1 b\r\n"), PARSE_OK, 521, "5.7.1", "a\nb", "" },
 };
 
 static void
