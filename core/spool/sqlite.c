@@ -158,6 +158,8 @@ recover(struct sqlite *q, struct error *err)
 	q->recovered = sqlite_result(&q->c, rc, err) == STORE_OK &&
 		       sqlite_clock_begin(q, err) && state_write(q, err) &&
 		       exec(q, "COMMIT", err);
+	if (q->recovered)
+		sqlite_clock_keep(q, true);
 	return q->recovered;
 }
 

@@ -48,6 +48,7 @@ struct sqlite {
 	int64_t pages;			/* that the file has room for */
 	bool clock_runs;		/* it went on from what was kept */
 	struct clock_mark mark;		/* the last that was kept */
+	bool mark_failed;		/* and it was told */
 };
 
 /* --- sqlite_db.c: connections, statements, errors, schema ------------ */
@@ -89,8 +90,7 @@ enum store_result sqlite_housekeep(struct store *st, enum store_house how,
 
 /* Once, before anything is compared with the clock. */
 bool sqlite_clock_resume(struct sqlite *q, struct error *err);
-/* In the transaction of the start: makes its table; what was made in the
- * future was made now. */
+/* In the transaction of the start. */
 bool sqlite_clock_begin(struct sqlite *q, struct error *err);
 /* Outside of any transaction: when the last is old, or in any case. */
 void sqlite_clock_keep(struct sqlite *q, bool in_any_case);

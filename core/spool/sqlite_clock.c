@@ -3,13 +3,18 @@
  * A table of its own with one row, which older versions do not look at, so
  * that the schema keeps its number.  The row is written at the start, at the
  * end, and in between now and then, when something else was written: what is
- * in the queue is what the clock is for.
+ * in the queue is what the clock is for.  It is never part of a transaction
+ * that matters: what cannot be kept (the disk is full) is tried again after a
+ * while, and costs no more than time that is not known of after a restart.
  */
 #include "spool/sqlite_bind.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <string.h>
+
+static const struct log spool_log = { .room = "spool" };
 
 enum {
 	KEEP_EVERY_MS = 60 * 1000,
@@ -100,16 +105,34 @@ sqlite_clock_resume(struct sqlite *q, struct error *err)
 	return true;
 }
 
+/* What was made in the future was made now. */
+bool
+sqlite_clock_begin(struct sqlite *q, struct error *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(q->c.db, "UPDATE item SET created = ?1"
+				    " WHERE created > ?1", -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_int64(stmt, 1, clock_steady_ms());
+		rc = statement_run(stmt);
+	}
+	sqlite3_finalize(stmt);
+	return sqlite_result(&q->c, rc, err) == STORE_OK;
+}
+
 /* --- writing --------------------------------------------------------- */
 
 static int
 mark_write(struct sqlite *q, const struct clock_mark *mark)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(q->c.db, "INSERT OR REPLACE INTO clock"
-				    " VALUES (1, ?1, ?2, ?3, ?4)", -1, &stmt,
-				    NULL);
+	int rc = sqlite3_exec(q->c.db, make_sql, NULL, NULL, NULL);
 
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(q->c.db, "INSERT OR REPLACE INTO clock"
+					" VALUES (1, ?1, ?2, ?3, ?4)", -1,
+					&stmt, NULL);
 	if (rc == SQLITE_OK) {
 		bind_str(stmt, 1, mark->boot);
 		sqlite3_bind_int64(stmt, 2, mark->now_ms);
@@ -121,27 +144,17 @@ mark_write(struct sqlite *q, const struct clock_mark *mark)
 	return rc;
 }
 
-bool
-sqlite_clock_begin(struct sqlite *q, struct error *err)
+/* One that is not as it should be is made anew. */
+static bool
+mark_keep(struct sqlite *q, const struct clock_mark *mark)
 {
-	struct clock_mark mark;
-	sqlite3_stmt *stmt = NULL;
-	int rc;
+	int rc = mark_write(q, mark);
 
-	clock_mark(&mark);
-	rc = sqlite3_exec(q->c.db, make_sql, NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = mark_write(q, &mark);
-	if (rc == SQLITE_DONE)
-		rc = sqlite3_prepare_v2(q->c.db, "UPDATE item SET created = ?1"
-					" WHERE created > ?1", -1, &stmt, NULL);
-	if (rc == SQLITE_OK) {
-		sqlite3_bind_int64(stmt, 1, mark.steady_ms);
-		rc = statement_run(stmt);
-	}
-	sqlite3_finalize(stmt);
-	q->mark = mark;
-	return sqlite_result(&q->c, rc, err) == STORE_OK;
+	if (rc == SQLITE_ERROR &&
+	    sqlite3_exec(q->c.db, "DROP TABLE clock", NULL, NULL, NULL) ==
+	    SQLITE_OK)
+		rc = mark_write(q, mark);
+	return rc == SQLITE_DONE;
 }
 
 static bool
@@ -154,8 +167,6 @@ mark_is_old(const struct clock_mark *was, const struct clock_mark *is)
 	       jumped > KEEP_JUMP_MS || jumped < -KEEP_JUMP_MS;
 }
 
-/* What fails is tried again after a while, and costs no more than time that
- * is not known of after a reboot. */
 void
 sqlite_clock_keep(struct sqlite *q, bool in_any_case)
 {
@@ -166,6 +177,11 @@ sqlite_clock_keep(struct sqlite *q, bool in_any_case)
 	clock_mark(&mark);
 	if (!in_any_case && !mark_is_old(&q->mark, &mark))
 		return;
-	mark_write(q, &mark);
-	q->mark = mark;
+	if (!mark_keep(q, &mark) && !q->mark_failed) {
+		q->mark_failed = true;
+		log_warning(&spool_log, "the queue cannot keep the time: %s; "
+			    "ages may begin anew at the next start",
+			    sqlite3_errmsg(q->c.db));
+	}
+	q->mark = mark;			/* in any case not again at once */
 }

@@ -82,6 +82,8 @@ ages_outlive_a_restart(void **state)
 		{ "UPDATE clock SET steady = 0", 5 * MINUTE, YEAR, 0 },
 		{ "UPDATE clock SET wall = 9000000000000000000", 5 * MINUTE, YEAR, 0 },
 		{ "UPDATE clock SET boot = printf('%100s', 'x')", 5 * MINUTE, YEAR, 0 },
+		{ NO_MARK ";CREATE TABLE clock (x)", 5 * MINUTE, 2 * HOUR, 2 * HOUR },
+		{ NO_MARK ";CREATE TABLE clock (x);INSERT INTO clock VALUES (7)", 5 * MINUTE, YEAR, 0 },
 		/* a clock that was wrong when the mail came */
 		{ NO_MARK ";UPDATE item SET created = created + 31536000000", 5 * MINUTE, HOUR, 0 },
 		{ "UPDATE item SET created = created + 31536000000", 5 * MINUTE, HOUR, 0 },
