@@ -3,7 +3,8 @@
  * Signing takes a worker the best part of a millisecond, so it is done once
  * for an item, route and set of keys, before the first of its deliveries; the
  * signature goes in front of the item's prefix and stays there for every
- * further attempt, across a restart, too.  Other keys make another one.
+ * further attempt, across a restart, too.  Other keys make another one, and
+ * so does a clock that has been set back behind it.
  *
  * What can fail: the stored message cannot be read; then it waits.  And it may
  * hold what cannot be signed (two From fields, a line that is none): it goes
@@ -18,7 +19,11 @@
 
 #include <string.h>
 
-enum { KEYS_MAX = 8, PIECE = 64 * 1024 };
+enum {
+	KEYS_MAX = 8,
+	PIECE = 64 * 1024,
+	AHEAD_S = 60,			/* of a signature: a clock was wrong */
+};
 
 enum found {
 	FOUND_SIGNED,
@@ -259,15 +264,26 @@ delivery_is_prepared(const struct delivery *y)
 	       strcmp(item->route, o->name) != 0;
 }
 
+/* It was made while the clock was wrong: receivers may think nothing of a
+ * signature from the future (RFC 6376 section 3.5). */
+static bool
+seal_is_ahead(const struct item *item)
+{
+	struct span fields = span_sub(buf_span(&item->prefix), 0, item->sealed);
+
+	return signature_time(fields) > clock_wall_ms() / 1000 + AHEAD_S;
+}
+
 bool
 attempt_prepare(struct attempt *a, const struct outlet *o)
 {
 	struct item *item = a->item;
 	uint64_t number = signers_number(o->route);
 
-	if (item->sealed_by == number || outlet_turns_away(o))
+	if ((item->sealed_by == number && !seal_is_ahead(item)) ||
+	    outlet_turns_away(o))
 		return false;
-	/* by keys that are not these: it is taken off again */
+	/* by keys that are not these, or too early: it is taken off again */
 	buf_drop(&item->prefix, item->sealed);
 	item->sealed = 0;
 	item->sealed_by = 0;

@@ -258,3 +258,29 @@ signing_finish(struct signing *s, struct buf *out, struct error *err)
 		buf_cut(out, before);
 	return settle(s, ok, err);
 }
+
+/* Tags stand between semicolons, perhaps on lines of their own. */
+static struct span
+tag_trim(struct span s)
+{
+	while (s.n > 0 && (unsigned char)s.p[0] <= ' ')
+		s = span_from(s, 1);
+	while (s.n > 0 && (unsigned char)s.p[s.n - 1] <= ' ')
+		s.n--;
+	return s;
+}
+
+int64_t
+signature_time(struct span fields)
+{
+	struct span tag;
+	uint64_t seconds;
+
+	while (span_split(&fields, ';', &tag)) {
+		tag = tag_trim(tag);
+		if (span_starts_nocase(tag, SPAN("t=")) &&
+		    span_u64(span_from(tag, 2), INT64_MAX / 1000, &seconds))
+			return (int64_t)seconds;
+	}
+	return 0;
+}

@@ -69,6 +69,9 @@ bool signing_feed(struct signing *s, struct span bytes, struct error *err);
 bool signing_finish(struct signing *s, struct buf *out, struct error *err);
 void signing_free(struct signing **s);
 
+/* The t= of the first of such fields, in seconds; 0: there is none. */
+int64_t signature_time(struct span fields);
+
 /* The domain of the first address in From (RFC 6376 section 5.4 signs for
  * it), lower case and as A-labels, from the header section; fails when there
  * is none, or more than one From field. */

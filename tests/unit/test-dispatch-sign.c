@@ -167,6 +167,56 @@ a_signature_is_kept(void **state)
 	signer_key_free(&two);
 }
 
+/* While the clock was wrong: what is from the future is made anew, and what is
+ * old is kept. */
+static void
+a_signature_is_not_from_the_future(void **state)
+{
+	static const struct {
+		int64_t jump_ms;
+		bool anew;
+	} rows[] = {
+		{ -INT64_C(365) * 24 * HOUR, true }, { -HOUR, true },
+		{ -SEC, false }, { HOUR, false },
+		{ INT64_C(365) * 24 * HOUR, false },
+	};
+	struct signer_key *one = key("here.test", "s1");
+	const struct signer_key *first[] = { one };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct world *w = world_new(ONE_ROUTE);
+		const struct seen_settle *s;
+		struct item *item;
+		char t[40];
+
+		world_sign(w, "out", first, 1);
+		w->answer = later_ones;
+		world_commit(w, message(w, "a@here.test"));
+		wait_for(w, 1);
+		world_turn(w);
+		s = world_last(w);
+		item = message(w, "a@here.test");
+		buf_clear(&item->prefix);
+		buf_add_str(&item->prefix, s->prefix);
+		item->sealed = strlen(s->prefix) -
+			       strlen("Received: by gw.test\r\n");
+		item->sealed_by = s->sealed_by;
+		set_wall(rows[i].jump_ms);
+		w->held = true;
+		world_commit(w, item);
+		wait_for(w, 2);
+		snprintf(t, sizeof(t), " t=%lld;",
+			 (long long)clock_wall_ms() / 1000);
+		CHECK_ROW(i, prefix_has(item_in_hand(w, 1), t) == rows[i].anew);
+		world_finish(w, 1);
+		world_turn(w);
+		CHECK_ROW(i, (world_last(w)->prefix[0] != '\0') == rows[i].anew);
+		world_free(&world);
+	}
+	signer_key_free(&one);
+}
+
 static struct item *
 message_of(struct world *w, const char *text)
 {
@@ -372,6 +422,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		PLAY(a_message_is_signed_for_its_from),
 		PLAY(a_signature_is_kept),
+		PLAY(a_signature_is_not_from_the_future),
 		PLAY(what_is_odd_goes_unsigned),
 		PLAY(a_route_may_demand_signatures),
 		PLAY(what_cannot_be_read_waits),
