@@ -9,7 +9,7 @@
  *           It never jumps, and starts anywhere.
  *   steady  whatever is kept and compared later: when a message came, when it
  *           is due, since when a route is paused.  It looks like wall time and
- *           never jumps either; a store that keeps a clock_mark lets it go on
+ *           never jumps either; the spool keeps a clock_mark, which lets it go on
  *           over a restart.  Nothing expires because somebody set the clock.
  *   wall    what people and other machines read or wrote: Date fields, stamps
  *           of the log, the end of a certificate.  It may jump at any moment.

@@ -22,8 +22,8 @@
  *
  * Time: everything that is kept is a time of the steady clock (base/clock.h),
  * and the store keeps where that clock stands.  spool_open() lets it go on from
- * there, so one process has one spool; in an empty spool, and in memory, it
- * starts at the wall clock.  In a spool that has no such mark (an older
+ * there, so one process has one spool; in memory, and in an empty spool that is
+ * far from the wall clock, it starts there.  In a spool that has no such mark (an older
  * version's, or one that cannot be true) the newest item stands for it, and what
  * lies in the future is now.
  *

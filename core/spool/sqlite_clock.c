@@ -84,20 +84,35 @@ resume_from_items(int64_t newest_ms)
 	clock_resume(newest_ms <= clock_wall_ms() ? &last : NULL);
 }
 
+/* Nothing in the queue has a time in it: an old error need not stay for ever.
+ * As long as it is small, it does; there are other files with such times. */
+static void
+resume_empty(const struct clock_mark *mark)
+{
+	int64_t apart_ms;
+
+	clock_resume(mark);
+	apart_ms = clock_wall_ms() - clock_steady_ms();
+	if (apart_ms > CLOCK_BELIEVED_MS || apart_ms < -CLOCK_BELIEVED_MS)
+		clock_resume(NULL);
+}
+
 bool
 sqlite_clock_resume(struct sqlite *q, struct error *err)
 {
 	struct clock_mark mark;
 	int64_t newest_ms;
+	bool kept;
 
 	if (q->clock_runs)
 		return true;
 	if (!connection_number(&q->c, "SELECT max(created) FROM item",
 			       &newest_ms, err))
 		return false;
+	kept = mark_read(q, &mark);
 	if (newest_ms == 0)
-		clock_resume(NULL);	/* nothing has a time in it */
-	else if (mark_read(q, &mark))
+		resume_empty(kept ? &mark : NULL);
+	else if (kept)
 		clock_resume(&mark);
 	else
 		resume_from_items(newest_ms);
