@@ -493,7 +493,7 @@ class Server(Stage):
         self.secret("password", "wrong")
         gw.command("reload", check=True)
         ids = self.send(gw)
-        self.wait_paused(gw, "535 5.7.8", "look at the user and the password",
+        self.wait_paused(gw, "535 5.7.8", "check `user' and `password'",
                          route="out")
         self.secret("password", "opensesame")
         gw.command("reload", check=True)
