@@ -152,6 +152,18 @@ class Trouble(Case):
         gw.command("queue", "retry", held["id"], check=True)
         gw.wait_empty()
 
+    def test_a_report_returns_the_repaired_header(self):
+        gw, peer = self.bounce_gateway(
+            lambda verb, line: "550 5.1.1 no" if verb == "RCPT" else None)
+        gw.send("From root Mon Nov 14 23:42 UTC 2016\r\nSubject: wrapped\r\n"
+                "without a blank\r\nMessage-ID: <x@y.test>\r\n\r\nx\r\n",
+                to=["nobody@dst.test"])
+        report = gw.wait_captured(1)[0].decode().replace("\r\n", "\n")
+        self.assertIn("\nX-Mailbox-Line: From root Mon Nov 14 23:42 UTC 2016\n"
+                      "Subject: wrapped\n without a blank\n"
+                      "Message-ID: <x@y.test>\n", report)
+        self.assertEqual(report.count("In-Reply-To: <x@y.test>"), 1)
+
     def test_no_such_user_bounces_at_once(self):
         gw, peer = self.bounce_gateway(
             lambda verb, line: "550 5.1.1 no such user" if verb == "RCPT"
