@@ -186,10 +186,10 @@ class NoCoreDump(Stage):
 
     def break_it(self, process):
         """Overwrites its program; False: we may not."""
-        program = os.readlink(f"/proc/{process.pid}/exe")
-        with open(f"/proc/{process.pid}/maps") as f:
-            maps = [line.split() for line in f]
         try:
+            program = os.readlink(f"/proc/{process.pid}/exe")
+            with open(f"/proc/{process.pid}/maps") as f:
+                maps = [line.split() for line in f]
             with open(f"/proc/{process.pid}/mem", "r+b", 0) as mem:
                 for where, how, *_, name in maps:
                     if "x" in how and name == program:

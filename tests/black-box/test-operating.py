@@ -704,7 +704,7 @@ class Reload(Case):
         place = gw.folder + "/conf.d/20-refuse.yaml:5:9: module `refuse': `mode' cannot be had today"
         self.assertIn(place, r.stderr)
         self.assertIn("hint: write mode: twice", r.stderr)
-        self.assertIn(place + "; hint: write mode: twice", gw.log())
+        gw.wait_log(place + "; hint: write mode: twice")
         gw.stop()
         r = gw.command("run")
         self.assertNotEqual(r.returncode, 0)
