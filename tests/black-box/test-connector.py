@@ -799,6 +799,10 @@ class Replies(ConnectorCase):
         wait_until(lambda: gw.log().count("route `x' is paused: ") >= 7, 30,
                    "some probes")
         self.assertIn(reply.split(" ", 2)[2], self.paused(gw, "x"))
+        if verb == "334":       # a password is not told to sign in
+            self.assertIn("`user' and `password' of the route",
+                          self.paused(gw, "x"))
+        self.assertNotIn("postern login", self.paused(gw, "x"))
         gw.wait_log(f'phase="{phase}"')
         self.assertEqual(len(gw.queue()), 3)
         well.append(True)

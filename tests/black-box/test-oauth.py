@@ -63,7 +63,7 @@ class ClientCredentials(Stage):
         gw = self.office(extra=PATIENT, client_secret=None,
                          client_secret_file=path)
         ids = self.send(gw)
-        why = self.wait_paused(gw, "invalid_client", "check tenant, "
+        why = self.wait_paused(gw, "invalid_client", "check "
                                "client_id and client_secret, and reload")
         self.assertNotIn("postern login", why)
         # what was wrong is asked once, not hammered at
