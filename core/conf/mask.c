@@ -31,9 +31,32 @@ is_word(char c)
 	       || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
 }
 
+/* Blanks, quotes, and what looks like them: a no-break space, curly quotes. */
+static bool
+is_around(char c)
+{
+	return strchr("\"' \t", c) != NULL || (unsigned char)c >= 0x80;
+}
+
+/* Whether a value can end before at: at the end of the line, at a comment, or
+ * at a comma or bracket behind which YAML goes on. */
+static bool
+goes_on(const char *line, size_t at, size_t n)
+{
+	bool comma = false;
+
+	while (at < n && strchr(" \t}],", line[at]) != NULL)
+		comma |= line[at++] == ',';
+	if (at == n || (line[at] == '#' && strchr(" \t", line[at - 1])))
+		return true;
+	while (comma && at < n && (is_word(line[at]) || is_around(line[at])))
+		at++;
+	return comma && at < n && line[at] == ':';
+}
+
 /* Where the value that begins at p ends: at its closing quote; in braces at
- * a comma or brace, but not within a comment, which may be the rest of it;
- * otherwise with the line. */
+ * a comma or brace; otherwise with the line.  Where it is not sure that it is
+ * the end, as in 'it's', everything is part of it. */
 static size_t
 value_end(const char *line, size_t at, size_t n, bool in_braces)
 {
@@ -42,21 +65,17 @@ value_end(const char *line, size_t at, size_t n, bool in_braces)
 	if (quote == '"' || quote == '\'') {
 		for (at++; at < n && line[at] != quote; at++)
 			at += quote == '"' && line[at] == '\\' && at + 1 < n;
-		return MIN(at + 1, n);
+		at = MIN(at + 1, n);
+		return goes_on(line, at, n) ? at : n;
 	}
-	while (at < n && !(in_braces && strchr(",}", line[at]) != NULL)) {
+	for (; at < n; at++) {
 		if (line[at] == '#')
-			in_braces = false;
-		at++;
+			return n;
+		if (in_braces && strchr(",}", line[at]) != NULL
+		    && goes_on(line, at, n))
+			return at;
 	}
 	return at;
-}
-
-/* Blanks, quotes, and what looks like them: a no-break space, curly quotes. */
-static bool
-is_around(char c)
-{
-	return strchr("\"' \t", c) != NULL || (unsigned char)c >= 0x80;
 }
 
 /* Nothing but an indentation, a dash or a bracket stands before the word: it

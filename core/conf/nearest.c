@@ -62,6 +62,16 @@ is_part(struct span written, struct span name)
 	return false;
 }
 
+/* `username' for `user', `smtp_host' for `host': the name and a little more. */
+static bool
+is_longer(struct span written, struct span name)
+{
+	return name.n >= 4 && written.n <= 2 * name.n + 1
+	       && (span_starts_nocase(written, name)
+		   || (span_ends_nocase(written, name)
+		       && folded(written.p[written.n - name.n - 1]) == '_'));
+}
+
 const char *
 nearest_name(struct span written, const char *const *names, size_t n)
 {
@@ -83,7 +93,8 @@ nearest_name(struct span written, const char *const *names, size_t n)
 			best = names[i];
 			least = far;
 		}
-		if (part == NULL && is_part(written, name))
+		if (part == NULL && (is_part(written, name)
+				     || is_longer(written, name)))
 			part = names[i];
 	}
 	return best != NULL ? best : part;

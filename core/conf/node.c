@@ -171,6 +171,17 @@ tree_conceal(const struct tree *t, const struct node *n)
 	}
 }
 
+void
+tree_conceal_key(const struct tree *t, const struct node *n)
+{
+	const struct mark *m = &n->key_mark;
+	struct span line = tree_line(t, m->line);
+	size_t from = utf8_bytes(line, m->column - 1);
+	size_t to = utf8_bytes(line, m->column - 1 + m->width);
+
+	memset(t->shown + t->lines[m->line - 1] + from, '*', to - from);
+}
+
 /* libyaml would name the byte, but not the place. */
 static bool
 text_check(const struct tree *t, struct diags *d)

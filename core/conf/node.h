@@ -59,6 +59,8 @@ struct span tree_line(const struct tree *t, unsigned line);
  * scalar itself stays readable.  n is borrowed from t. */
 void tree_conceal(const struct tree *t, const struct node *n);
 
+/* The same of its key: it is the rest of a secret. */
+void tree_conceal_key(const struct tree *t, const struct node *n);
 /* Whether a comment begins behind n in its line: YAML ends a value without
  * quotes at a blank and a `#', and what follows is lost. */
 bool tree_comment_follows(const struct tree *t, const struct node *n);

@@ -351,12 +351,30 @@ names_all(const struct schema_key *keys, struct arena *a, size_t *n)
 	return names;
 }
 
+static const struct schema_key *
+key_find(const struct schema_key *keys, struct span name)
+{
+	while (keys->name != NULL && !key_is(keys, name))
+		keys++;
+	return keys->name != NULL ? keys : NULL;
+}
+
+/* The block whose key it is, as `host' beside `connector:'; or NULL. */
+static const char *
+block_with(const struct schema_key *keys, struct span name)
+{
+	for (; keys->name != NULL; keys++)
+		if (keys->keys != NULL && key_find(keys->keys, name) != NULL)
+			return keys->name;
+	return NULL;
+}
+
 static void
 key_unknown(struct binding *at, const struct schema_key *keys,
 	    const struct node *n)
 {
 	struct arena *a;
-	const char **names, *near;
+	const char **names, *near, *block;
 	size_t count;
 
 	if (diags_full(at->d)) {
@@ -368,7 +386,11 @@ key_unknown(struct binding *at, const struct schema_key *keys,
 	near = nearest_name(n->key, names, count);
 	diag_error(at->d, &n->key_mark, "unknown key `%.*s'%s",
 		   SPAN_ARG(span_sub(n->key, 0, 80)), binding_in(at));
-	if (near != NULL) {
+	block = block_with(keys, n->key);
+	if (block != NULL) {
+		diag_hint(at->d, "it belongs to the block `%s': write it "
+			  "there, indented", block);
+	} else if (near != NULL) {
 		diag_hint(at->d, "did you mean `%s'?", near);
 		conceal_if_meant(keys, n, near);
 		at->meant_nodes[at->n_meant] = n;
@@ -377,14 +399,6 @@ key_unknown(struct binding *at, const struct schema_key *keys,
 		names_hint(names, count, at->d);
 	}
 	arena_free(&a);
-}
-
-static const struct schema_key *
-key_find(const struct schema_key *keys, struct span name)
-{
-	while (keys->name != NULL && !key_is(keys, name))
-		keys++;
-	return keys->name != NULL ? keys : NULL;
 }
 
 bool
@@ -406,21 +420,65 @@ schema_was_meant(const struct schema_key *keys, const struct node *map,
 	return meant;
 }
 
+/* `{password: a,b}': the comma ends the secret, and its rest becomes a key,
+ * which must not be shown. */
+static bool
+is_rest_of_secret(const struct schema_key *keys, const struct node *before,
+		  const struct node *n)
+{
+	const struct schema_key *key = before ? key_find(keys, before->key)
+					      : NULL;
+
+	return key != NULL && key->type == T_SECRET
+	       && before->kind == NODE_SCALAR && !before->quoted
+	       && node_is_null(n) && !n->flawed;
+}
+
+static void
+secret_cut(struct binding *at, const struct node *before,
+	   const struct node *n)
+{
+	tree_conceal_key(n->mark.tree, n);
+	diag_error(at->d, &before->mark, "a comma ends the value of `%.*s'",
+		   SPAN_ARG(before->key));
+	diag_hint(at->d, "put the secret between single quotes");
+}
+
 static bool
 names_check(struct binding *at, const struct schema_key *keys)
 {
+	const struct node *before = NULL;
 	bool ok = true;
 
 	at->meant = arena_array(at->arena, at->map->count + 1,
 				sizeof(*at->meant));
 	at->meant_nodes = arena_array(at->arena, at->map->count + 1,
 				      sizeof(*at->meant_nodes));
-	for (const struct node *n = at->map->first; n != NULL; n = n->next)
-		if (key_find(keys, n->key) == NULL) {
+	for (const struct node *n = at->map->first; n != NULL;
+	     before = n, n = n->next) {
+		if (key_find(keys, n->key) != NULL)
+			continue;
+		ok = false;
+		if (is_rest_of_secret(keys, before, n))
+			secret_cut(at, before, n);
+		else
 			key_unknown(at, keys, n);
-			ok = false;
-		}
+	}
 	return ok;
+}
+
+static void
+block_hint(const struct schema_key *keys, struct diags *d)
+{
+	struct arena *a = arena_new();
+	size_t count;
+	const char **names = names_all(keys, a, &count);
+
+	if (count == 1)
+		diag_hint(d, "write `%s: VALUE' in it", names[0]);
+	else
+		names_hint(names, count, d);
+	arena_free(&a);
 }
 
 /* at->key is not looked at. */
@@ -437,7 +495,8 @@ bind_map(const struct binding *at, const struct schema_key *keys)
 		diag_error(b.d, &b.map->mark, "%s must be a block of keys, "
 			   "not %s", b.what && *b.what ? b.what : "this",
 			   b.map->kind == NODE_LIST ? "a list" : "one value");
-		return diag_hint(b.d, "write `key: value' in each line");
+		block_hint(keys, b.d);
+		return false;
 	}
 	b.n_meant = 0;
 	if (b.map != NULL)

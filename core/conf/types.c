@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/macros.h"
+#include "base/mem.h"
 
 #include <string.h>
 
@@ -101,6 +102,28 @@ int_set(const struct binding *b, const struct node *n, struct span text)
 	return true;
 }
 
+/* `150 MB' and `5 days' have the right number, and the right first letter. */
+static void
+unit_hint(const struct binding *b, struct span text,
+	  bool (*parse)(struct span s, int64_t *ret), const char *more)
+{
+	size_t digits = 0, letter;
+	int64_t value;
+	char *meant;
+
+	while (digits < text.n && text.p[digits] >= '0'
+	       && text.p[digits] <= '9')
+		digits++;
+	for (letter = digits; letter < text.n && text.p[letter] == ' '; )
+		letter++;
+	if (digits == 0 || letter == text.n)
+		return;
+	meant = mem_printf("%.*s%c", (int)digits, text.p, text.p[letter]);
+	if (parse(span_of(meant), &value) && in_range(b->key, value))
+		diag_hint(b->d, "write %s%s", meant, more);
+	mem_free(meant);
+}
+
 static bool
 size_set(const struct binding *b, const struct node *n, struct span text)
 {
@@ -111,10 +134,7 @@ size_set(const struct binding *b, const struct node *n, struct span text)
 		return true;
 	}
 	number_wrong(b, n);
-	if (text.n > 1 && ascii_lower(text.p[text.n - 1]) == 'b'
-	    && parse_size(span_sub(text, 0, text.n - 1), &value))
-		diag_hint(b->d, "write %.*s: K, M and G are 1024-based",
-			  SPAN_ARG(span_sub(text, 0, text.n - 1)));
+	unit_hint(b, text, parse_size, " (K, M and G are 1024-based)");
 	return false;
 }
 
@@ -131,6 +151,8 @@ duration_set(const struct binding *b, const struct node *n, struct span text)
 	number_wrong(b, n);
 	if (span_u64(text, INT64_MAX, &number) && number > 0)
 		diag_hint(b->d, "it needs a unit: ms, s, m, h or d");
+	else
+		unit_hint(b, text, parse_duration, "");
 	return false;
 }
 
@@ -199,7 +221,7 @@ enum_hint(const struct binding *b, struct span text)
 	if (near != NULL)
 		diag_hint(b->d, "did you mean `%s'?", near);
 	else if (b->key->help != NULL)	/* as for `tls: yes' */
-		diag_hint(b->d, "`%s': %s", b->key->name, b->key->help);
+		diag_hint(b->d, "%s", b->key->help);
 }
 
 static bool

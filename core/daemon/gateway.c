@@ -186,7 +186,8 @@ gateway_check(struct load *l)
 	if (folder == NULL && strcmp(g->spool, "memory:") != 0) {
 		diag_error(l->d, schema_mark(l->root, "spool"),
 			   "`%s' is no spool", g->spool);
-		ok = diag_hint(l->d, "write sqlite:" POSTERN_STATE_DIR);
+		ok = diag_hint(l->d, "write sqlite:%s", g->spool[0] == '/'
+			       ? g->spool : POSTERN_STATE_DIR);
 	} else if (folder != NULL && folder[0] != '/') {
 		diag_error(l->d, schema_mark(l->root, "spool"),
 			   "the spool's folder is an absolute path");
@@ -235,6 +236,16 @@ module_file(struct load *l, const char *written)
 }
 
 static bool
+module_told(struct load *l, const struct mark *mark, const struct error *err)
+{
+	diag_error(l->d, mark, "%s", err->text);
+	return diag_hint(l->d, "%s", err->hint[0] != '\0' ? err->hint
+			 : "is it a module of this Postern, and is the path "
+			   "right? a relative one begins at the folder of "
+			   "postern.yaml");
+}
+
+static bool
 modules_load(struct load *l)
 {
 	const struct strings *paths = &l->gateway->modules;
@@ -249,7 +260,7 @@ modules_load(struct load *l)
 			ok = diag_error(l->d, mark, "a variable in `%s' is not "
 					"set", paths->v[i]);
 		else if (module_load(file, &err) == NULL)
-			ok = diag_error(l->d, mark, "%s", err.text);
+			ok = module_told(l, mark, &err);
 	}
 	return ok;
 }

@@ -109,6 +109,7 @@ route_file_load(struct load *l, const char *folder, const char *name)
 {
 	struct tree *t = tree_read(arena_printf(l->arena, "%s/%s", folder,
 						name), l->d);
+	struct route_backend meant;
 	struct module *m;
 
 	if (t == NULL) {
@@ -117,8 +118,10 @@ route_file_load(struct load *l, const char *folder, const char *name)
 	}
 	snapshot_keep_tree(l->snap, t);
 	m = backend_of(tree_root(t));
-	return route_bind(l->routes, t, m ? module_table(m)->name : NULL,
-			  l->arena, l->d);
+	if (m != NULL)
+		meant = (struct route_backend){ module_table(m)->name,
+						module_schema(m) };
+	return route_bind(l->routes, t, m ? &meant : NULL, l->arena, l->d);
 }
 
 bool

@@ -148,6 +148,31 @@ names_text(struct search *s, const char **names, size_t n)
 	return text;
 }
 
+/* What others call it. */
+static const struct {
+	const char *word, *module;
+} other_names[] = {
+	{ "smtp", "connector" }, { "smtps", "connector" },
+	{ "relay", "connector" }, { "relayhost", "connector" },
+	{ "smarthost", "connector" }, { "microsoft", "oauth" },
+	{ "microsoft365", "oauth" }, { "office365", "oauth" },
+	{ "o365", "oauth" }, { "outlook", "oauth" }, { "google", "oauth" },
+	{ "gmail", "oauth" }, { "mx", "direct" }, { "discard", "null" },
+};
+
+/* One of the names, or NULL. */
+static const char *
+name_meant(const char *written, const char *const *names, size_t n)
+{
+	const char *word = written;
+
+	for (size_t i = 0; i < ARRAY_SIZE(other_names); i++)
+		if (span_eq_nocase(span_of(written),
+				   span_of(other_names[i].word)))
+			word = other_names[i].module;
+	return nearest_name(span_of(word), names, n);
+}
+
 static void
 not_found(struct search *s, const char *name, struct error *err)
 {
@@ -156,7 +181,7 @@ not_found(struct search *s, const char *name, struct error *err)
 
 	error_set(err, ERROR_CONFIG, "there is no module `%.64s' in %s", name,
 		  search_folders_text(s));
-	near = nearest_name(span_of(name), names, n);
+	near = name_meant(name, names, n);
 	if (near != NULL)
 		error_hint(err, "did you mean `%s'?", near);
 	else
@@ -197,7 +222,7 @@ module_near(const char *name)
 
 	search_init(&s);
 	n = search_names(&s, &names);
-	near = nearest_name(span_of(name), names, n);
+	near = name_meant(name, names, n);
 	return near != NULL ? module_find(near, &err) : NULL;
 }
 

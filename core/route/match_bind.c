@@ -5,6 +5,7 @@
 #include "conf/network.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* As written; compiled into struct match. */
 struct match_block {
@@ -81,7 +82,10 @@ patterns_bind(struct patterns *ps, const struct strings *s, const char *key,
 			continue;
 		}
 		ok = diag_error(d, &s->nodes[i]->mark, "%s", err.text);
-		if (err.hint[0] != '\0')
+		if (strpbrk(s->v[i], ",; ") != NULL)
+			diag_hint(d, "write several as a list: %s: [\"...\", "
+				  "\"...\"]", key);
+		else if (err.hint[0] != '\0')
 			diag_hint(d, "%s", err.hint);
 	}
 	return ok;

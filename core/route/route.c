@@ -69,7 +69,8 @@ const struct schema_key route_keys[] = {
 /* The keys of a file: the block of its backend is one, by the backend's name
  * as it is written, and as it is meant. */
 static const struct schema_key *
-keys_with_backend(const char *backend, const char *meant, struct arena *arena)
+keys_with_backend(const char *backend, const struct route_backend *meant,
+		  struct arena *arena)
 {
 	size_t n = ARRAY_SIZE(route_keys) - 1;
 	struct schema_key *keys = arena_array(arena, n + 3, sizeof(*keys));
@@ -79,11 +80,14 @@ keys_with_backend(const char *backend, const char *meant, struct arena *arena)
 		keys[n++] = (struct schema_key){
 			.name = backend, .type = T_NODE,
 			.offset = offsetof(struct route_block, own),
+			.keys = meant ? meant->keys : NULL,
 		};
-	if (meant != NULL && (backend == NULL || strcmp(backend, meant) != 0))
+	if (meant != NULL && (backend == NULL ||
+			      strcmp(backend, meant->name) != 0))
 		keys[n++] = (struct schema_key){
-			.name = meant, .type = T_NODE,
+			.name = meant->name, .type = T_NODE,
 			.offset = offsetof(struct route_block, meant),
+			.keys = meant->keys,
 		};
 	keys[n] = (struct schema_key){ .name = NULL };
 	return keys;
@@ -158,8 +162,9 @@ part_name(const char *part, const struct route *r, struct arena *arena)
 }
 
 bool
-route_bind(struct routes *routes, const struct tree *tree, const char *meant,
-	   struct arena *arena, struct diags *d)
+route_bind(struct routes *routes, const struct tree *tree,
+	   const struct route_backend *meant, struct arena *arena,
+	   struct diags *d)
 {
 	const struct node *root = tree_root(tree);
 	const struct node *backend = node_get(root, "backend");

@@ -50,13 +50,20 @@ struct routes {
 					 * name: who misses one says nothing */
 };
 
+/* A backend, as who knows the modules sees it. */
+struct route_backend {
+	const char *name;
+	const struct schema_key *keys;	/* of its block; NULL: not known */
+};
+
 /* Binds one file's tree and appends it to routes (grown in the arena), also
  * when something is wrong: then the rest of it is checked nevertheless.  meant
  * is the backend whose block may stand there, where the name of the backend
  * is mistyped or missing; NULL: none is known.  Does not look into the
  * backend's own block.  Names must be unique. */
 bool route_bind(struct routes *routes, const struct tree *tree,
-		const char *meant, struct arena *arena, struct diags *d);
+		const struct route_backend *meant, struct arena *arena,
+		struct diags *d);
 /* What only all of them together can tell: a route that can never match
  * because one before it takes everything (a warning), dangling names. */
 void routes_check(const struct routes *routes, struct diags *d);

@@ -304,6 +304,9 @@ relay_cidr(struct gathering *g, const char *text, const struct mark *mark)
 
 	if (!network_parse(span_of(text), &n)) {
 		diag_error(g->d, mark, "`%s' is no network", text);
+		if (strpbrk(text, ",; ") != NULL)
+			return diag_hint(g->d, "write several as a list: "
+					 "networks: [192.168.10.0/24, ...]");
 		return diag_hint(g->d, "write 192.168.10.0/24, an address, "
 				 "`loopback' or `lan'");
 	}

@@ -95,8 +95,11 @@ class Configuration(Case):
 
     def test_hints(self):
         rows = [
-            ("extra", "listen: 0.0.0.0:2527\n", "hint: write `- address: 0.0.0.0:2527'"),
-            ("extra", "listen:\n  - 0.0.0.0:2527\n", "hint: write `- address: 0.0.0.0:2527'"),
+            ("listen", "listen: 0.0.0.0:2527\n", "hint: write `- address: 0.0.0.0:2527'"),
+            ("listen", "listen:\n  - 0.0.0.0:2527\n", "hint: write `- address: 0.0.0.0:2527'"),
+            ("route", "route: own\nbackend: smtp\n", "hint: did you mean `connector'?"),
+            ("spool", "spool: /nowhere\n", "hint: write sqlite:/nowhere"),
+            ("listen", "modules: x.so\n", "a relative one begins at the folder of postern.yaml"),
             ("hostname", "a_b..c", "hint: write the name that others know this machine by"),
             ("route", "route: own\nbackend: zzzzzzzz\n", "hint: there are connector, direct, fault, "
              "maildir, null, oauth, tag;"),
@@ -109,8 +112,8 @@ class Configuration(Case):
             gw = self.gateway(start=False, name=f"gw{i}")
             if where == "route":
                 gw.route("20-own", text)
-            elif where == "extra":
-                gw.write("postern.yaml", re.sub("(?m)^listen:.*\n", text, gw.read()))
+            elif where in ("listen", "spool"):
+                gw.write("postern.yaml", re.sub(f"(?m)^{where}:.*\n", text, gw.read()))
             else:
                 gw.write("postern.yaml", re.sub("(?m)^hostname:.*$", f"hostname: {text}",
                                                 gw.read()))
@@ -135,6 +138,11 @@ class Configuration(Case):
              "filters: [tga, {tagg: {heade: x}}]\n", "did you mean `connector'", "unknown key `hots'",
              "there is no module `tga'", "there is no module `tagg'", "unknown key `heade'",
              "`value' is missing"),
+            ("", "route: own\nbackend: office365\noffice365: {username: x}\n",
+             "there is no module `office365'", "did you mean `user'", "`provider' is missing",
+             "`client_id' is missing"),
+            ("modules: /nowhere/x.so\nspool: /nowhere\n", "route: own\nbackend: 'null'\n",
+             "/nowhere/x.so: No such file", "`/nowhere' is no spool"),
             ("", "route: own\nbackend: zzzzzzz\nfilters: [{tag: {heade: x}}]\n",
              "there is no module `zzzzzzz'", "unknown key `heade'", "`value' is missing"),
             ("", "route: own\nbackend: 'null'\ndkim: [{domain: a_b..c, selector: s, key: %s}]\n" % key,
@@ -152,7 +160,7 @@ class Configuration(Case):
         for i, (extra, route, *want) in enumerate(rows):
             with self.subTest(route=route, extra=extra):
                 gw = self.gateway(start=False, name=f"gw{i}")
-                if extra.startswith("spool"):
+                if "spool: " in extra:
                     gw.write("postern.yaml", re.sub("(?m)^spool:.*\n", "", gw.read()))
                 gw.write("postern.yaml", gw.read() + extra)
                 gw.route("20-own", route)

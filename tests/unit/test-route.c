@@ -36,6 +36,10 @@ world_fini(struct world *w)
 static bool
 world_add(struct world *w, const char *yaml)
 {
+	static const struct schema_key keys[] = {
+		{ .name = "host", .type = T_STRING }, { 0 },
+	};
+	const struct route_backend meant = { w->meant, keys };
 	char name[20];
 	struct tree *t;
 
@@ -44,7 +48,8 @@ world_add(struct world *w, const char *yaml)
 	if (t == NULL)
 		return false;
 	w->trees[w->tree_count++] = t;
-	return route_bind(&w->routes, t, w->meant, w->arena, w->d);
+	return route_bind(&w->routes, t, w->meant ? &meant : NULL, w->arena,
+			  w->d);
 }
 
 /* A route whose match is `rules' in flow style. */
@@ -318,6 +323,8 @@ mistakes_are_pointed_at(void **state)
 		  "is the name of a record, not a domain" },
 		{ "route: a\nbackend: null\nmatch: {sender: /(/}\n", "regular expression" },
 		{ "route: a\nbackend: null\nmatch: {client: printer}\n", "no address or network" },
+		{ "route: a\nbackend: null\nmatch: {sender: 'a@x.org, b@x.org'}\n",
+		  "hint: write several as a list: sender: [" },
 		{ "route: a\nbackend: null\nmatch: {size: 10M}\n", "no rule for a size" },
 		{ "route: a\nbackend: null\nmatch: {header: [x]}\n", "map from header" },
 		{ "route: a\nbackend: null\nconnector: {host: h}\n", "unknown key `connector'" },
@@ -362,6 +369,10 @@ a_mistake_hides_no_other(void **state)
 		  { "`backend' is missing", "`x' is no address" } },
 		{ "route: a\nbackend: conector\nconnector: {host: h}\n", "connector", 0, { NULL } },
 		{ "route: a\nbackend: conector\nconector: {host: h}\n", "connector", 0, { NULL } },
+		{ "route: a\nbackend: connector\nconnector: {}\nhost: h\n", "connector", 1,
+		  { "hint: it belongs to the block `connector'" } },
+		{ "route: a\nbackend: conector\nconnector: {}\nconnections: 3\n", "connector", 1,
+		  { "hint: it belongs to the block `limits'" } },
 		{ "route: a b\nbackend: null\nmatch: {client: x}\n", NULL, 2,
 		  { "cannot be a route's name", "`x' is no address" } },
 		{ "route: a\nbackend: null\nmacth: {client: x}\nlimitss: {connections: 0}\n", NULL, 4,

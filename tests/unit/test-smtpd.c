@@ -292,6 +292,7 @@ wrong_values_are_told(void **state)
 		{ "listen: {address: 0.0.0.0:25, tls: on}\n", "starttls: TLS is offered. required:" },
 		{ "relay: {networks: [1.2.3.0/33]}\n", "no network" },
 		{ "relay: {networks: [intranet]}\n", "no network" },
+		{ "relay: {networks: 10.0.0.0/8 192.168.1.0/24}\n", "networks: [192.168.10.0/24, ...]" },
 		{ "relay: {network: [lan]}\n", "unknown key `network'" },
 		{ "limits: {recipients: 0}\n", "recipients" },
 		{ "limits: {message_size: lots}\n", "message_size" },

@@ -1,0 +1,92 @@
+/* test-mask.c - secrets are in no excerpt, however wrong the YAML is */
+#include "unit.h"
+
+#include "base/buf.h"
+#include "base/macros.h"
+#include "base/mem.h"
+#include "conf/diag.h"
+#include "conf/mask.h"
+
+#include <stdio.h>
+
+enum { SHOWN_MAX = 1024 * 1024 };
+
+/* What is shown of a text that has a mistake. */
+static const char *
+refusal(struct span text, struct buf *out)
+{
+	AUTO(diags_free) struct diags *d = diags_new();
+	AUTO(tree_free) struct tree *t = tree_parse("a.yaml", text, d);
+
+	buf_clear(out);
+	if (diags_errors(d) == 0)
+		return "(accepted)";
+	diags_show(d, out);
+	return buf_str(out);
+}
+
+static void
+lines_with_secrets_are_masked(void **state)
+{
+	static const struct { const char *line, *want; } rows[] = {
+		{ "password: hunter2", "password: *******" },
+		{ "a: 1", "a: 1" },
+		{ "client_secret_file: /x", "client_secret_file: /x" },
+		{ "{client_secret: ab, b: 1}", "{client_secret: **, b: 1}" },
+		{ "\"token\" : \"a\\\"b, c\" # x", "\"token\" : ********* # x" },
+		{ "Password: 'a, b', c: 1", "Password: ******, c: 1" },
+		{ "password:", "password:" },
+		{ "token_endpoint: http://x", "token_endpoint: http://x" },
+		{ "x: password", "x: password" },
+		{ "password: 'open", "password: *****" },
+		{ "password: \"open\\", "password: ******" },
+		{ "password hunter2", "password *******" },
+		{ "- password = hunter2", "- password = *******" },
+		{ "“password”: hunter2", "“password”: *******" },
+		{ "password\u00a0: hunter2", "password\u00a0: *******" },
+		{ "{password: hun #ter2, x", "{password: ************" },
+		{ "# token token: hunter2", "# token token: *******" },
+		{ "proxy: http://u:p@h:1", "proxy: **************" },
+		{ "# the password is", "# the password is" },
+		{ "password: 'it's123'", "password: *********" },
+		{ "password: \"a\"b\"", "password: *****" },
+		{ "password: 'a' # x", "password: *** # x" },
+		{ "{password: hun,ter2, b: 1}", "{password: ********, b: 1}" },
+		{ "{password: a}b, b: 1}", "{password: ***, b: 1}" },
+		{ "a: [{password: ab}]", "a: [{password: **}]" },
+		{ "{password: 'a', b: 1}", "{password: ***, b: 1}" },
+		{ "{password: a, \"b\": 1}", "{password: *, \"b\": 1}" },
+		{ "{password: hun,ter2", "{password: ********" },
+	};
+	AUTO(buf_fini) struct buf out = BUF_MAX(SHOWN_MAX);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *line = mem_strdup(rows[i].line);
+
+		mask_line(line, strlen(line));
+		if (strcmp(line, rows[i].want) != 0)
+			fail_msg("row %zu: %s", i, line);
+		mem_free(line);
+	}
+	assert_null(strstr(refusal(SPAN("password:\n  hunter2: x: y"), &out),
+			   "hunter2"));
+	assert_null(strstr(refusal(SPAN("password: “hunter2”"), &out),
+			   "hunter2"));
+	assert_null(strstr(refusal(SPAN("a: {password: hunter2, @}"), &out),
+			   "hunter2"));
+	assert_null(strstr(refusal(SPAN("password: !hunter2"), &out),
+			   "hunter2"));
+	assert_null(strstr(refusal(SPAN("password: *hunter2"), &out),
+			   "hunter2"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_with_secrets_are_masked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
