@@ -155,9 +155,9 @@ add_operator_opening(struct buf *out, const struct dsn_facts *f,
 {
 	char date[64];
 
-	return add_paragraph(out, "You get this because your address is the "
-			     "dsn.to of its configuration.  This report is "
-			     "about a message that it accepted from a "
+	return add_paragraph(out, "You get this report because your address is "
+			     "dsn.to in the configuration of the gateway.  "
+			     "The gateway had accepted this message from a "
 			     "device:") &&
 	       add_fact(out, "From",
 			f->sender.n > 0 ? f->sender : SPAN("<>")) &&
@@ -338,7 +338,7 @@ add_operator_end(struct buf *out, const struct dsn_facts *f)
 	return buf_addf(out, "It was tried %u time%s.\r\n", f->attempts,
 			f->attempts == 1 ? "" : "s") &&
 	       add_wrapped(out, "", f->sender_told
-			   ? SPAN("The sender gets a report of his own.")
+			   ? SPAN("The sender gets a report, too.")
 			   : f->sender.n == 0
 			   ? SPAN("The message has no sender (<>), so nobody "
 				  "else is told.")

@@ -23,7 +23,7 @@ enum {
 static bool
 add_fact(struct buf *out, const char *label, struct span value)
 {
-	enum { INDENT = 12 };
+	enum { INDENT = 13 };
 	AUTO(buf_fini) struct buf clean = BUF_MAX(4 * FACT_MAX);
 	struct span text;
 	bool first = true;
@@ -41,7 +41,7 @@ add_fact(struct buf *out, const char *label, struct span value)
 			n = blank < COLUMNS - INDENT && blank > 0
 			  ? blank : span_find(text, ' ');
 		}
-		if (!buf_addf(out, "  %-9s ", first ? label : "") ||
+		if (!buf_addf(out, "  %-10s ", first ? label : "") ||
 		    !buf_add(out, span_sub(text, 0, n)) ||
 		    !buf_add(out, SPAN("\r\n")))
 			return false;

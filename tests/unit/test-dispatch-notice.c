@@ -82,11 +82,11 @@ static void
 a_pause_is_told_after_a_while_and_once(void **state)
 {
 	static const char *const wanted[] = {
-		"Subject: Route out is paused", "  Backend:  null\r\n",
-		"  Mailbox:  box@here.test\r\n",
-		"  Server:   mx.test[192.0.2.1]:25\r\n",
-		"  Reason:   535 5.7.8 Authentication failed (while logging in)",
-		"(postern login", "out)", "  Waiting:  12 messages, the oldest from ",
+		"Subject: Route out is paused", "  Backend:   null\r\n",
+		"  Mailbox:   box@here.test\r\n",
+		"  Server:    mx.test[192.0.2.1]:25\r\n",
+		"  Reason:    535 5.7.8 Authentication failed (while logging in)",
+		"(postern login", "out)", "  Waiting:   12 messages, the oldest from ",
 		"  Kept till: ", "postern queue retry --route out\r\n",
 	};
 	struct world *w = paused_world(TWO);
@@ -281,6 +281,34 @@ what_could_not_be_kept_is_made_again(void **state)
 	assert_int_equal(w->d->window.taken, 0);
 }
 
+/* --- at the end ------------------------------------------------------ */
+
+static void
+on_stopped(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* What a worker counts must find everything where it was. */
+static void
+a_stop_waits_for_what_is_under_way(void **state)
+{
+	struct world *w = paused_world(TWO);
+	struct timer *t = &out(w)->notice.timer;
+	bool stopped = false;
+
+	(void)state;
+	later(2 * MINUTE);
+	timer_stop(t);
+	t->fire(t);
+	dispatch_stop(w->d, 1000, on_stopped, &stopped);
+	assert_int_equal(w->d->notices, 1);
+	settle_down(w);
+	assert_int_equal(w->d->notices, 0);
+	assert_true(stopped);
+	assert_int_equal(w->notices, 0);
+}
+
 /* --- over a restart -------------------------------------------------- */
 
 static struct world *
@@ -386,6 +414,7 @@ main(void)
 		PLAY(the_paused_one_has_it_only_where_no_other_takes_it),
 		PLAY(no_route_takes_it),
 		PLAY(what_could_not_be_kept_is_made_again),
+		PLAY(a_stop_waits_for_what_is_under_way),
 		PLAY(a_restart_does_not_tell_it_again),
 		PLAY(a_delay_is_told_while_the_route_is_paused),
 	};

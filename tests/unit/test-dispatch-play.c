@@ -331,7 +331,7 @@ the_operator_is_told_too(void **state)
 			       "could not be delivered\r\n"));
 	assert_non_null(strstr(text, "  From: a@here.test\r\n  Subject: scan\r\n"
 			       "  Device: 192.0.2.7\r\n  Route: out\r\n"));
-	assert_non_null(strstr(text, "The sender gets a report of his own."));
+	assert_non_null(strstr(text, "The sender gets a report, too."));
 
 	item = world_item(w, "out", "unknown@x.test");
 	item->env->sender = (struct address){ .text = SPAN_NONE };

@@ -70,14 +70,14 @@ a_pause_is_told_with_all_that_helps(void **state)
 		"Subject: Route m365 is paused, its mail waits\r\n",
 		"Auto-Submitted: auto-generated\r\n",
 		"Content-Type: text/plain; charset=us-ascii\r\n",
-		"  Route:    m365\r\n", "  Backend:  oauth\r\n",
-		"  Mailbox:  scan@example.com\r\n",
-		"  Server:   smtp.example.net[192.0.2.1]:587\r\n",
-		"  Since:    Mon, 23 Nov 2026 21:51:07 +0000\r\n",
-		"  Reason:   535 5.7.3 Authentication unsuccessful (while "
+		"  Route:     m365\r\n", "  Backend:   oauth\r\n",
+		"  Mailbox:   scan@example.com\r\n",
+		"  Server:    smtp.example.net[192.0.2.1]:587\r\n",
+		"  Since:     Mon, 23 Nov 2026 21:51:07 +0000\r\n",
+		"  Reason:    535 5.7.3 Authentication unsuccessful (while "
 		"logging in)\r\n",
-		"  Remedy:   Sign in as the mailbox (postern login m365).\r\n",
-		"  Waiting:  12 messages, the oldest from Mon, 23 Nov 2026 "
+		"  Remedy:    Sign in as the mailbox (postern login m365).\r\n",
+		"  Waiting:   12 messages, the oldest from Mon, 23 Nov 2026 "
 		"20:53:07 +0000\r\n",
 		"  Kept till: Wed, 9 Dec 2026 20:53:07 +0000\r\n",
 		"  postern queue retry --route m365\r\n",
@@ -103,14 +103,14 @@ what_is_not_known_is_left_out(void **state)
 	assert_null(strstr(text, "Mailbox"));
 	assert_null(strstr(text, "Server"));
 	assert_null(strstr(text, "Remedy"));
-	assert_non_null(strstr(text, "  Waiting:  no message yet\r\n"));
-	assert_non_null(strstr(text, "  Kept for: 16 days from the arrival of "
+	assert_non_null(strstr(text, "  Waiting:   no message yet\r\n"));
+	assert_non_null(strstr(text, "  Kept for:  16 days from the arrival of "
 			       "each message on\r\n"));
 	f.counted = false;
 	assert_non_null(strstr(written(&out, &f), "could not be read"));
 	f.counted = true;
 	f.waiting = 1;
-	assert_non_null(strstr(written(&out, &f), "  Waiting:  1 message, the"));
+	assert_non_null(strstr(written(&out, &f), "  Waiting:   1 message, the"));
 }
 
 static void
@@ -127,7 +127,7 @@ a_long_or_hostile_reason_stays_in_its_place(void **state)
 	assert_null(strstr(text, "\r\nBcc"));
 	assert_non_null(strstr(text, "quoted-printable"));
 	assert_non_null(strstr(text, "Empf=C3=A4nger \\xff"));
-	assert_non_null(strstr(text, "\r\n            "));
+	assert_non_null(strstr(text, "\r\n             "));
 }
 
 static void
@@ -135,9 +135,9 @@ its_end_is_told(void **state)
 {
 	static const char *const wanted[] = {
 		"Subject: Route m365 works again\r\n",
-		"  Paused:   Mon, 23 Nov 2026 21:51:07 +0000\r\n",
-		"  Works:    Mon, 23 Nov 2026 21:53:07 +0000\r\n",
-		"  Lasted:   2 minutes\r\n",
+		"  Paused:    Mon, 23 Nov 2026 21:51:07 +0000\r\n",
+		"  Works:     Mon, 23 Nov 2026 21:53:07 +0000\r\n",
+		"  Lasted:    2 minutes\r\n",
 	};
 	static const struct { int64_t ms; const char *want; } rows[] = {
 		{ -5, "0 seconds" }, { 1000, "1 second" }, { 90000, "90 seconds" },

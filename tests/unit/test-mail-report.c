@@ -122,7 +122,7 @@ the_operator_has_a_text_of_its_own(void **state)
 		"  Id: 1M5Z8K3QXA\r\n\r\n",
 		"The message could not be delivered to:\r\n\r\n  <bob@example.org>\r\n",
 		"\r\n\r\n    Make him known there.\r\n",
-		"The sender gets a report of his own.\r\n",
+		"The sender gets a report, too.\r\n",
 		"X-Postern-Sender: rfc822; scanner@a.test\r\n",
 		"X-Postern-Queue-Id: 1M5Z8K3QXA\r\n",
 		/* the whole message was the sender's wish */
