@@ -206,6 +206,8 @@ struct spool_reader *
 spool_reader_open(struct spool *s, struct error *err)
 {
 	(void)s, (void)err;
+	if (world->reads_wait != NULL)
+		sem_wait(world->reads_wait);
 	return (struct spool_reader *)world;
 }
 

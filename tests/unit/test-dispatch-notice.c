@@ -296,13 +296,19 @@ a_stop_waits_for_what_is_under_way(void **state)
 	struct world *w = paused_world(TWO);
 	struct timer *t = &out(w)->notice.timer;
 	bool stopped = false;
+	sem_t counted;
 
 	(void)state;
+	sem_init(&counted, 0, 0);
+	w->reads_wait = &counted;
 	later(2 * MINUTE);
 	timer_stop(t);
 	t->fire(t);
-	dispatch_stop(w->d, 1000, on_stopped, &stopped);
+	dispatch_stop(w->d, 1000 * 1000, on_stopped, &stopped);
+	world_turn(w);
 	assert_int_equal(w->d->notices, 1);
+	assert_false(stopped);
+	sem_post(&counted);
 	settle_down(w);
 	assert_int_equal(w->d->notices, 0);
 	assert_true(stopped);
