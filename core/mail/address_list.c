@@ -1,8 +1,8 @@
 /* address_list.c - tokens, then mailboxes made of them
  *
  * An element is tried as local-part "@" domain first.  If that does not reach
- * up to the comma, it is words with an <address>, words that begin a group, or
- * words alone.
+ * up to the comma, it is words with an <address> or with one that lacks its
+ * brackets, words that begin a group, or words alone.
  */
 #include "mail/address_list.h"
 
@@ -312,27 +312,38 @@ angle_take(struct span *s, char *room, struct address *ret, struct error *err)
 
 /* --- elements --------------------------------------------------------- */
 
-enum words_end { WORDS_ANGLE, WORDS_GROUP, WORDS_ALONE, WORDS_BAD };
+enum words_end { WORDS_ANGLE, WORDS_GROUP, WORDS_BARE, WORDS_ALONE, WORDS_BAD };
 
-/* Words in front of an address, of a group, or of nothing. */
+/* Words in front of an address, of a group, or of nothing.  With WORDS_BARE
+ * the one @ among them is of an address without brackets, and *s is where
+ * that begins: at the words with dots between them in front of the @. */
 static enum words_end
 words_take(struct span *s, bool in_group)
 {
-	bool at = false, any = false;
+	struct span run = *s, bare = *s;
+	bool any = false, dot = false;
+	size_t ats = 0;
 
 	while (!element_ends(*s)) {
+		struct span before = *s;
 		struct token t = token_next(s);
 
 		if (token_is(t, '<'))
 			return WORDS_ANGLE;
-		if (token_is(t, ':') && any && !at && !in_group)
+		if (token_is(t, ':') && any && ats == 0 && !in_group)
 			return WORDS_GROUP;
 		if (t.kind == TOKEN_BAD || token_is(t, '>'))
 			return WORDS_BAD;
-		at = at || token_is(t, '@');
+		if (token_is(t, '@') && ats++ == 0)
+			bare = run;
+		if (t.kind != TOKEN_SPECIAL && !dot)
+			run = before;
+		dot = token_is(t, '.');
 		any = true;
 	}
-	return at ? WORDS_BAD : WORDS_ALONE;
+	if (ats == 1)
+		*s = bare;
+	return ats == 0 ? WORDS_ALONE : ats == 1 ? WORDS_BARE : WORDS_BAD;
 }
 
 /* Commas, and the ends of groups. */
@@ -371,12 +382,17 @@ address_list_next(struct address_list_reader *r, char *room,
 		case WORDS_GROUP:
 			r->in_group = true;
 			break;
-		case WORDS_ALONE:
-			break;
+		case WORDS_BARE:
+			if (addr_spec_take(&r->rest, room, ret, &why) &&
+			    element_ends(r->rest))
+				return ADDRESS_LIST_ONE;
+			/* fall through */
 		case WORDS_BAD:
 			error_set(err, ERROR_PROTOCOL, "an address is "
 				  "malformed");
 			return ADDRESS_LIST_BAD;
+		case WORDS_ALONE:
+			break;
 		}
 	}
 }

@@ -12,6 +12,7 @@
  *   - an element that is only words holds no address and is passed over:
  *     "Muster, Anna <a@example.org>" without its quotes;
  *   - the last > may be missing, and words may stand behind it;
+ *   - both brackets may be missing behind words: Scanner scan@example.org;
  *   - a semicolon may stand for a comma.
  *
  * All else makes the whole list bad: nobody knows which address a reader
