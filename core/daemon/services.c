@@ -10,6 +10,18 @@
 #include "io/tls_store.h"
 #include "smtpc/smtpc.h"
 
+static const char *
+remedy_named(const struct outcome *o, enum backend_manner m,
+	     const char *route, const char *mailbox, char *buf, size_t size)
+{
+	const char *remedy = remedy_of(o, m);
+	const struct remedy_names names = {
+		.route = route, .mailbox = mailbox,
+	};
+
+	return remedy != NULL ? remedy_fill(remedy, &names, buf, size) : NULL;
+}
+
 static void
 host_fill(struct services *s, struct loop *loop, const struct snapshot *snap)
 {
@@ -19,7 +31,7 @@ host_fill(struct services *s, struct loop *loop, const struct snapshot *snap)
 		.loop = loop, .smtpc = s->smtpc, .dns = s->dns,
 		.http = s->http, .tls = s->tls, .files = s->files,
 		.state = g->state, .source = g->source,
-		.remedy = remedy_of,
+		.remedy = remedy_named,
 	};
 }
 

@@ -27,8 +27,11 @@ struct host {
 	const char *state;		/* that folder */
 	const char *source;		/* our address for what leaves, where a
 					 * plan names none; NULL: any */
-	/* What can be done about an outcome; NULL: not known. */
-	const char *(*remedy)(const struct outcome *o, enum backend_manner m);
+	/* What can be done about an outcome, in buf, with the names of the
+	 * route and of its mailbox ("" : none); NULL: not known. */
+	const char *(*remedy)(const struct outcome *o, enum backend_manner m,
+			      const char *route, const char *mailbox,
+			      char *buf, size_t size);
 };
 
 #endif

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { TIMEOUT_MS = 60 * 1000 };
+enum { TIMEOUT_MS = 60 * 1000, REMEDY = 1000 };
 
 typedef void probe_fn(void *arg, const struct postern_probe_answer *answer);
 
@@ -34,15 +34,17 @@ struct smtp_probe {
 /* --- answering ------------------------------------------------------- */
 
 static void
-answer(struct postern_instance *me, const struct outcome *o, probe_fn *done,
-       void *arg)
+answer(struct postern_instance *me, const struct outcome *o,
+       const char *mailbox, probe_fn *done, void *arg)
 {
-	char enhanced[24];
+	char enhanced[24], remedy[REMEDY];
 	const struct postern_outcome told = outcome_told(o, enhanced);
 	const struct postern_probe_answer a = {
 		.ok = outcome_delivered(o), .outcome = &told,
 		.remedy = me->host != NULL && me->host->remedy != NULL
-			? me->host->remedy(o, module_manner(me->module))
+			? me->host->remedy(o, module_manner(me->module),
+					   me->route, mailbox ? mailbox : "",
+					   remedy, sizeof(remedy))
 			: NULL,
 	};
 
@@ -69,7 +71,7 @@ probe_end(struct smtp_probe *p)
 			    "%lld s", (long long)(p->timeout_ms + 999) / 1000);
 	way_doubt(&p->way, o);
 	question_end(&p->question);
-	answer(p->question.me, o, p->done, p->arg);
+	answer(p->question.me, o, p->way.plan.auth.user, p->done, p->arg);
 	probe_free(p);
 }
 
@@ -180,7 +182,7 @@ postern_smtp_probe(postern_instance *me, const struct postern_probe *given,
 	}
 	if (why != NULL) {
 		outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "%s", why);
-		answer(me, &o, done, arg);
+		answer(me, &o, NULL, done, arg);
 		return 0;
 	}
 	p = probe_new(me, &asked, &plan);

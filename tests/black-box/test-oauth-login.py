@@ -313,8 +313,8 @@ class TheServerIsAsked(LoginStage):
                  "New-ServicePrincipal"),
                 ("535 5.7.139 Authentication unsuccessful, SmtpClient"
                  "Authentication is disabled for the Mailbox.",
-                 "Set-CASMailbox"),
-                ("535 what is that", None)):
+                 f"Set-CASMailbox {peers.USER}"),
+                ("535 what is that", "postern login office")):
             peer = self.auth_server(reply)
             for login, status, gw, running in self.both(
                     host="127.0.0.1", port=peer.port):

@@ -32,9 +32,11 @@ on_answer(void *arg, const struct postern_probe_answer *a)
 }
 
 static const char *
-remedy(const struct outcome *o, enum backend_manner m)
+remedy(const struct outcome *o, enum backend_manner m, const char *route,
+       const char *mailbox, char *buf, size_t size)
 {
-	return o->code == 535 && m == BACKEND_RELAY ? "look here" : NULL;
+	snprintf(buf, size, "look at %s for %s", route, mailbox);
+	return o->code == 535 && m == BACKEND_RELAY ? buf : NULL;
 }
 
 static void
@@ -73,7 +75,7 @@ all_outcomes_are_told(void **state)
 		  "1 235 6 2.7.0 in [h] -" },
 		{ { .kind = OUTCOME_REPLY, .code = 535, .phase = PHASE_AUTH,
 		    .enhanced = { 5, 7, 3 }, .text = "no", .host = "h" },
-		  "0 535 6 5.7.3 no [h] look here" },
+		  "0 535 6 5.7.3 no [h] look at test for u" },
 		{ { .kind = OUTCOME_NETWORK, .phase = PHASE_CONNECT,
 		    .text = "refused", .host = "h" },
 		  "0 0 2  refused [h] -" },
