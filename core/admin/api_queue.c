@@ -171,7 +171,7 @@ api_queue_list(struct request *rq, json_t **ret)
 		q.held = strcmp(held, "1") == 0;
 	if (after != NULL && !item_id_parse(span_of(after), &q.after)) {
 		json_decref(items);
-		return api_error(400, ret, "after: `%s' is no id", after);
+		return api_error(400, ret, "after: `%s' is not an id", after);
 	}
 	if (admin_reader(rq->admin, &err) == NULL ||
 	    !spool_view(rq->admin->reader, &q, on_item, &page, &err)) {
@@ -193,7 +193,7 @@ api_queue_show(struct request *rq, json_t **ret)
 	uint64_t id;
 
 	if (!item_id_parse(span_of(rq->tail), &id))
-		return api_error(400, ret, "`%s' is no id", rq->tail);
+		return api_error(400, ret, "`%s' is not an id", rq->tail);
 	if (admin_reader(rq->admin, &err) == NULL)
 		return api_error(500, ret, "%s", err.text);
 	switch (spool_view_item(rq->admin->reader, id, &item, &err)) {
@@ -288,7 +288,7 @@ read_choice(json_t *body, struct dispatch_act *act, json_t **ret)
 		const char *s = json_string_value(one);
 
 		if (s == NULL || !item_id_parse(span_of(s), &act->ids[i]))
-			return api_error(400, ret, "`%s' is no id", s ? s : "");
+			return api_error(400, ret, "`%s' is not an id", s ? s : "");
 	}
 	return 0;
 }

@@ -163,7 +163,7 @@ answer(struct admin *admin, struct MHD_Connection *c, struct exchange *ex,
 				     JSON_REJECT_DUPLICATES, &why);
 		if (!json_is_object(rq.body)) {
 			json_decref(rq.body);
-			return api_error(400, ret, "the body is no JSON "
+			return api_error(400, ret, "the body is not a JSON "
 					 "object");
 		}
 	}

@@ -102,7 +102,7 @@ server_find(const struct cli *cli, struct sending *s)
 		colon = at.n;	/* [::1] without a port */
 	if (colon < at.n &&
 	    !span_u64(span_from(at, colon + 1), 65535, &port))
-		return complain(64, opt_server, "is no HOST:PORT");
+		return complain(64, opt_server, "is not a HOST:PORT");
 	snprintf(s->host, sizeof(s->host), "%.*s", (int)colon, opt_server);
 	s->port = (uint16_t)port;
 	return 0;

@@ -361,7 +361,7 @@ print_dns(json_t *dns)
 	if (dns == NULL)
 		return;
 	if (!json_is_true(json_object_get(dns, "asked")))
-		puts("dns       nothing has been asked yet");
+		puts("dns       no name has been looked up yet");
 	else if (json_is_true(json_object_get(dns, "validating")))
 		print_validated(json_object_get(dns, "unvalidated"));
 	else

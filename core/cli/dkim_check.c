@@ -183,8 +183,9 @@ dkim_check(const struct cli *cli, const struct dkim_row *rows, size_t n,
 	int rc;
 
 	if (server != NULL && !server_parse(span_of(server), &e))
-		return cli_usage(&cmd_dkim, "`--server': `%s' is no address, "
-				 "such as 192.0.2.53 or 127.0.0.1@5353", server);
+		return cli_usage(&cmd_dkim, "`--server': `%s' is not an "
+				 "address, such as 192.0.2.53 or "
+				 "127.0.0.1@5353", server);
 	c.v = mem_array(n, sizeof(*c.v));
 	for (size_t i = 0; i < n; i++) {
 		c.v[i] = (struct asked){

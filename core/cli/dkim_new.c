@@ -63,7 +63,7 @@ wish_kind(struct wish *w)
 	if (opt_bits != NULL && w->algorithm != SIGNER_RSA)
 		return cli_usage(&cmd_dkim, "`--bits' is for RSA alone");
 	if (opt_bits != NULL && !span_u64(span_of(opt_bits), 1 << 20, &bits))
-		return cli_usage(&cmd_dkim, "`--bits': `%s' is no number",
+		return cli_usage(&cmd_dkim, "`--bits': `%s' is not a number",
 				 opt_bits);
 	w->bits = (unsigned)bits;
 	return 0;

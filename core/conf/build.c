@@ -143,7 +143,7 @@ build_keys_check(struct builder *b, const struct node *map)
 			continue;
 		}
 		diag_error(b->d, &sorted[i]->key_mark,
-			   "the key `%.*s' stands here twice",
+			   "the key `%.*s' occurs twice here",
 			   SPAN_ARG(sorted[i]->key));
 		diag_hint(b->d, "remove one; the first is in line %u",
 			  sorted[first]->key_mark.line);
@@ -200,7 +200,7 @@ anchor_unknown(struct builder *b, const char *name, const struct mark *mark)
 	const char *near;
 
 	if (build_holds_secret(b)) {
-		diag_error(b->d, mark, "no anchor of this name stands before "
+		diag_error(b->d, mark, "there is no anchor of this name before "
 			   "this alias");
 		return diag_hint(b->d, "put the value in quotes");
 	}
@@ -210,7 +210,7 @@ anchor_unknown(struct builder *b, const char *name, const struct mark *mark)
 	for (size_t i = 0; i < b->n_anchors; i++)
 		names[i] = b->anchors[i].name;
 	near = nearest_name(span_of(name), names, b->n_anchors);
-	diag_error(b->d, mark, "no anchor `&%.60s' stands before this alias",
+	diag_error(b->d, mark, "there is no anchor `&%.60s' before this alias",
 		   name);
 	if (near != NULL)
 		diag_hint(b->d, "did you mean `*%s'?", near);

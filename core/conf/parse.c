@@ -29,15 +29,15 @@ too_deep(struct builder *b, const struct mark *mark)
 {
 	diag_error(b->d, mark, "nested deeper than %d levels",
 		   LIMIT_CONF_DEPTH);
-	return diag_hint(b->d, "is a bracket or an indentation too many?");
+	return diag_hint(b->d, "check for an extra bracket or too much indentation");
 }
 
 static bool
 key_is_no_word(struct builder *b, const struct mark *mark)
 {
 	diag_error(b->d, mark, "a key must be one word");
-	return diag_hint(b->d, "write `key: value'; a value in brackets "
-			 "stands behind its key");
+	return diag_hint(b->d, "write `key: value'; write a value in brackets "
+			 "after its key");
 }
 
 static void
@@ -199,7 +199,7 @@ on_alias(struct builder *b, const yaml_event_t *e)
 	if (wants_key(f))
 		return key_is_no_word(b, &mark);
 	if (a != NULL && a->node == NULL) {
-		diag_error(b->d, &mark, "this alias stands inside what it "
+		diag_error(b->d, &mark, "this alias is inside the value that it "
 			   "names");
 		return diag_hint(b->d, "write the value out");
 	}
@@ -232,8 +232,8 @@ on_document(struct builder *b, const yaml_event_t *e)
 	if (b->documents++ == 0)
 		return true;
 	diag_error(b->d, &mark, "a second document begins here");
-	return diag_hint(b->d, "remove the `---', or put what follows into "
-			 "a file of its own");
+	return diag_hint(b->d, "remove the `---', or put the second document "
+			 "into another file");
 }
 
 /* False: the parse cannot go on. */

@@ -77,7 +77,7 @@ binding_missing(const struct binding *b)
 	diag_error(b->d, block_mark(b->map), "`%s' is missing%s",
 		   b->key->name, binding_in(b));
 	if (b->key->type == T_SECRET)
-		diag_hint(b->d, "give it, or `%s_file', or `%s_credential'",
+		diag_hint(b->d, "set it, or `%s_file', or `%s_credential'",
 			  b->key->name, b->key->name);
 	else if (b->key->help != NULL)
 		diag_hint(b->d, "`%s': %s", b->key->name, b->key->help);

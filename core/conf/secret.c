@@ -137,7 +137,7 @@ secret_bind(const struct binding *b)
 			tree_conceal(n->mark.tree, n);
 		if (given != NULL) {
 			diag_error(b->d, &n->key_mark, "`%.*s' and `%.*s' "
-				   "exclude each other", SPAN_ARG(given->key),
+				   "cannot be used together", SPAN_ARG(given->key),
 				   SPAN_ARG(n->key));
 			return diag_hint(b->d, "keep one of them");
 		}

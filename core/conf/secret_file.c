@@ -35,7 +35,7 @@ file_unreadable(const struct binding *b, const struct node *n,
 				 "gateway runs as");
 	if (error == EISDIR)
 		return diag_hint(b->d, "name the file in this folder");
-	return diag_hint(b->d, "write the secret into that file, or mend the "
+	return diag_hint(b->d, "write the secret into that file, or correct the "
 			 "path");
 }
 

@@ -63,7 +63,7 @@ static const struct row {
 	  "a value that begins with `!' needs quotes",
 	  "without them it is a YAML tag" },
 	{ "mapping values are not allowed", "", NULL, AT_PROBLEM,
-	  "no key can stand here",
+	  "a key is not allowed here",
 	  "indent it like its neighbours; put a value that holds `: ' or ends in `:' in quotes; "
 	  "or a space is missing after `:' in the line before" },
 	{ "expected '-' indicator", "", NULL, AT_PROBLEM,

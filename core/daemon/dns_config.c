@@ -66,7 +66,7 @@ server_check(const char *text, const struct mark *mark, struct endpoint *ret,
 {
 	if (server_parse(text, ret))
 		return true;
-	diag_error(d, mark, "`%s' is no address of a name server", text);
+	diag_error(d, mark, "`%s' is not an address of a name server", text);
 	return diag_hint(d, "write 192.0.2.1, 2001:db8::1, or "
 			 "127.0.0.1@5353 for a port other than 53");
 }
@@ -93,7 +93,7 @@ zone_check(const char *zone, const struct mark *mark, struct diags *d)
 
 	if (dns_name_check(dns_name_trim(span_of(zone)), &err))
 		return true;
-	diag_error(d, mark, "`%s' is no zone: %s", zone, err.text);
+	diag_error(d, mark, "`%s' is not a zone: %s", zone, err.text);
 	return diag_hint(d, "write a domain, such as example.org");
 }
 

@@ -102,7 +102,7 @@ static bool
 hostname_refuse(struct load *l, const char *fault)
 {
 	diag_error(l->d, schema_mark(l->root, "hostname"),
-		   "`%s' is no host name: it %s", l->gateway->hostname, fault);
+		   "`%s' is not a host name: it %s", l->gateway->hostname, fault);
 	return diag_hint(l->d, "write the name that others know this machine by, "
 			 "as gw.example.org: letters, digits, hyphens and dots");
 }
@@ -118,8 +118,8 @@ hostname_of_machine(struct load *l)
 	fault = hostname_fault(span_of(g->hostname));
 	if (fault != NULL) {
 		diag_warning(l->d, NULL, "%s: there is no `hostname', and the "
-			     "name of this machine, `%s', is no host name: it "
-			     "%s", l->path, g->hostname, fault);
+			     "name of this machine, `%s', is not a host name: "
+			     "it %s", l->path, g->hostname, fault);
 		g->hostname = arena_strdup(l->arena, "localhost");
 	} else if (!hostname_is_full(span_of(g->hostname))) {
 		diag_warning(l->d, NULL, "%s: there is no `hostname', and the "
@@ -185,7 +185,7 @@ gateway_check(struct load *l)
 
 	if (folder == NULL && strcmp(g->spool, "memory:") != 0) {
 		diag_error(l->d, schema_mark(l->root, "spool"),
-			   "`%s' is no spool", g->spool);
+			   "`%s' is not a spool", g->spool);
 		ok = diag_hint(l->d, "write sqlite:%s", g->spool[0] == '/'
 			       ? g->spool : POSTERN_STATE_DIR);
 	} else if (folder != NULL && folder[0] != '/') {
@@ -199,7 +199,7 @@ gateway_check(struct load *l)
 	if (g->source != NULL && !ip_parse(span_of(g->source), &source)) {
 		diag_error(l->d, schema_mark(node_get(l->root, "outgoing"),
 					     "source"),
-			   "`%s' is no address", g->source);
+			   "`%s' is not an address", g->source);
 		ok = diag_hint(l->d, "write an address of this host, or leave "
 			       "it out");
 	}
@@ -240,8 +240,8 @@ module_told(struct load *l, const struct mark *mark, const struct error *err)
 {
 	diag_error(l->d, mark, "%s", err->text);
 	return diag_hint(l->d, "%s", err->hint[0] != '\0' ? err->hint
-			 : "is it a module of this Postern, and is the path "
-			   "right? a relative one begins at the folder of "
+			 : "is it a module of this Postern, and check the path "
+			   "a relative one begins at the folder of "
 			   "postern.yaml");
 }
 

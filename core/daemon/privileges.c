@@ -153,7 +153,7 @@ identity_can_read(const struct identity *id, const char *path,
 		return error_hint(err, "%s", number == EACCES
 				  ? "make it readable by the user that the "
 				    "gateway runs as"
-				  : "put the file there, or mend the path");
+				  : "put the file there, or correct the path");
 	}
 	error_errno(err, "%s: the gateway becomes the user `%s', who cannot "
 		    "read it", path, id->name);

@@ -14,12 +14,13 @@ static const char send_as[] =
 	"SendAs), or let the device send as the mailbox.";
 
 static const char enough[] =
-	"The mailbox has sent as much as its provider lets it in a day: wait, "
-	"spread the devices over several mailboxes, or use a connector.";
+	"The mailbox has reached its provider's daily limit: wait, spread the "
+	"devices over several mailboxes, or use a connector.";
 static const char banned[] =
 	"The provider has blocked the account for what it sent: look for a "
-	"device or a password in foreign hands, then have it unblocked (at "
-	"Microsoft: Defender portal, restricted entities; or a support case).";
+	"compromised device or a stolen password, then have the account "
+	"unblocked (at Microsoft: in the Defender portal under restricted "
+	"entities, or by a support case).";
 
 static const char wrong_password[] =
 	"The server does not accept the user and the password: check `user' and "
@@ -45,7 +46,7 @@ static const struct reply_row {
 	{ 5, 7, 139, LOGIN_NONE, NULL,
 	  "SMTP AUTH is switched off for the tenant or the mailbox, or the "
 	  "sign-in was blocked: Set-CASMailbox MAILBOX "
-	  "-SmtpClientAuthenticationDisabled $false, and look at Security "
+	  "-SmtpClientAuthenticationDisabled $false, and check Security "
 	  "Defaults and Conditional Access." },
 	{ 5, 7, 3,   LOGIN_PASSWORD, NULL, wrong_password },
 	{ 5, 7, 3,   LOGIN_NONE, "Authentication unsuccessful",
@@ -54,12 +55,13 @@ static const struct reply_row {
 	  "Exchange (New-ServicePrincipal with the object id of the enterprise "
 	  "application, Add-MailboxPermission FullAccess)." },
 	{ 5, 7, 64,  LOGIN_NONE, NULL,
-	  "No inbound connector matched us: compare the certificate's names "
-	  "with the connector and the accepted domains, and see that the "
-	  "whole chain is in the certificate's file." },
+	  "No inbound connector matched the gateway: compare the certificate's "
+	  "names with the connector and the accepted domains, and check that "
+	  "the certificate's file contains the whole chain." },
 	{ 5, 7, 68,  LOGIN_NONE, NULL,
-	  "The tenant refuses direct send to its own domains (RejectDirectSend): "
-	  "let its domains take a route with a connector or with OAuth." },
+	  "The tenant refuses direct send to its own domains "
+	  "(RejectDirectSend): use a route with a connector or with OAuth for "
+	  "these domains." },
 	{ 5, 7, 30,  LOGIN_PASSWORD, NULL, no_passwords },
 	{ 5, 4, 6,   LOGIN_NONE, NULL, comes_round },
 	{ 5, 4, 12,  LOGIN_NONE, NULL, comes_round },
@@ -72,8 +74,8 @@ static const struct reply_row {
 	{ 5, 7, 233, LOGIN_NONE, NULL, enough },
 	{ 5, 7, 236, LOGIN_NONE, NULL, enough },
 	{ 5, 2, 2,   LOGIN_NONE, "QuotaExceeded",
-	  "The mailbox that sends is full, mostly of its own Sent Items: empty "
-	  "them." },
+	  "The sending mailbox is full, usually of its own Sent Items: empty "
+	  "that folder." },
 	{ 5, 1, 8,   LOGIN_NONE, "outbound sender", banned },
 	{ 5, 7, 501, LOGIN_NONE, NULL, banned },
 	{ 5, 7, 502, LOGIN_NONE, NULL, banned },
@@ -83,30 +85,32 @@ static const struct reply_row {
 	  "The sender's domain is not registered with the tenant: add it to "
 	  "its accepted domains." },
 	{ 5, 7, 57,  LOGIN_NONE, NULL,
-	  "The server wants a login, or a certificate that it knows, before "
-	  "it takes mail." },
+	  "The server requires a login, or a client certificate that it trusts, "
+	  "before it accepts mail." },
 };
 
 /* What a server that relays for those whose certificate it knows may mean. */
 static const char *const certificate_remedies[] = {
 	[SHOWN_NOT_ASKED] =
-	  "The server did not ask for our certificate: whoever runs it must "
-	  "make it ask, or know us in another way.",
+	  "The server did not ask for the gateway's certificate: the server's "
+	  "administrator must configure this, or admit the gateway in another "
+	  "way.",
 	[SHOWN_MISSING] =
-	  "The server asked for a certificate of ours, and there is none to "
-	  "show: name one with `certificate' and `key'.",
+	  "The server asked for a client certificate, and none is configured: "
+	  "name one with `certificate' and `key'.",
 	[SHOWN_CERTIFICATE] =
-	  "The server has seen our certificate: is it the one that it knows, "
-	  "and does its file hold its issuers, too?",
+	  "The server got the gateway's certificate: check that the server "
+	  "knows this certificate, and that the certificate's file also "
+	  "contains its issuers.",
 	[SHOWN_EXPIRED] =
-	  "Our certificate has expired: renew it; under the same name it is "
-	  "taken up by itself.",
+	  "The gateway's certificate has expired: renew it in the same file; no "
+	  "reload is needed.",
 };
 
 /* A server that shuts the door on us alone. */
 static const char admit[] =
-	"Ask whoever runs the server to admit this host's address; then let "
-	"the route be tried again (postern queue retry --route ROUTE).";
+	"Ask the server's administrator to admit this host's address; then "
+	"retry the route (postern queue retry --route ROUTE).";
 
 static bool
 has(const char *text, const char *words)

@@ -334,9 +334,9 @@ dns_state(const struct dns *d)
 {
 	const struct dns_resolver *r = &d->resolver;
 	const char *unknown = r->asked
-		? "it is not known yet whether the resolver lets signatures "
-		  "through"
-		: "nothing has been asked yet";
+		? "the gateway does not know yet whether the resolver passes "
+		  "signatures on"
+		: "no name has been looked up yet";
 
 	return (struct dns_state){
 		.asked = r->asked, .validating = r->validating,

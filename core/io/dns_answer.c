@@ -52,8 +52,8 @@ dns_answer_hosts(const struct dns_question *q, const struct dns_hosts *h)
 	if (a.n == 0) {
 		a.status = DNS_NODATA;
 		a.why = q->type == DNS_A
-		      ? "the hosts file has no IPv4 address of it"
-		      : "the hosts file has no IPv6 address of it";
+		      ? "the hosts file has no IPv4 address for the name"
+		      : "the hosts file has no IPv6 address for the name";
 	}
 	q->done(q->arg, &a);
 	return true;
@@ -107,7 +107,7 @@ remedy_words(const struct dns_question *q)
 {
 	return q->author != DNS_BY_ADMINISTRATOR ? "" :
 	       "; if only your resolver knows this name, give its domain a "
-	       "server in `dns: {stubs: ...}', or say `dns: {dnssec: off}'";
+	       "server in `dns: {stubs: ...}', or set `dns: {dnssec: off}'";
 }
 
 static const char *

@@ -181,10 +181,10 @@ on_probe(struct dns_asking *q, int err, const struct ub_result *res)
 		probe_came(r);
 		return;
 	}
-	buf_addf(&why, "the key of %s, by which answers are validated, %s",
+	buf_addf(&why, "the key of %s, which validates answers, %s",
 		 zone_words(r->candidate), !stripped ? "does not come"
-		 : "comes without valid signatures, as through a resolver "
-		   "that strips them");
+		 : "arrived without valid signatures; the resolver may remove "
+		   "them");
 	if (err == 0 && res->why_bogus != NULL) {
 		buf_add_str(&why, ": ");
 		encode_printable(&why, span_of(res->why_bogus), 200);
@@ -198,8 +198,8 @@ on_hurry(struct timer *t)
 	struct dns_resolver *r = container_of(t, struct dns_resolver, hurry);
 	char why[200];
 
-	snprintf(why, sizeof(why), "the key of %s, by which answers are "
-		 "validated, has not come yet", zone_words(r->candidate));
+	snprintf(why, sizeof(why), "the key of %s, which validates answers, has "
+		 "not arrived yet", zone_words(r->candidate));
 	validating_set(r, false, why);
 	fallback_make(r);
 }
@@ -291,8 +291,8 @@ making_take(struct dns_resolver *r, struct dns_making *m)
 	}
 	switch (m->purpose) {
 	case ANEW:
-		log_info(&resolver_log, "a file has changed: the next "
-			 "questions go by the new one");
+		log_info(&resolver_log, "a file has changed: the next lookups "
+			 "use the new file");
 		resolver_reset(r);
 		first_made(r, m);
 		break;

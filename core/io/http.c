@@ -222,7 +222,8 @@ on_trust(void *arg, const struct tls_made *made, const struct error *err)
 		return;
 	}
 	r->err = *err;
-	error_prefix(&r->err, "%s: no authorities to verify it with",
+	error_prefix(&r->err, "%s: no certificate authorities to verify the "
+			      "server with",
 		     r->to.shown);
 	request_end(r);
 }
@@ -280,7 +281,7 @@ on_addresses(void *arg, const struct dns_addresses *a)
 	if (a->status == DNS_NXDOMAIN) {
 		error_set(&r->err, ERROR_PROTOCOL, "%s: %s%s does not exist",
 			  r->to.shown, whose, host);
-		error_hint(&r->err, "is it written correctly?");
+		error_hint(&r->err, "check the spelling");
 	} else if (a->status == DNS_NODATA) {
 		error_set(&r->err, ERROR_PROTOCOL, "%s: %s%s has no address",
 			  r->to.shown, whose, host);

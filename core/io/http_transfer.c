@@ -243,8 +243,8 @@ transfer_ended(struct request *r, CURLcode code)
 		return;
 	}
 	if (!r->asked) {		/* a libcurl that breaks its promise */
-		error_set(&r->err, ERROR_SYSTEM, "%s: nobody has verified the "
-			  "server", r->to.shown);
+		error_set(&r->err, ERROR_SYSTEM, "%s: the server was not "
+			  "verified", r->to.shown);
 		return;
 	}
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -78,8 +78,8 @@ url_host(CURLU *u, struct http_url *ret, struct error *err)
 					  "which begins with xn--");
 		}
 	if (host.p[host.n - 1] == '.')
-		return error_set(err, ERROR_CONFIG, "the URL's host ends in a "
-				 "dot, which certificates do not know");
+		return error_set(err, ERROR_CONFIG, "the URL's host must not "
+				 "end in a dot");
 	if (host.p[0] != '[')
 		return true;
 	memmove(ret->host, ret->host + 1, host.n - 2);
@@ -154,7 +154,7 @@ http_url_parse(const char *text, struct http_url *ret, struct error *err)
 		return true;
 	http_url_fini(ret);
 	error_set(err, ERROR_CONFIG, "the URL holds a user or a password");
-	return error_hint(err, "such things have keys of their own");
+	return error_hint(err, "write them under keys of their own, not in the URL");
 }
 
 /* Whether the text names its port; curl would take 1080 otherwise. */
@@ -178,8 +178,8 @@ http_proxy_parse(const char *text, struct http_url *ret, struct error *err)
 	if (url_read(text, ret, err) && !ret->https && port_named(text))
 		return true;
 	http_url_fini(ret);
-	error_set(err, ERROR_CONFIG, "the proxy is not named well");
-	return error_hint(err, "it is written http://HOST:PORT, or "
+	error_set(err, ERROR_CONFIG, "the URL of the proxy is not valid");
+	return error_hint(err, "write http://HOST:PORT, or "
 			  "http://USER:PASSWORD@HOST:PORT");
 }
 
@@ -205,8 +205,8 @@ http_url_check(const char *url, struct error *err)
 	if (u.https || strcasecmp(u.host, "localhost") == 0 ||
 	    (ip_parse(span_of(u.host), &ip) && ip_is_loopback(ip)))
 		return true;
-	error_set(err, ERROR_CONFIG, "%s: credentials would be sent in the "
-		  "clear", u.shown);
+	error_set(err, ERROR_CONFIG, "%s: credentials would be sent without "
+		  "encryption", u.shown);
 	return error_hint(err, "write https://; http:// is for 127.0.0.1, ::1 "
 			  "and localhost");
 }

@@ -37,7 +37,7 @@ transfer_doing(const struct request *r, const char **host, const char **hint)
 	*host = first_hop(r)->host;
 	if (r->connected)
 		return "waiting for the proxy";
-	*hint = "is there a firewall in between, or must a proxy be used?";
+	*hint = "check for a firewall in between, and whether a proxy is needed";
 	return "connecting to";
 }
 
@@ -80,7 +80,7 @@ words_connect(struct request *r)
 	error_set(&r->err, ERROR_SYSTEM, "%s: %s%s: %s", r->to.shown,
 		  r->proxy.host != NULL ? "the proxy " : "", to->host,
 		  why.text);
-	error_hint(&r->err, "does a server listen there on port %u?",
+	error_hint(&r->err, "check that a server listens there on port %u",
 		   to->port);
 }
 
@@ -90,12 +90,12 @@ words_proxy(struct request *r, long code)
 	error_set(&r->err, ERROR_PROTOCOL, "%s: the proxy %s refused with %ld",
 		  r->to.shown, r->proxy.host, code);
 	if (code == 407)
-		error_hint(&r->err, "it wants to know who asks: "
+		error_hint(&r->err, "the proxy requires a login: write "
 			   "http://USER:PASSWORD@%s:%u", r->proxy.host,
 			   r->proxy.port);
 	else
-		error_hint(&r->err, "it must let this host connect to %s, "
-			   "port %u", r->to.host, r->to.port);
+		error_hint(&r->err, "the proxy must allow this host to connect "
+			   "to %s, port %u", r->to.host, r->to.port);
 }
 
 static void
@@ -107,7 +107,8 @@ words_tls(struct request *r)
 	error_set(&r->err, ERROR_PROTOCOL, "%s: TLS with %s failed%s%s",
 		  r->to.shown, r->to.host, said.len ? ": " : "",
 		  buf_str(&said));
-	error_hint(&r->err, "does it speak TLS 1.2 or newer on port %u?",
+	error_hint(&r->err, "check that the server supports TLS 1.2 or newer on "
+			    "port %u",
 		   r->to.port);
 }
 
@@ -116,11 +117,11 @@ static const struct {
 	const char *words;
 } plain[] = {
 	{ CURLE_GOT_NOTHING, "closed the connection without an answer" },
-	{ CURLE_PARTIAL_FILE, "closed the connection within its answer" },
-	{ CURLE_RECV_ERROR, "broke the connection off" },
-	{ CURLE_SEND_ERROR, "broke the connection off while it was asked" },
-	{ CURLE_UNSUPPORTED_PROTOCOL, "does not answer by HTTP" },
-	{ CURLE_WEIRD_SERVER_REPLY, "does not answer by HTTP" },
+	{ CURLE_PARTIAL_FILE, "closed the connection during its answer" },
+	{ CURLE_RECV_ERROR, "reset the connection" },
+	{ CURLE_SEND_ERROR, "reset the connection during the request" },
+	{ CURLE_UNSUPPORTED_PROTOCOL, "does not speak HTTP" },
+	{ CURLE_WEIRD_SERVER_REPLY, "does not speak HTTP" },
 	{ CURLE_BAD_CONTENT_ENCODING, "answered in a broken encoding" },
 };
 

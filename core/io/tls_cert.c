@@ -72,11 +72,12 @@ chain_check(const char *path, const struct list *l, struct error *err)
 			continue;
 		certificate_issuer(l->v[i], &a);
 		certificate_subject(l->v[i + 1], &b);
-		error_set(err, ERROR_CONFIG, "%s: the chain is out of order: "
-			  "certificate %u was issued by %s, but the next one "
-			  "is %s", path, i + 1, buf_str(&a), buf_str(&b));
-		return error_hint(err, "the gateway's own certificate comes "
-				  "first, after each the one of its issuer");
+		error_set(err, ERROR_CONFIG, "%s: the chain is in the wrong "
+			  "order: certificate %u was issued by %s, but the next "
+			  "one is %s", path, i + 1, buf_str(&a), buf_str(&b));
+		return error_hint(err, "put the gateway's own certificate "
+				  "first, and after each certificate its "
+				  "issuer's");
 	}
 	return true;
 }
@@ -84,7 +85,7 @@ chain_check(const char *path, const struct list *l, struct error *err)
 static bool
 no_certificate(const char *path, const struct buf *pem, struct error *err)
 {
-	error_set(err, ERROR_CONFIG, "%s: there is no certificate in PEM in it",
+	error_set(err, ERROR_CONFIG, "%s: the file contains no certificate in PEM",
 		  path);
 	return certificate_hint(path, buf_span(pem), err);
 }
@@ -111,12 +112,12 @@ static const struct {
 	int code;
 	const char *words;
 } key_words[] = {
-	{ GNUTLS_E_DECRYPTION_FAILED, "the key is locked with a password" },
-	{ GNUTLS_E_NO_CERTIFICATE_FOUND, "there is no key in PEM in it" },
+	{ GNUTLS_E_DECRYPTION_FAILED, "the key is encrypted with a password" },
+	{ GNUTLS_E_NO_CERTIFICATE_FOUND, "the file contains no key in PEM" },
 	{ GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR,
-	  "there is no key in PEM in it" },
+	  "the file contains no key in PEM" },
 	{ GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE,
-	  "there is no key in PEM in it" },
+	  "the file contains no key in PEM" },
 };
 
 static bool
@@ -138,8 +139,8 @@ key_import(const char *path, const struct buf *pem, bool alone,
 	error_set(err, ERROR_CONFIG, "%s: %s", path,
 		  words ? words : gnutls_strerror(code));
 	if (code == GNUTLS_E_DECRYPTION_FAILED)
-		return error_hint(err, "take the password off with `openssl "
-				  "pkey -in OLD -out NEW'");
+		return error_hint(err, "remove the password with `openssl pkey "
+				  "-in OLD -out NEW'");
 	if (words == NULL)
 		return false;
 	if (!alone)
@@ -154,9 +155,8 @@ key_differs(const char *certificate, const char *key, const char *names,
 {
 	error_set(err, ERROR_CONFIG, "%s: this is not the key of the "
 		  "certificate in %s", key, certificate);
-	return error_hint(err, "that certificate is for %.120s: name the key "
-			  "that it was made with, or have a new certificate "
-			  "made for this key", names[0] ? names : "nobody");
+	return error_hint(err, "that certificate is for %.120s: name its own "
+			  "key, or get a new certificate for this key", names[0] ? names : "nobody");
 }
 
 static bool

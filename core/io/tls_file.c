@@ -113,7 +113,7 @@ tell_failure(struct tls_file *f)
 		return;
 	f->told = true;
 	log_error(&tls_log, "%s%s", f->err.text, tls_file_is_good(f)
-		  ? "; what was read before stays in use" : "");
+		  ? "; the gateway still uses what it read before" : "");
 }
 
 static void
@@ -136,7 +136,7 @@ file_take(struct tls_file *f, struct look *l)
 	l->identity = NULL;
 	l->trust = NULL;
 	if (again)
-		log_info(&tls_log, "%s has changed and is in use now",
+		log_info(&tls_log, "%s has changed; the gateway uses the new contents",
 			 f->names[0]);
 }
 

@@ -78,8 +78,8 @@ der_hint(const char *path, const char *tool, const char *suffix,
 {
 	struct span stem = stem_of(path);
 
-	return error_hint(err, "it may be in DER: `openssl %s -inform der -in "
-			  "%s -out %.*s.%s' makes PEM of it", tool, path,
+	return error_hint(err, "the file may be in DER; convert it to PEM: "
+			  "`openssl %s -inform der -in %s -out %.*s.%s'", tool, path,
 			  SPAN_ARG(stem), suffix);
 }
 
@@ -89,20 +89,20 @@ certificate_hint(const char *path, struct span s, struct error *err)
 	struct span stem = stem_of(path);
 
 	if (holds(s, "PRIVATE KEY-----"))
-		return error_hint(err, "it holds a private key: are certificate "
-				  "and key swapped?");
+		return error_hint(err, "the file contains a private key: check "
+				  "whether certificate and key are swapped");
 	if (is_pkcs12(s))
 		return pkcs12_hint(path, err);
 	if (is_pkcs7(s) || holds(s, "-----BEGIN PKCS7-----"))
-		return error_hint(err, "it is a PKCS#7 (.p7b) file: `openssl "
-				  "pkcs7 -inform %s -print_certs -in %s -out "
-				  "%.*s.pem' makes PEM of it",
+		return error_hint(err, "it is a PKCS#7 (.p7b) file; convert it "
+				  "to PEM: `openssl pkcs7 -inform %s "
+				  "-print_certs -in %s -out %.*s.pem'",
 				  is_pkcs7(s) ? "der" : "pem", path,
 				  SPAN_ARG(stem));
 	if (holds(s, "CERTIFICATE REQUEST-----"))
-		return error_hint(err, "it is the request that the authority "
-				  "wants: name the certificate that the "
-				  "authority made of it");
+		return error_hint(err, "the file contains a certificate "
+				  "request: name the certificate that the "
+				  "authority issued for it");
 	if (der_content(s) > 0)
 		return der_hint(path, "x509", "pem", err);
 	return false;
@@ -112,8 +112,8 @@ bool
 key_hint(const char *path, struct span s, struct error *err)
 {
 	if (holds(s, "BEGIN CERTIFICATE-----"))
-		return error_hint(err, "it holds a certificate: are certificate "
-				  "and key swapped?");
+		return error_hint(err, "the file contains a certificate: check "
+				  "whether certificate and key are swapped");
 	if (is_pkcs12(s))
 		return pkcs12_hint(path, err);
 	if (der_content(s) > 0)

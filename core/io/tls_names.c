@@ -56,7 +56,7 @@ static void
 add_dn(struct buf *out, int code, const gnutls_datum_t *dn)
 {
 	if (code < 0) {
-		buf_add_str(out, "somebody without a name");
+		buf_add_str(out, "nobody");
 		return;
 	}
 	encode_printable(out, (struct span){ (char *)dn->data, dn->size },

@@ -79,16 +79,17 @@ static const struct {
 } faults[] = {
 	{ GNUTLS_CERT_UNEXPECTED_OWNER, GNUTLS_A_BAD_CERTIFICATE,
 	  WHICH_LEAF, say_owner, NULL,
-	  "name the server as its certificate does" },
+	  "use a name that is in the server's certificate" },
 	{ GNUTLS_CERT_EXPIRED, GNUTLS_A_CERTIFICATE_EXPIRED,
 	  WHICH_EXPIRED, say_expired, NULL,
-	  "who runs the server must renew it; is the clock of this host right?" },
+	  "the server's administrator must renew it; check the clock of this "
+	  "host, too" },
 	{ GNUTLS_CERT_NOT_ACTIVATED, GNUTLS_A_CERTIFICATE_EXPIRED,
 	  WHICH_NOT_YET, say_not_yet, NULL,
-	  "is the clock of this host right?" },
+	  "check the clock of this host" },
 	{ GNUTLS_CERT_SIGNER_NOT_FOUND, GNUTLS_A_UNKNOWN_CA,
 	  WHICH_LAST, say_issuer, NULL,
-	  "if that is an authority of your own, name its certificate as the "
+	  "if this is your own authority, name its certificate as the "
 	  "trust_file" },
 	{ GNUTLS_CERT_SIGNER_NOT_CA, GNUTLS_A_UNKNOWN_CA,
 	  WHICH_LAST, NULL, "its issuer is no authority", NULL },
@@ -101,12 +102,12 @@ static const struct {
 	{ GNUTLS_CERT_PURPOSE_MISMATCH, GNUTLS_A_UNSUPPORTED_CERTIFICATE,
 	  WHICH_LEAF, NULL, "it is not meant for servers", NULL },
 	{ GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, GNUTLS_A_BAD_CERTIFICATE,
-	  WHICH_LEAF, NULL, "its issuer may not speak for that name", NULL },
+	  WHICH_LEAF, NULL, "its issuer is not allowed to certify this name", NULL },
 	{ GNUTLS_CERT_INVALID_OCSP_STATUS, GNUTLS_A_BAD_CERTIFICATE,
-	  WHICH_LEAF, NULL, "the OCSP answer that came with it is not right",
+	  WHICH_LEAF, NULL, "the OCSP response that came with it is not valid",
 	  NULL },
 	{ GNUTLS_CERT_MISSING_OCSP_STATUS, GNUTLS_A_BAD_CERTIFICATE,
-	  WHICH_LEAF, NULL, "it demands an OCSP answer, and the server sent "
+	  WHICH_LEAF, NULL, "it requires an OCSP response, and the server sent "
 			    "none", NULL },
 };
 
@@ -183,7 +184,7 @@ tell(gnutls_session_t session, unsigned status, const char *name,
 	}
 	error_set(err, ERROR_PROTOCOL, "the certificate of %s is not "
 		  "accepted: %s", name,
-		  out.len > 0 ? buf_str(&out) : "it does not hold");
+		  out.len > 0 ? buf_str(&out) : "it is not valid");
 	if (hint != NULL)
 		error_hint(err, "%s", hint);
 }
@@ -307,13 +308,13 @@ tls_verify(gnutls_session_t session, const struct tls_trust *trust,
 		alert = &ignored;
 	*alert = GNUTLS_A_BAD_CERTIFICATE;
 	if (!shown_read(session, &shown))
-		return error_set(err, ERROR_PROTOCOL, "%s showed no "
-				 "certificate that can be read", name);
+		return error_set(err, ERROR_PROTOCOL, "%s sent no certificate "
+				 "that can be read", name);
 	name_wanted(name, &ip, &wanted[0]);
 	if (judge(session, trust, &shown, wanted, ARRAY_SIZE(wanted),
 		  &status) < 0)
 		return error_set(err, ERROR_PROTOCOL, "the certificate of %s "
-				 "cannot be judged", name);
+				 "cannot be verified", name);
 	if (status == 0)
 		return true;
 	tell(session, status, name, alert, err);

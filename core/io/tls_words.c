@@ -63,15 +63,16 @@ words_refused(const struct tls_layer *t, struct error *err)
 	char text[sizeof(err->text)], end[32];
 
 	if (end_ms >= clock_wall_ms()) {
-		error_hint(err, "does its file hold its issuers, too, and does "
-			   "%s know the last of them?", t->side->peer);
+		error_hint(err, "check that the certificate's file also "
+			   "contains its issuers, and that %s trusts the last "
+			   "of them", t->side->peer);
 		return;
 	}
 	memcpy(text, err->text, sizeof(text));
 	error_set(err, err->kind, "%s; it expired at %s", text,
 		  clock_iso(end_ms, end, sizeof(end)));
-	error_hint(err, "renew our certificate; under the same name it is "
-		   "taken up by itself");
+	error_hint(err, "renew the gateway's certificate in the same file; no "
+		   "reload is needed");
 }
 
 static void
@@ -91,13 +92,12 @@ words_alert(const struct tls_layer *t, struct error *err)
 	if (about == ABOUT_VERSION)
 		words = "speaks neither TLS 1.2 nor TLS 1.3";
 	else if (about == ABOUT_CERTIFICATE && t->showed)
-		words = "refused our certificate";
+		words = "refused the gateway's certificate";
 	else if (about == ABOUT_CERTIFICATE && missing)
-		words = "wants a certificate of ours, and there is none to "
-			"show";
+		words = "requires a client certificate, and none is configured";
 	else if (!t->shaken && missing)	/* TLS 1.2 has no better alert */
-		words = "refused the TLS handshake; it asked for a certificate "
-			"of ours, and there is none to show";
+		words = "refused the TLS handshake; it asked for a client "
+			"certificate, and none is configured";
 	else if (!t->shaken)
 		words = "refused the TLS handshake";
 	error_set(err, ERROR_PROTOCOL, "%s %s (alert: %s)", t->side->peer,
@@ -116,18 +116,18 @@ static const struct {
 } failures[] = {
 	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET,
 	  "speaks neither TLS 1.2 nor TLS 1.3" },
-	{ GNUTLS_E_NO_CIPHER_SUITES, "has no cipher in common with us" },
-	{ GNUTLS_E_UNKNOWN_CIPHER_SUITE, "has no cipher in common with us" },
-	{ GNUTLS_E_NO_COMMON_KEY_SHARE, "has no key exchange in common with "
-	  "us" },
-	{ GNUTLS_E_INSUFFICIENT_CREDENTIALS, "cannot use the kind of our "
-	  "certificate's key" },
+	{ GNUTLS_E_NO_CIPHER_SUITES, "has no cipher in common with the gateway" },
+	{ GNUTLS_E_UNKNOWN_CIPHER_SUITE, "has no cipher in common with the gateway" },
+	{ GNUTLS_E_NO_COMMON_KEY_SHARE, "has no key exchange in common with the "
+	  "gateway" },
+	{ GNUTLS_E_INSUFFICIENT_CREDENTIALS, "cannot use the key type of the "
+	  "gateway's certificate" },
 	{ GNUTLS_E_DH_PRIME_UNACCEPTABLE, "offers a key exchange that is too "
 	  "weak" },
-	{ GNUTLS_E_REHANDSHAKE, "wants to negotiate TLS anew, which is not "
-	  "done here" },
+	{ GNUTLS_E_REHANDSHAKE, "wants to renegotiate TLS, which the gateway "
+	  "does not support" },
 	{ GNUTLS_E_NO_CERTIFICATE_FOUND, "has no certificate" },
-	{ GNUTLS_E_DECRYPTION_FAILED, "sent what was changed on its way" },
+	{ GNUTLS_E_DECRYPTION_FAILED, "sent data that was changed on its way" },
 };
 
 /* A record's first byte: a handshake or an alert. */
@@ -164,8 +164,8 @@ tls_words(const struct tls_layer *t, int code, struct error *err)
 	/* in TLS 1.3 OpenSSL sends the alert in the clear that should be
 	 * encrypted already, as soon as it has seen our certificate */
 	if (code == GNUTLS_E_DECRYPTION_FAILED && !t->shaken && t->showed) {
-		error_set(err, ERROR_PROTOCOL, "%s broke off the TLS "
-			  "handshake: most likely it refused our certificate",
+		error_set(err, ERROR_PROTOCOL, "%s ended the TLS handshake; "
+			  "probably it refused the gateway's certificate",
 			  t->side->peer);
 		words_refused(t, err);
 		return;

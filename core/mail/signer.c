@@ -146,8 +146,8 @@ header_end(struct signing *s)
 			return false;
 	}
 	if (rest.n > 0 && !span_eq(rest, SPAN("\r\n")))
-		return error_set(&s->err, ERROR_PROTOCOL, "a line of the "
-				 "header section is no field");
+		return error_set(&s->err, ERROR_PROTOCOL, "a line of the header "
+				 "section is not a field");
 	if (from != 1)
 		return error_set(&s->err, ERROR_PROTOCOL, "there is %s From "
 				 "field", from == 0 ? "no" : "more than one");

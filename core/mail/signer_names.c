@@ -35,7 +35,7 @@ signer_domain_check(const char *domain, struct error *err)
 	}
 	if (domain_valid(s, false))
 		return true;
-	error_set(err, ERROR_CONFIG, "`%s' is no domain", domain);
+	error_set(err, ERROR_CONFIG, "`%s' is not a domain", domain);
 	return error_hint(err, "write it as example.org, and names with other "
 			  "letters as xn--...");
 }
@@ -55,6 +55,6 @@ signer_selector_check(const char *selector, struct error *err)
 	}
 	if (domain_valid(s, false))
 		return true;
-	error_set(err, ERROR_CONFIG, "`%s' is no selector", selector);
+	error_set(err, ERROR_CONFIG, "`%s' is not a selector", selector);
 	return error_hint(err, "use letters, digits and dashes, as in p2026");
 }

@@ -122,7 +122,7 @@ record_check(struct span record, struct error *reason)
 								    40)));
 	}
 	if (rest.p != NULL)
-		return differs(reason, "it is no list of tags such as "
+		return differs(reason, "it is not a list of tags such as "
 			       "v=DKIM1; p=...");
 	return true;
 }

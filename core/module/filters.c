@@ -122,7 +122,7 @@ chain_open(struct filters *f, const struct node *n,
 
 	if (!entry_parse(n, &e, d))
 		return error_set(err, ERROR_CONFIG, "an element of `filters' is "
-				 "no filter");
+				 "not a filter");
 	m = module_find(e.name, err);
 	if (m == NULL)
 		return false;

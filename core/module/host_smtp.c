@@ -175,7 +175,7 @@ job_smtp_cancel(struct postern_job *j)
 
 	s->cancelled = true;
 	if (way_forget(&s->way)) {
-		outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "broken off by us");
+		outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "cancelled by the gateway");
 		ends_here(j, &o);
 		return;
 	}

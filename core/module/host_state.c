@@ -190,7 +190,7 @@ state_allowed(struct postern_instance *me, const char *key,
 	if (!question_allowed(me, "postern_state_get() or _put()"))
 		return error_set(err, ERROR_CONFIG, "not to be had here");
 	if (!key_valid(key)) {
-		instance_mistake(me, "`%.64s' is no key for the state", key);
+		instance_mistake(me, "`%.64s' is not a key for the state", key);
 		return error_set(err, ERROR_CONFIG, "not a valid key");
 	}
 	if (me->turn == STATE_OVER)

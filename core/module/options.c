@@ -249,7 +249,7 @@ row_schema(struct schema_maker *mk, const struct postern_option *o,
 	};
 	if (o->fallback != NULL && !fallback_valid(key))
 		return error_set(mk->err, ERROR_CONFIG, "option `%s': the "
-				 "fallback `%s' is no value for it", o->key,
+				 "fallback `%s' is not a value for it", o->key,
 				 o->fallback);
 	if (o->type != POSTERN_BLOCK) {
 		key->offset = mk->slot++ * sizeof(union slot);
@@ -276,7 +276,7 @@ smtp_schema(struct schema_maker *mk, const struct postern_option *o,
 	for (const struct schema_key *k = *ret; k->name != NULL; k++)
 		if (k->fallback != NULL && !fallback_valid(k))
 			return error_set(mk->err, ERROR_CONFIG, "option `%s': "
-					 "the fallback `%s' is no value for "
+					 "the fallback `%s' is not a value for "
 					 "`%s'", o->key, k->fallback, k->name);
 	return true;
 }

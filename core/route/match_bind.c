@@ -148,7 +148,7 @@ size_bind(struct match *m, const char *text, const struct mark *mark,
 	m->size_max = INT64_MAX;
 	if (s.n == 0 || (s.p[0] != '>' && s.p[0] != '<') ||
 	    !parse_size(span_trim(span_from(s, 1)), &bound)) {
-		diag_error(d, mark, "`%s' is no rule for a size", text);
+		diag_error(d, mark, "`%s' is not a rule for a size", text);
 		return diag_hint(d, "write \">10M\" or \"<1M\"");
 	}
 	if (above)

@@ -104,7 +104,7 @@ compile_address(struct pattern *p, struct arena *arena, struct error *err)
 		p->kind = below ? PATTERN_SUBDOMAINS : PATTERN_DOMAIN;
 		if (domain_valid(span_from(s, below ? 2 : 1), true))
 			return true;
-		error_set(err, ERROR_CONFIG, "`%.*s' is no domain",
+		error_set(err, ERROR_CONFIG, "`%.*s' is not a domain",
 			  SPAN_ARG(s));
 		return error_hint(err, "write @example.org, or @.example.org for "
 				  "all of its subdomains");
@@ -116,7 +116,7 @@ compile_address(struct pattern *p, struct arena *arena, struct error *err)
 		p->plain = arena_span(arena, address_plain(a, room).text);
 		return true;
 	}
-	error_set(err, ERROR_CONFIG, "`%.*s' is no address", SPAN_ARG(s));
+	error_set(err, ERROR_CONFIG, "`%.*s' is not an address", SPAN_ARG(s));
 	return error_hint(err, "write user@example.org, @example.org, "
 			  "@.example.org (its subdomains), <> or /regex/; "
 			  "a ! in front excludes");
@@ -128,7 +128,7 @@ compile_client(struct pattern *p, struct error *err)
 	p->kind = PATTERN_NETWORK;
 	if (network_parse(p->text, &p->network))
 		return true;
-	error_set(err, ERROR_CONFIG, "`%.*s' is no address or network",
+	error_set(err, ERROR_CONFIG, "`%.*s' is not an address or network",
 		  SPAN_ARG(p->text));
 	return error_hint(err, "write 192.168.1.40, 192.168.1.0/24 or "
 			  "fd00::/8; a ! in front excludes");

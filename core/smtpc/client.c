@@ -297,7 +297,7 @@ on_timeout(void *arg)
 	else if (transfer_moves(c))
 		stream_timeout(c->stream, waited_ms);
 	else if (c->state == ST_BODY && stream_pending(c->stream) == 0)
-		transfer_failed(c, "its bytes did not come in time");
+		transfer_failed(c, "reading it took too long");
 	else
 		client_broken(c, "no answer within %lld s",
 			      (long long)(waited_ms + 999) / 1000);

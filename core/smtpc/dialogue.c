@@ -164,7 +164,7 @@ settle_too_large(struct client *c)
 
 	outcome_set(&o, OUTCOME_UNSUPPORTED, PHASE_MAIL,
 		    "the message of %llu octets is larger than the %llu that "
-		    "the server takes",
+		    "the server accepts",
 		    (unsigned long long)c->errand->m->body->size,
 		    (unsigned long long)c->offers.size_max);
 	o.enhanced = (struct enhanced){ 5, 3, 4 };

@@ -246,7 +246,7 @@ errand_cancelled(struct errand *a)
 	if (a->lookup != 0)
 		dns_forget(a->engine->dns, a->lookup);
 	a->lookup = 0;
-	outcome_set(&o, OUTCOME_LOCAL, at, "broken off by us");
+	outcome_set(&o, OUTCOME_LOCAL, at, "cancelled by the gateway");
 	errand_fail(a, &o);
 }
 

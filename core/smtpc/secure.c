@@ -47,14 +47,15 @@ login_begin(struct client *c)
 	if (!c->secured) {
 		error_set(&err, ERROR_CONFIG, "the login is not sent without "
 			  "TLS, %s", c->kin.tls == TLS_NONE
-			  ? "which is off for this route"
-			  : "and there is none with this server");
+			  ? "which this route switches off"
+			  : "which this server does not offer");
 		return lacks(c, PHASE_AUTH, &err);
 	}
 	c->mechanism = auth_choose(allowed & ~c->auth_refused, c->offers.auth);
 	if (c->mechanism == 0) {
-		error_set(&err, ERROR_CONFIG, "the server does not offer the "
-			  "login %s; of those known here it offers: %s",
+		error_set(&err, ERROR_CONFIG, "the server does not offer AUTH "
+			  "%s; of the mechanisms that the gateway knows it "
+			  "offers: %s",
 			  auth_names(allowed, ours, sizeof(ours)),
 			  auth_names(c->offers.auth, theirs, sizeof(theirs)));
 		return lacks(c, PHASE_AUTH, &err);
@@ -71,7 +72,7 @@ lacks_starttls(struct client *c)
 
 	error_set(&err, ERROR_CONFIG, "the server does not offer STARTTLS, "
 		  "which this route requires");
-	error_hint(&err, "whoever runs the server must switch it on; a "
+	error_hint(&err, "the server's administrator must switch it on; a "
 		   "firewall in between may hide it");
 	return lacks(c, PHASE_STARTTLS, &err);
 }
@@ -181,10 +182,10 @@ secure_facts(const struct client *c, struct outcome *o)
 {
 	static const char *const words[] = {
 		[SHOWN_NOTHING]     = "",
-		[SHOWN_NOT_ASKED]   = ", our certificate was not asked for",
-		[SHOWN_MISSING]     = ", a certificate of ours was asked for",
-		[SHOWN_CERTIFICATE] = ", our certificate sent",
-		[SHOWN_EXPIRED]     = ", our certificate sent, which has expired",
+		[SHOWN_NOT_ASKED]   = ", client certificate not requested",
+		[SHOWN_MISSING]     = ", client certificate requested, none configured",
+		[SHOWN_CERTIFICATE] = ", client certificate sent",
+		[SHOWN_EXPIRED]     = ", client certificate sent, expired",
 	};
 	const struct tls_facts *f = stream_tls(c->stream);
 
@@ -310,8 +311,8 @@ on_auth(struct client *c, const struct smtp_reply *r)
 	if (r->code != 334)
 		return login_refused(c, r);
 	if (c->auth_step >= AUTH_STEPS_MAX) {
-		client_broken(c, "the server does not stop asking for more "
-			      "than AUTH %s has to say",
+		client_broken(c, "the server asks for more than AUTH %s has to "
+			      "send",
 			      auth_name(c->mechanism));
 		return ST_CLOSED;
 	}

@@ -22,9 +22,9 @@ starttls_check(struct session *s, struct span args, struct reply *reterr)
 	if (args.n > 0)
 		*reterr = reply(501, "5.5.4", "STARTTLS takes no arguments");
 	else if (s->secured)
-		*reterr = reply(503, "5.5.1", "TLS is spoken already");
+		*reterr = reply(503, "5.5.1", "TLS is already active");
 	else if (s->tls == LISTENER_PLAIN)
-		*reterr = reply(502, "5.5.1", "TLS is not spoken here");
+		*reterr = reply(502, "5.5.1", "TLS is not offered here");
 	else if (s->server->identity == NULL)
 		*reterr = reply(454, "4.7.0", "TLS is not available for now");
 	else

@@ -112,7 +112,7 @@ listener_check(const struct smtpd_config *c, size_t i, struct diags *d)
 	const struct mark *mark = schema_mark(c->listen.nodes[i], "address");
 
 	if (!endpoint_parse(span_of(l->address), &l->at)) {
-		diag_error(d, mark, "`%s' is no address with a port",
+		diag_error(d, mark, "`%s' is not an address with a port",
 			   l->address);
 		return diag_hint(d, "write 0.0.0.0:25 for all addresses, "
 				 "127.0.0.1:2525 or [::1]:2525 for one");
@@ -144,8 +144,8 @@ listener_tls_check(const struct smtpd_config *c, size_t i, struct diags *d)
 		diag_warning(d, mark, "STARTTLS is not offered: there is no "
 			     "certificate");
 	} else {
-		ok = diag_error(d, mark, "TLS is demanded, and there is no "
-				"certificate for it");
+		ok = diag_error(d, mark, "TLS is required, and there is no "
+				"certificate");
 	}
 	diag_hint(d, "name one: `tls: {certificate: FILE, key: FILE}', beside "
 		  "`listen'");
@@ -179,7 +179,7 @@ tls_check(const struct smtpd_config *c, const struct node *root,
 	if (c->key == NULL || c->certificate != NULL)
 		return true;
 	diag_error(d, schema_mark(block, "key"), "there is a key, and no "
-		   "certificate for it");
+		   "certificate");
 	return diag_hint(d, "name it: `certificate: FILE', beside `key'");
 }
 
@@ -303,7 +303,7 @@ relay_cidr(struct gathering *g, const char *text, const struct mark *mark)
 	struct network n;
 
 	if (!network_parse(span_of(text), &n)) {
-		diag_error(g->d, mark, "`%s' is no network", text);
+		diag_error(g->d, mark, "`%s' is not a network", text);
 		if (strpbrk(text, ",; ") != NULL)
 			return diag_hint(g->d, "write several as a list: "
 					 "networks: [192.168.10.0/24, ...]");

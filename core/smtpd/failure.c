@@ -168,7 +168,7 @@ failure_tls_sign(const struct error *err)
 		{ "speaks neither TLS 1.2", SEEN_OLD_TLS },
 		{ "has no cipher in common", SEEN_OLD_TLS },
 		{ "has no key exchange in common", SEEN_OLD_TLS },
-		{ "refused our certificate", SEEN_DISTRUST },
+		{ "refused the gateway's certificate", SEEN_DISTRUST },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(of); i++)

@@ -354,7 +354,7 @@ status_reply(enum spool_status status)
 {
 	if (status == SPOOL_FULL)
 		return reply(452, "4.3.1", "Insufficient system storage");
-	return reply(451, "4.3.0", "the queue is in trouble, try again later");
+	return reply(451, "4.3.0", "the queue has an error, try again later");
 }
 
 static void

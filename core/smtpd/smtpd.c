@@ -23,8 +23,8 @@ patience_over(struct timer *t)
 	struct smtpd *s = container_of(t, struct smtpd, patience);
 
 	if (s->sessions != NULL)
-		log_warning(&s->log, "%zu sessions were cut off: patience is "
-			    "over", s->open);
+		log_warning(&s->log, "%zu sessions were closed: the stop "
+			    "timeout has ended", s->open);
 	smtpd_cut(s);
 }
 

@@ -263,17 +263,17 @@ DOORS = {
                        'phase="sending RCPT TO"', "deferred"),
     ("exim", "mail"): ('code=550 reply="we know no such certificate" '
                        'phase="sending MAIL FROM"', "paused"),
-    ("exim", "shake"): ('reply="the server (refused our certificate|wants a '
-                        'certificate of ours)', "paused"),
-    ("exim", "shake12"): ('reply="the server refused (our certificate|the TLS '
-                          'handshake; it asked for a certificate of ours)', "paused"),
+    ("exim", "shake"): ('reply="the server (refused the gateway.s certificate|requires '
+                        'a client certificate)', "paused"),
+    ("exim", "shake12"): ('reply="the server refused (the gateway.s certificate|'
+                          'the TLS handshake; it asked for a client certificate)', "paused"),
 }
 # what is seen from here of each kind, and what can be done
 KINDS = {
-    "stranger": (', our certificate sent"', "does its file hold its issuers, too"),
-    "half": (', our certificate sent"', "does its file hold its issuers, too"),
-    "expired": (', our certificate sent, which has expired"', "[Rr]enew"),
-    "missing": (', a certificate of ours was asked for"',
+    "stranger": (', client certificate sent"', "file also contains its issuers"),
+    "half": (', client certificate sent"', "file also contains its issuers"),
+    "expired": (', client certificate sent, expired"', "[Rr]enew"),
+    "missing": (', client certificate requested, none configured"',
                 "name one with `certificate' and `key'"),
 }
 
@@ -353,8 +353,9 @@ class Recognised(ConnectorCase):
         self.send(gw, *routes)
         for name in ("good", "half"):
             self.assertIn(" status=delivered ", self.wait_line(gw, name))
-        self.assertRegex(self.wait_line(gw, "renewed"), "status=deferred code=554 "
-                         "enhanced=5.7.1 .*is it the one that it knows")
+        self.assertRegex(self.wait_line(gw, "renewed"), "status=deferred "
+                         "code=554 enhanced=5.7.1 .*check that the server knows "
+                         "this certificate")
         self.assertEqual(len(gw.queue()), 1)
         self.not_bounced(gw)
 
@@ -380,7 +381,7 @@ class Mended(ConnectorCase):
     spoiled = {     # what is said names the file
         "unfit": r"unfit\.key: this is not the key of the certificate in .*unfit\.pem",
         "gone": r"gone\.pem: No such file or directory",
-        "garbage": r"garbage\.pem: there is no certificate in PEM in it",
+        "garbage": r"garbage\.pem: the file contains no certificate in PEM",
         "locked": r"locked\.key: Permission denied .*; remedy: make it readable "
                   "for the user that the gateway runs as",
     }
@@ -478,9 +479,10 @@ class Mended(ConnectorCase):
             return words in gw.log()
         wait_until(lambda: sent_until("relay.key: this is not the key of the "
                                       "certificate"), 40, "a look at the files")
-        gw.wait_log("what was read before stays in use")
+        gw.wait_log("the gateway still uses what it read before")
         os.rename(new[1], pair[1])
-        wait_until(lambda: sent_until("relay.pem has changed and is in use now"),
+        wait_until(lambda: sent_until("relay.pem has changed; the gateway uses "
+                                      "the new contents"),
                    40, "the new certificate")
         gw.send("Subject: after\r\n\r\n", to=[f"x@{DOMAIN}"])
         self.assertIn(b'CN "renewed.src.test"', postfix.wait_mail("after")[0])
@@ -511,9 +513,9 @@ class Checked(ConnectorCase):
              rf"certificate in {good[0]}\n.*\|.* key: "),
             ((gone, good[1]), rf"`certificate.: {gone} cannot be read: No such file .*\n.*\|.* certificate: "),
             ((good[0], gone), rf"`key.: {gone} cannot be read: No such file .*\n.*\|.* key: "),
-            ((good[1], good[1]), "there is no certificate in PEM in it"),
-            ((good[0], good[0]), "there is no key in PEM in it"),
-            ((mixed, good[1]), "the chain is out of order"),
+            ((good[1], good[1]), "the file contains no certificate in PEM"),
+            ((good[0], good[0]), "the file contains no key in PEM"),
+            ((mixed, good[1]), "the chain is in the wrong order"),
         ]
         for pair, words in rows:
             gw, r = self.check(pair)
@@ -523,7 +525,7 @@ class Checked(ConnectorCase):
         gw.start(wait=False)
         self.assertEqual(gw.process.wait(60), 78)
         gw.process = None
-        gw.wait_log("the chain is out of order")
+        gw.wait_log("the chain is in the wrong order")
 
         gw = self.gateway({"x": self.route("x", 25, pair=good)})
         gw.route("x", self.route("x", 25, pair=(good[0], other[1])))
@@ -628,7 +630,7 @@ class Policies(ConnectorCase):
         ("unknown", "required", "delivered", "TLS1.3 AES-256-GCM", ""),
         ("expired", "required", "delivered", "TLS1.3 AES-256-GCM", ""),
         ("plain", "required", "paused", None, "the server does not offer STARTTLS, "
-         'which this route requires" phase="starting TLS" remedy="whoever runs'),
+         'which this route requires" phase="starting TLS" remedy="the server.s administrator'),
         ("old", "required", "paused", None, "the server speaks neither TLS 1.2 nor "
          r'TLS 1.3 \(alert: protocol version\)"'),
         ("nothing", "required", "paused", None, "the server refused the TLS "
@@ -639,14 +641,14 @@ class Policies(ConnectorCase):
         ("plain", "verify", "paused", None, "the server does not offer STARTTLS"),
         ("wrong", "verify", "paused", None, f"the certificate of {SERVER} is not "
          f"accepted: it is for www.dst.test, not for {SERVER}\" .*"
-         'remedy="name the server as its certificate does"'),
+         "remedy=\"use a name that is in the server's certificate\""),
         ("unknown", "verify", "paused", None, f"the certificate of {SERVER} is not "
          'accepted: its issuer is unknown: CN=Strangers" .*remedy="[^"]*name its '
          'certificate as the trust_file"'),
         ("expired", "verify", "paused", None, f"the certificate of {SERVER} is not "
          'accepted: it expired at 20[^"]*" .*remedy="[^"]*must renew it'),
-        ("implicit", "implicit", "delivered", "TLS1.3 AES-256-GCM, verified, our "
-         "certificate sent", ""),
+        ("implicit", "implicit", "delivered", "TLS1.3 AES-256-GCM, verified, "
+         "client certificate sent", ""),
         ("open", "implicit", "paused", None, "the server does not speak TLS here"),
     ]
 
@@ -710,7 +712,7 @@ class Policies(ConnectorCase):
         gw = self.gateway({"x": self.route("x", port, pair=world.good)}, PATIENT)
         self.send(gw, "x")
         line = self.wait_line(gw, "x")
-        self.assertIn("verified, our certificate was not asked for\" "
+        self.assertIn("verified, client certificate not requested\" "
                       "status=delivered", line)
 
 

@@ -321,7 +321,7 @@ class Commands(Case):
                  r":7:\d+: error: s._domainkey.A.test has another key in .*line 6",
                  "selector of its own"),
                 ("dkim: {domain: a b, selector: s, key: ../dkim/example.test.one.pem}\n",
-                 "`a b' is no domain", "example.org")):
+                 "`a b' is not a domain", "example.org")):
             gw.route("50-capture", self.route_of(gw, text))
             r = gw.command("check")
             self.assertEqual(r.returncode, 78, r.stderr)

@@ -398,7 +398,7 @@ class Validation(WithKnot):
         said = a.ask("query", "A", "four.example.test")
         self.assertEqual((said["status"], said["secure"]), ("ok", False))
         self.assertGreater(time.monotonic() - began, 3)
-        self.assertIn("has not come yet", a.ask("state")["why"])
+        self.assertIn("has not arrived yet", a.ask("state")["why"])
         held[0] = False
         wait_until(lambda: a.ask("query", "A", "both.example.test")["secure"],
                    60, "the key")
@@ -636,7 +636,7 @@ class Program(WithKnot):
         gw = self.gateway({"50-out": route.format("www.bogus.test")},
                           extra=self.anchored())
         self.assertEqual(self.dns(gw)["asked"], False)
-        self.assertIn("nothing has been asked", gw.command("status").stdout)
+        self.assertIn("no name has been looked up", gw.command("status").stdout)
         gw.send()
         wait_until(lambda: self.dns(gw)["validating"], what="validation")
         self.assertIn("validated with DNSSEC", gw.command("status").stdout)
@@ -683,10 +683,10 @@ class Program(WithKnot):
             """)
         said = gw.command("check")
         self.assertEqual(said.returncode, 78)
-        for text in ("`127.0.0.1:53' is no address of a name server",
-                     "`::1@99999' is no address", "127.0.0.1@5353 for a port",
+        for text in ("`127.0.0.1:53' is not an address of a name server",
+                     "`::1@99999' is not an address", "127.0.0.1@5353 for a port",
                      "`dnssec' must be auto, on or off", "nofile",
-                     "`a..b' is no zone", "`x' is no address",
+                     "`a..b' is not a zone", "`x' is not an address",
                      "`server' is missing", "^~~"):
             self.assertIn(text, said.stderr)
 

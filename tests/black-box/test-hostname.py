@@ -35,8 +35,8 @@ class Hostname(Case):
                 for command in ("check", "run"):
                     done = gw.command(command)
                     self.assertEqual(done.returncode, 78)
-                    self.assertIn(f"postern.yaml:1:11: error: `{name}' is no "
-                                  "host name: ", done.stderr)
+                    self.assertIn(f"postern.yaml:1:11: error: `{name}' is not a "
+                                  f"host name: ", done.stderr)
                     self.assertIn(why, done.stderr)
                     self.assertRegex(done.stderr, r"\n +\| +\^~")
                     self.assertIn("hint: write the name that others know this "
@@ -111,9 +111,9 @@ class Hostname(Case):
 
     def test_the_machines_own_stops_nothing(self):
         gw = self.named("")
-        for name, words in (("gw_1", "`gw_1', is no host name: it has an "
+        for name, words in (("gw_1", "`gw_1', is not a host name: it has an "
                              "underscore"),
-                            ("10", "`10', is no host name"),
+                            ("10", "`10', is not a host name"),
                             ("3f2a9c0b1d4e", f"`3f2a9c0b1d4e', {NO_DOT}")):
             done = self.on_machine(name, gw)
             self.assertEqual(done.returncode, 0, done.stderr)

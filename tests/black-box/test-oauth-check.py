@@ -26,7 +26,7 @@ ROWS = (
     ({"grant": "client_credentials", "client_secret": "s"}, None),
     ({"refresh_token": "r"}, "belongs to `grant: refresh_token'"),
     ({"tls": "opportunistic"}, "whose certificate is valid"),
-    ({"token_endpoint": "http://id.test/t"}, "in the clear"),
+    ({"token_endpoint": "http://id.test/t"}, "without encryption"),
     ({"token_endpoint": "https://"}, "malformed"),
     ({"token_endpoint": "http://127.0.0.1:80@evil.test/t"}, "a user or a"),
     ({"device_endpoint": "ftp://id.test/"}, "neither with https://"),

@@ -252,7 +252,7 @@ class HowItEnds(LoginStage):
         self.all_end(
             self.both(device_endpoint=f"http://127.0.0.1:{port}/code"), 1,
             f"the provider gives no code: http://127.0.0.1:{port}/code: "
-            "127.0.0.1: .*refused; does a server listen there on port "
+            "127.0.0.1: .*refused; check that a server listens there on port "
             f"{port}")
 
     def test_an_application_that_is_not_known(self):

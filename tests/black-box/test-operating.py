@@ -126,10 +126,11 @@ class Configuration(Case):
         # what stands in postern.yaml beside the usual, a route, and what is said
         rows = [
             ("hostname: [x\n", "route: own\nbackend: connector\nconnector: {hots: h}\n"
-             "match: {client: x}\n", "postern.yaml:", "unknown key `hots'", "`x' is no address"),
+             "match: {client: x}\n", "postern.yaml:", "unknown key `hots'", "`x' "
+                 "is not an address"),
             ("hostnam: [x\n", "route: own\nbackend: archive\n", "postern.yaml:"),
             ("", "ruote: own\nbackend: connector\nconnector: {hots: h}\nmatch: {client: x}\n",
-             "did you mean `route'", "unknown key `hots'", "`x' is no address"),
+             "did you mean `route'", "unknown key `hots'", "`x' is not an address"),
             ("", "backend: connector\nconnector: {host: h, port: 0}\n", "`route' is missing",
              "`port' must be"),
             ("", "route: own\nconnector: {host: h, port: 0}\n", "`backend' is missing",
@@ -142,11 +143,11 @@ class Configuration(Case):
              "there is no module `office365'", "did you mean `user'", "`provider' is missing",
              "`client_id' is missing"),
             ("modules: /nowhere/x.so\nspool: /nowhere\n", "route: own\nbackend: 'null'\n",
-             "/nowhere/x.so: No such file", "`/nowhere' is no spool"),
+             "/nowhere/x.so: No such file", "`/nowhere' is not a spool"),
             ("", "route: own\nbackend: zzzzzzz\nfilters: [{tag: {heade: x}}]\n",
              "there is no module `zzzzzzz'", "unknown key `heade'", "`value' is missing"),
             ("", "route: own\nbackend: 'null'\ndkim: [{domain: a_b..c, selector: s, key: %s}]\n" % key,
-             "`a_b..c' is no domain", "there is no private key in PEM"),
+             "`a_b..c' is not a domain", "there is no private key in PEM"),
             ("dsn: {route: own}\n", "ruote: own\nbackend: 'null'\n", "did you mean `route'"),
             ("dsn: {route: own}\n", "route: [own\n", "20-own.yaml:"),
             ("spool: sqlite:/nowhere/at/all\nstate: /etc/passwd/x\n", "route: own\nbackend: 'null'\n",
@@ -155,7 +156,8 @@ class Configuration(Case):
             ("spool: sqlite:/etc/passwd\n", "route: own\nbackend: 'null'\n",
              "`spool': /etc/passwd is a file, not a folder"),
             ("retry: {factor: 0.5}\ntls: {certificate: /nowhere.pem}\nrelay: {networks: [x]}\n",
-             "route: own\nbackend: 'null'\n", "shrink", "/nowhere.pem cannot be read", "`x' is no network"),
+             "route: own\nbackend: 'null'\n", "shrink", "/nowhere.pem cannot be read", "`x' "
+                 "is not a network"),
         ]
         for i, (extra, route, *want) in enumerate(rows):
             with self.subTest(route=route, extra=extra):
@@ -512,7 +514,7 @@ class Queue(Case):
             while part := c.recv(65536):
                 answer += part
         told = json.loads(answer.split(b"\r\n\r\n", 1)[1])
-        self.assertIn("is no id", told["error"])
+        self.assertIn("is not an id", told["error"])
 
     def test_a_route_that_is_not_there(self):
         gw = self.waiting(1)

@@ -325,8 +325,9 @@ class Backlog(Case):
                       text)
         self.assertNotIn("rests for", text)
         host = "127.0.0.1[127.0.0.1]:"
-        self.assertRegex(text, re.escape(f": {host}") + r"\d+: 554 5\.7\.1 go away \(.*; "
-                               "remedy: Ask whoever runs the server to admit this")
+        self.assertRegex(text, re.escape(f": {host}") + r"\d+: 554 5\.7\.1 go "
+                               r"away \(.*; remedy: Ask the server's "
+                               r"administrator to admit this")
 
     def health(self, gw):
         """The exit status, which is the same with --json."""

@@ -290,15 +290,15 @@ class Tls(Case):
         # broken ones change nothing
         with open(self.cert, "w") as f:
             f.write("not a certificate\n")
-        gw.wait_log("there is no certificate in PEM in it; what was read "
-                    "before stays in use", 30)
+        gw.wait_log("the file contains no certificate in PEM; the gateway still "
+                    "uses what it read before", 30)
         self.assertEqual(self.shown(gw), old)
         cert, key = self.issue()
         new = self.file(cert)
         os.replace(key, self.key)
         os.replace(cert, self.cert)
         wait_until(lambda: self.shown(gw) == new, 30, "the new certificate")
-        gw.wait_log("has changed and is in use now")
+        gw.wait_log("has changed; the gateway uses the new contents")
         under_way.ehlo()
         self.send_by(under_way)
         gw.wait_captured(1)
@@ -335,7 +335,7 @@ class Tls(Case):
                 taken.getsockname()[1]))
             r = gw.command("reload")
             self.assertNotEqual(r.returncode, 0)
-            self.assertIn("another program has this port", r.stdout + r.stderr)
+            self.assertIn("another program uses this port", r.stdout + r.stderr)
         with gw.smtp() as s:
             s.starttls(context=self.trusting())
             self.assertEqual(self.pem(s.sock), self.file(cert))
@@ -374,15 +374,15 @@ class Tls(Case):
              "directory"),
             (78, f"tls:\n  certificate: {self.cert}\n  key: {missing}\n", f"`key': {missing} cannot be read: No such"),
             (78, f"tls:\n  certificate: {missing}\n  key: {self.key}\n",
-             "hint: put the file there, or mend the path"),
+             "hint: put the file there, or correct the path"),
             (78, f"tls:\n  certificate: {self.key}\n  key: {self.cert}\n",
-             "are certificate and key swapped?"),
+             "check whether certificate and key are swapped"),
             (78, f"tls:\n  certificate: {self.cert}\n  key: {other_key}\n",
              "this is not the key of the certificate"),
             (78, f"tls:\n  certificate: {self.cert}\n",
-             "there is no key in PEM in it"),
+             "the file contains no key in PEM"),
             (78, f"tls:\n  certificate: {mixed}\n  key: {self.key}\n",
-             "the chain is out of order"),
+             "the chain is in the wrong order"),
             (78, f"tls:\n  key: {self.key}\n", "no certificate for it"),
             (0, f"tls:\n  certificate: {soon}\n  key: {soon_key}\n",
              "the certificate for gw.example.test, 127.0.0.1 expires in 4 days"),

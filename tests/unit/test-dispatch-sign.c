@@ -231,7 +231,7 @@ message_of(struct world *w, const char *text)
 static const char *const odd[] = {
 	"Subject: x\r\n\r\nbody\r\n",
 	"From: <a@here.test>\r\nFrom: <a@here.test>\r\n\r\nbody\r\n",
-	"From: <a@here.test>\r\nthis is no field\r\n\r\nbody\r\n",
+	"From: <a@here.test>\r\nthis is not a field\r\n\r\nbody\r\n",
 	"From: <a@here.test>\r\nSubject: \x01\r\n\r\nbody\r\n",
 	"From: <a@here.test>\r\n\r\na bare\nline end\r\n",
 	"From: scanner\r\n\r\nbody\r\n",

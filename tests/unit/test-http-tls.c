@@ -18,7 +18,7 @@ certificates_are_judged(void **state)
 		{ CERT_GOOD, "www.ok.test", NULL, NULL },
 		{ CERT_GOOD, "127.0.0.1", NULL, NULL },
 		{ CERT_GOOD, "OK.test", NULL, NULL },
-		{ CERT_GOOD, "other.test", "it is for ok.test, www.ok.test", "name the server" },
+		{ CERT_GOOD, "other.test", "it is for ok.test, www.ok.test", "use a name" },
 		{ CERT_STRANGER, "ok.test", "CN=Strange Authority", "trust_file" },
 		{ CERT_SELF, "ok.test", "self-signed", "trust_file" },
 		{ CERT_EXPIRED, "ok.test", "it expired at 20", "clock" },
@@ -68,7 +68,8 @@ each_request_is_verified(void **state)
 	assert_int_equal(site_requests(good), 1);
 	rq.trust_file = "absent";
 	assert_non_null(strstr(stage_ask(s, &rq)->why,
-			       "no authorities to verify it with: absent"));
+			       "no certificate authorities to verify the server "
+			       "with: absent"));
 	rq.trust_file = "silent";
 	rq.timeout_ms = 30;
 	assert_non_null(strstr(stage_ask(s, &rq)->why,
@@ -169,7 +170,7 @@ proxies_that_do_not_help(void **state)
 		{ 502, "ok.test", "the proxy ok.test refused with 502", "port 1" },
 		{ 200, "ok.test", "the proxy ok.test refused with 407", "http://USER:PASSWORD@ok.test:" },
 		{ 200, "gone.test", "the proxy's name gone.test does not exist", "" },
-		{ 0, "ok.test", "the proxy ok.test: connection refused", "listen there on port" },
+		{ 0, "ok.test", "the proxy ok.test: connection refused", "listens there on port" },
 	};
 	struct http_stage *s = *state;
 	char with[100];

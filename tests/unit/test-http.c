@@ -27,21 +27,21 @@ urls_that_credentials_may_go_to(void **state)
 		{ "http://localhost/token", NULL },
 		{ "http://LocalHost:1/token", NULL },
 		{ "http://127.1/token", NULL },	/* inet_aton's way; curl's too */
-		{ "http://login.example.org/token?secret=s", "in the clear" },
-		{ "http://localhost.example.org/", "in the clear" },
-		{ "http://127.0.0.1.example.org/", "in the clear" },
-		{ "http://localhost%2eexample.org/", "in the clear" },
+		{ "http://login.example.org/token?secret=s", "without encryption" },
+		{ "http://localhost.example.org/", "without encryption" },
+		{ "http://127.0.0.1.example.org/", "without encryption" },
+		{ "http://localhost%2eexample.org/", "without encryption" },
 		{ "https://login.example.org%00.evil.test/", "malformed" },
 		{ "https://login.example.org\\.evil.test/", "malformed" },
-		{ "http://0.0.0.0/", "in the clear" },
-		{ "http://128.0.0.1/", "in the clear" },
+		{ "http://0.0.0.0/", "without encryption" },
+		{ "http://128.0.0.1/", "without encryption" },
 		{ "http://2130706433/", NULL },		/* 127.0.0.1 */
-		{ "http://[fe80::1]/", "in the clear" },
+		{ "http://[fe80::1]/", "without encryption" },
 		{ "https://a:secret@login.example.org/", "a user or a password" },
 		{ "https://login.example.org@evil.test/", "a user or a password" },
 		{ "http://127.0.0.1@evil.test/", "a user or a password" },
 		{ "https://login.example.org/token#secret", "fragment" },
-		{ "https://login.example.org./token", "ends in a dot" },
+		{ "https://login.example.org./token", "must not end in a dot" },
 		{ "https://b\xc3\xbc""cher.example/token", "not ASCII" },
 		{ "https://login.example.org:0/", "port" },
 		{ "https://login.example.org:65536/", "ort" },
@@ -204,15 +204,15 @@ failures_have_words(void **state)
 		int64_t timeout_ms;
 		size_t answer_max;
 	} rows[] = {
-		{ "gone.test", "/ok?s=secret", "the name gone.test does not exist", "written correctly", 0, 0 },
+		{ "gone.test", "/ok?s=secret", "the name gone.test does not exist", "check the spelling", 0, 0 },
 		{ "empty.test", "/ok?s=secret", "empty.test has no address", "", 0, 0 },
 		{ "broken.test", "/ok?s=secret", "broken.test cannot be looked up: said the double", "", 0, 0 },
 		{ "silent.test", "/ok?s=secret", "timed out while looking up silent.test", "", 50, 0 },
 		{ "ok.test", "/never?s=secret", "timed out while waiting for the answer of ok.test", "", 100, 0 },
 		{ "ok.test", "/slow?s=secret", "timed out while reading the answer of ok.test", "", 200, 0 },
 		{ "ok.test", "/hangup?s=secret", "without an answer", "", 0, 0 },
-		{ "ok.test", "/part?s=secret", "within its answer", "", 0, 0 },
-		{ "ok.test", "/noise?s=secret", "does not answer by HTTP", "", 0, 0 },
+		{ "ok.test", "/part?s=secret", "during its answer", "", 0, 0 },
+		{ "ok.test", "/noise?s=secret", "does not speak HTTP", "", 0, 0 },
 		{ "ok.test", "/large/65537", "larger than 65536 bytes", "", 0, 0 },
 		{ "ok.test", "/large/101", "larger than 100 bytes", "", 0, 100 },
 		{ "ok.test", "/endless?s=secret", "larger than 65536 bytes", "", 0, 0 },
@@ -291,7 +291,7 @@ every_address_is_tried(void **state)
 	snprintf(url, sizeof(url), "http://two.test:%u/", nobody_port());
 	stage_get(s, url);
 	assert_non_null(strstr(s->got.why, "two.test: connection refused"));
-	assert_non_null(strstr(s->got.why, "does a server listen there"));
+	assert_non_null(strstr(s->got.why, "check that a server listens there"));
 	site_free(&site);
 }
 

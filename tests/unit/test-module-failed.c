@@ -456,7 +456,7 @@ cancelled_while_files_are_read(void **state)
 	assert_int_equal(w.smtpc.sent + w.smtpc.cancelled, 0);
 	assert_int_equal(failures, 0);
 	assert_int_equal(w.outcomes[0].kind, OUTCOME_LOCAL);
-	CHECK_HAS(w.outcomes[1].text, "broken off by us");
+	CHECK_HAS(w.outcomes[1].text, "cancelled by the gateway");
 	finish(&w);
 }
 

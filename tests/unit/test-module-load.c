@@ -156,17 +156,17 @@ refuses_bad_tables(void **state)
 		  "`number' is there twice" },
 		{ TABLE(.filter = &filter, .options = ROWS(
 			OPT(number, POSTERN_INT, .fallback = "ten", .help = "h"))),
-		  "the fallback `ten' is no value" },
+		  "the fallback `ten' is not a value" },
 		{ TABLE(.filter = &filter, .options = ROWS(
 			OPT(number, POSTERN_INT, .min = 1, .max = 5,
 			    .fallback = "9", .help = "h"))),
-		  "the fallback `9' is no value" },
+		  "the fallback `9' is not a value" },
 		{ TABLE(.filter = &filter, .options = ROWS(
 			OPT(pause, POSTERN_DURATION, .fallback = "9",
-			    .help = "h"))), "the fallback `9' is no value" },
+			    .help = "h"))), "the fallback `9' is not a value" },
 		{ TABLE(.filter = &filter, .options = ROWS(
 			OPT(word, POSTERN_ENUM, .words = "a|b", .fallback = "c",
-			    .help = "h"))), "the fallback `c' is no value" },
+			    .help = "h"))), "the fallback `c' is not a value" },
 		{ TABLE(.filter = &filter, .options = ROWS(
 			OPT(word, POSTERN_ENUM, .help = "h"))), "no words" },
 		{ TABLE(.filter = &filter, .options = ROWS(

@@ -271,7 +271,7 @@ urls_are_checked_without_asking(void **state)
 		{ NULL, NULL, NULL },
 		{ "https://x.test/token", "http://proxy.test:3128", NULL },
 		{ "http://127.0.0.1:8080/t", NULL, NULL },
-		{ "http://x.test/t", NULL, "in the clear; write https://" },
+		{ "http://x.test/t", NULL, "without encryption; write https://" },
 		{ "http://127.0.0.1:80@x.test/t", NULL, "a user or a password" },
 		{ "https://", NULL, "malformed" },
 		{ NULL, "proxy.test:3128", "http://HOST:PORT" },

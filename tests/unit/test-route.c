@@ -333,7 +333,7 @@ mistakes_are_pointed_at(void **state)
 		{ "route: a\nbackend: null\ndkim: [{domain: \"a b\", selector: s, key: k}]\n",
 		  "dkim: [{domain: \"a b\", selector: s, key: k}]\n      |                 ^~~~~" },
 		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selector: \"s;\", key: k}]\n",
-		  "`s;' is no selector" },
+		  "`s;' is not a selector" },
 		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selectr: s, key: k}]\n",
 		  "did you mean `selector'" },
 		{ "route: a\nbackend: null\ndkim: p2026\n", "a list of blocks" },
@@ -362,11 +362,12 @@ a_mistake_hides_no_other(void **state)
 	static const struct { const char *yaml, *meant; size_t errors;
 			      const char *says[4]; } bad[] = {
 		{ "backend: null\nmatch: {client: x}\n", NULL, 2,
-		  { "`route' is missing", "`x' is no address or network" } },
+		  { "`route' is missing", "`x' is not an address or network" } },
 		{ "ruote: a\nbackend: null\nmatch: {clientt: x, size: y}\n", NULL, 3,
-		  { "did you mean `route'", "in match of the route", "`y' is no rule" } },
+		  { "did you mean `route'", "in match of the route", "`y' is "
+		  		"not a rule" } },
 		{ "route: a\nmatch: {client: x}\nconnector: {host: h}\n", "connector", 2,
-		  { "`backend' is missing", "`x' is no address" } },
+		  { "`backend' is missing", "`x' is not an address" } },
 		{ "route: a\nbackend: conector\nconnector: {host: h}\n", "connector", 0, { NULL } },
 		{ "route: a\nbackend: conector\nconector: {host: h}\n", "connector", 0, { NULL } },
 		{ "route: a\nbackend: connector\nconnector: {}\nhost: h\n", "connector", 1,
@@ -374,11 +375,11 @@ a_mistake_hides_no_other(void **state)
 		{ "route: a\nbackend: conector\nconnector: {}\nconnections: 3\n", "connector", 1,
 		  { "hint: it belongs to the block `limits'" } },
 		{ "route: a b\nbackend: null\nmatch: {client: x}\n", NULL, 2,
-		  { "cannot be a route's name", "`x' is no address" } },
+		  { "cannot be a route's name", "`x' is not an address" } },
 		{ "route: a\nbackend: null\nmacth: {client: x}\nlimitss: {connections: 0}\n", NULL, 4,
-		  { "did you mean `match'", "`x' is no address", "did you mean `limits'", "connections" } },
+		  { "did you mean `match'", "`x' is not an address", "did you mean `limits'", "connections" } },
 		{ "route: a\nbackend: null\ndkim: [{domain: \"a b\", selector: \"s;\", key: k}, {domain: c.d}]\n",
-		  NULL, 4, { "`a b' is no domain", "`s;' is no selector", "`selector' is missing",
+		  NULL, 4, { "`a b' is not a domain", "`s;' is not a selector", "`selector' is missing",
 			     "`key' is missing" } },
 	};
 

@@ -53,13 +53,13 @@ test_keys(void **state)
 		{ "hello\n", "example.org", "s", 0, 0, "no private key" },
 		{ "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n"
 		  "-----END PRIVATE KEY-----\n", "example.org", "s", 0, 0, "no private key" },
-		{ ED_PEM, "", "s", 0, 0, "is no domain" },
-		{ ED_PEM, "exa mple.org", "s", 0, 0, "is no domain" },
-		{ ED_PEM, "example.org.", "s", 0, 0, "is no domain" },
-		{ ED_PEM, "example.org; x=y", "s", 0, 0, "is no domain" },
-		{ ED_PEM, "b\xc3\xbc" "cher.example", "s", 0, 0, "is no domain" },
-		{ ED_PEM, "example.org", "", 0, 0, "is no selector" },
-		{ ED_PEM, "example.org", "a;b", 0, 0, "is no selector" },
+		{ ED_PEM, "", "s", 0, 0, "is not a domain" },
+		{ ED_PEM, "exa mple.org", "s", 0, 0, "is not a domain" },
+		{ ED_PEM, "example.org.", "s", 0, 0, "is not a domain" },
+		{ ED_PEM, "example.org; x=y", "s", 0, 0, "is not a domain" },
+		{ ED_PEM, "b\xc3\xbc" "cher.example", "s", 0, 0, "is not a domain" },
+		{ ED_PEM, "example.org", "", 0, 0, "is not a selector" },
+		{ ED_PEM, "example.org", "a;b", 0, 0, "is not a selector" },
 		{ ED_PEM, L63 "." L63 "." L63, L63, 0, 0, "longer than a name" },
 	};
 
@@ -213,8 +213,8 @@ test_matches(void **state)
 		{ "v=DKIM1; k=ed25519; p=" ED_P "; p=" ED_P, "p= twice", false },
 		{ "v=spf1 include:example.net -all", "begin with v=DKIM1", false },
 		{ "v=spf1", "begin with v=DKIM1", false },
-		{ "hello", "no list of tags", false },
-		{ "v=DKIM1; hello; k=ed25519; p=" ED_P, "no list of tags", false },
+		{ "hello", "not a list of tags", false },
+		{ "v=DKIM1; hello; k=ed25519; p=" ED_P, "not a list of tags", false },
 		{ "", "no p=", false },
 		{ ";", "no p=", false },
 	};

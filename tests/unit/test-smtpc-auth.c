@@ -76,12 +76,12 @@ static const struct play plays[] = {
 	  .want = { "R250 dot" } },
 	{ .title = "not offered", SIGNS = AUTH_XOAUTH2,
 	  .script = { OFFER("PLAIN LOGIN NTLM"), BYE },
-	  .want = { "S0 auth |does not offer the login XOAUTH2; of those known "
-		    "here it offers: PLAIN LOGIN" } },
+	  .want = { "S0 auth |does not offer AUTH XOAUTH2; of the mechanisms "
+		    "that the gateway knows it offers: PLAIN LOGIN" } },
 	{ .title = "none is offered", SIGNS = AUTH_PLAIN | AUTH_LOGIN,
 	  .script = { SECURE, "> 250 mx.test", BYE },
-	  .want = { "S0 auth |PLAIN LOGIN; of those known here it offers: "
-		    "none" } },
+	  .want = { "S0 auth |PLAIN LOGIN; of the mechanisms that the gateway "
+		    "knows it offers: none" } },
 	{ .title = "offered before TLS alone", SIGNS = AUTH_PLAIN,
 	  .script = { GREET, "> 250-mx.test", "> 250-AUTH PLAIN",
 		      "> 250 STARTTLS", "< STARTTLS", "> 220 go", "T", HELLO,
@@ -94,11 +94,12 @@ static const struct play plays[] = {
 	/* never in the clear */
 	{ .title = "TLS is off", .auth = AUTH_PLAIN,
 	  .script = { GREET, "> 250-mx.test", "> 250 AUTH PLAIN", BYE },
-	  .want = { "S0 auth |not sent without TLS, which is off" } },
+	  .want = { "S0 auth |not sent without TLS, which this route" } },
 	{ .title = "TLS is not offered", .tls = TLS_OPPORTUNISTIC,
 	  .auth = AUTH_PLAIN,
 	  .script = { GREET, "> 250-mx.test", "> 250 AUTH PLAIN", BYE },
-	  .want = { "S0 auth |not sent without TLS, and there is none" } },
+	  .want = { "S0 auth |not sent without TLS, which this server does not "
+		    "offer" } },
 	{ .title = "TLS is refused", .tls = TLS_OPPORTUNISTIC,
 	  .auth = AUTH_PLAIN,
 	  .script = { GREET, "> 250-mx.test", "> 250-AUTH PLAIN",
@@ -171,7 +172,7 @@ static const struct play plays[] = {
 	{ .title = "questions without end", SIGNS = AUTH_PLAIN,
 	  .script = { OFFER("PLAIN"), PASSWORD, "> 334", "< *", "> 334",
 		      "< *", "> 334", "< *", "> 334", "?" },
-	  .want = { "N0 auth |does not stop asking" } },
+	  .want = { "N0 auth |asks for more than AUTH PLAIN" } },
 
 	/* connections that end */
 	{ .title = "closed at AUTH", SIGNS = AUTH_PLAIN,

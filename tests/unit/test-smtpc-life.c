@@ -207,7 +207,7 @@ an_attempt_may_be_broken_off_anywhere(void **state)
 		const char *script[LINES];
 		const char *want;
 	} rows[] = {
-		{ "greeting", 0, { "@", "?" }, "L0 greeting |broken off" },
+		{ "greeting", 0, { "@", "?" }, "L0 greeting |cancelled" },
 		{ "ehlo", 0, { GREET, "?" }, "L0 ehlo " },
 		{ "mail", 0, { PLAIN, MAIL, "?" }, "L0 mail " },
 		{ "rcpt", 0, { PLAIN, MAIL, OK, RCPT0, "?" }, "L0 rcpt " },
@@ -325,7 +325,7 @@ a_source_that_never_answers_is_waited_for_in_vain(void **state)
 	stage_init(&s, &p, here, 1, at.port);
 	stage_send(&s);
 	stage_run(&s, 200);
-	stage_check("dead source", "L0 body |did not come", s.got[0]);
+	stage_check("dead source", "L0 body |reading it took too long", s.got[0]);
 	assert_int_equal(s.done, 0);
 	s.source.later.run(&s.source.later);
 	assert_int_equal(s.done, 1);

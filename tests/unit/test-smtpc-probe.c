@@ -22,7 +22,7 @@ static const struct play plays[] = {
 	  .want = { "R454 auth 4.7.0 later" } },
 	{ .title = "a server that lacks the login", SIGNS, .upto = PHASE_AUTH,
 	  .script = { SECURE, "> 250 mx.test", BYE },
-	  .want = { "S0 auth |does not offer the login PLAIN" } },
+	  .want = { "S0 auth |does not offer AUTH PLAIN" } },
 	{ .title = "a greeting that refuses", SIGNS, .upto = PHASE_AUTH,
 	  .script = { "@", "> 554 5.7.1 go away", BYE },
 	  .want = { "R554 greeting 5.7.1" } },

@@ -224,19 +224,19 @@ static const struct play plays[] = {
 	  .peer = { .asks = true },
 	  .script = { SECURE, "> 250 mx", ONE, TAKEN, "?" },
 	  .want = { "R250 dot" },
-	  .facts = "TLS1.3 AES-256-GCM, verified, our certificate sent" },
+	  .facts = "TLS1.3 AES-256-GCM, verified, client certificate sent" },
 	{ .title = "not asked for", .tls = TLS_VERIFY, .client = true,
 	  .script = { SECURE, "> 250 mx", MAIL, "> 550 5.7.1 who are you",
 		      "?" },
 	  .want = { "R550 mail" },
-	  .facts = "TLS1.3 AES-256-GCM, verified, our certificate was not "
-		   "asked for" },
+	  .facts = "TLS1.3 AES-256-GCM, verified, client certificate not "
+		   "requested" },
 	{ .title = "asked for, and there is none", .tls = TLS_VERIFY,
 	  .peer = { .asks = true },
 	  .script = { SECURE, "> 250 mx", ONE, TAKEN, "?" },
 	  .want = { "R250 dot" },
-	  .facts = "TLS1.3 AES-256-GCM, verified, a certificate of ours was "
-		   "asked for" },
+	  .facts = "TLS1.3 AES-256-GCM, verified, client certificate requested, "
+		   "none configured" },
 	{ .title = "insisted upon, TLS 1.2", .tls = TLS_REQUIRED,
 	  .peer = { .insists = true,
 		    .priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2" },
@@ -249,7 +249,7 @@ static const struct play plays[] = {
 	{ .title = "shown, and not accepted", .tls = TLS_VERIFY,
 	  .client = true, .peer = { .insists = true, .doubts = true },
 	  .script = { STARTTLS, "> 220 go", "t", "!" },
-	  .want = { "S0 ehlo |our certificate" } },
+	  .want = { "S0 ehlo |the gateway's certificate" } },
 	{ .title = "opportunistic, insisted upon, TLS 1.2",
 	  .tls = TLS_OPPORTUNISTIC,
 	  .peer = { .insists = true,

@@ -146,7 +146,7 @@ what_is_said_before_tls(void **state)
 		const char *script;
 	} plays[] = {
 		{ LISTENER_PLAIN, true, GREETED EHLO_PLAIN
-		  ">STARTTLS\n<502 5.5.1 TLS is not spoken here\n" MAIL_ALPHA
+		  ">STARTTLS\n<502 5.5.1 TLS is not offered here\n" MAIL_ALPHA
 		  QUIT },
 		{ LISTENER_STARTTLS, false, GREETED EHLO_PLAIN
 		  ">STARTTLS\n<454 4.7.0 *\n" MAIL_ALPHA QUIT },

@@ -212,10 +212,10 @@ handshakes_have_their_words(void **state)
 		  LISTENER_IMPLICIT, ENDED_TLS, "has `tls: implicit'" },
 		{ ERROR_PROTOCOL, "the client speaks neither TLS 1.2 nor TLS 1.3",
 		  LISTENER_STARTTLS, ENDED_TLS, "no version or cipher" },
-		{ ERROR_PROTOCOL, "the client has no cipher in common with us",
+		{ ERROR_PROTOCOL, "the client has no cipher in common with the gateway",
 		  LISTENER_STARTTLS, ENDED_TLS, "no version or cipher" },
-		{ ERROR_PROTOCOL, "the client refused our certificate (alert: "
-		  "unknown CA)", LISTENER_STARTTLS, ENDED_TLS,
+		{ ERROR_PROTOCOL, "the client refused the gateway's certificate "
+		  "(alert: unknown CA)", LISTENER_STARTTLS, ENDED_TLS,
 		  "does not trust the certificate" },
 		{ ERROR_SYSTEM, "the client closed the connection during the TLS "
 		  "handshake", LISTENER_STARTTLS, ENDED_TLS, "broke off" },

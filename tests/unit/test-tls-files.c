@@ -124,15 +124,18 @@ what_is_wrong_names_the_file_first(void **state)
 	CHECK_WORDS(why_not(other, key_path), other, "No such file");
 	CHECK_WORDS(why_not(cert_path, other), other, "No such file");
 	CHECK_WORDS(why_not(key_path, key_path), key_path,
-		    "there is no certificate in PEM in it|it holds a private "
-		    "key: are certificate and key swapped?");
+		    "the file contains no certificate in PEM|the file contains "
+		    "a private key: check whether certificate and key are "
+		    "swapped");
 	CHECK_WORDS(why_not(cert_path, cert_path), cert_path,
-		    "there is no key in PEM in it|it holds a certificate: are");
+		    "the file contains no key in PEM|the file contains a "
+		    "certificate: check");
 	CHECK_WORDS(why_not(cert_path, NULL), cert_path,
-		    "there is no key in PEM in it|append the key");
+		    "the file contains no key in PEM|append the key");
 	save(other, "\x30\x82\x01\x0a");
 	CHECK_WORDS(why_not(other, key_path), other,
-		    "no certificate in PEM in it|it may be in DER: `openssl "
+		    "file contains no certificate in PEM|the file may be in DER; convert "
+		    "it to PEM: `openssl "
 		    "x509 -inform der");
 	CHECK_WORDS(why_not(cert_path, other), other, "`openssl pkey -inform");
 	save(other, "\x30\x82\x0b\x2c\x02\x01\x03\x30\x82");
@@ -156,16 +159,16 @@ what_is_wrong_names_the_file_first(void **state)
 	CHECK_WORDS(why_not(other, key_path), other,
 		    "cannot be read as a certificate: ");
 	save_locked_key(other);
-	CHECK_WORDS(why_not(cert_path, other), other, "password|take the "
-		    "password off");
+	CHECK_WORDS(why_not(cert_path, other), other, "password|remove the "
+		    "password");
 	save_certs(WHO_SERVER, WHO_COUNT, WHO_CLIENT);
 	CHECK_WORDS(why_not(cert_path, key_path), key_path,
 		    "|that certificate is for mx.example.org, mx2.example.org, "
-		    "127.0.0.1: name the key");
+		    "127.0.0.1: name its own key");
 	save_certs(WHO_SERVER, WHO_MIDDLE, WHO_SERVER);
 	CHECK_WORDS(why_not(cert_path, key_path), cert_path,
-		    "the chain is out of order: certificate 1 was issued by "
-		    "CN=Test CA, but the next one is CN=Middle CA|");
+		    "the chain is in the wrong order: certificate 1 was issued "
+		    "by CN=Test CA, but the next one is CN=Middle CA|");
 	unlink(other);
 }
 
@@ -181,7 +184,7 @@ authorities_are_read_or_it_is_said_why(void **state)
 	CHECK_WORDS(err.text, other, "No such file");
 	save(other, "# nothing\n");
 	assert_null(tls_trust_read(other, &err));
-	CHECK_WORDS(err.text, other, "there is no certificate in PEM in it");
+	CHECK_WORDS(err.text, other, "the file contains no certificate in PEM");
 	unlink(other);
 	t = tls_trust_read(ca_path, &err);
 	assert_non_null(t);

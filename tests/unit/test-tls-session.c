@@ -35,15 +35,15 @@ static const struct {
 	{ "NORMAL:-VERS-TLS1.3", GNUTLS_CERT_REQUIRE, WHO_OTHER_CA, true, true,
 	  TLS_SENT, 2, NULL },
 	{ "NORMAL", GNUTLS_CERT_REQUIRE, WHO_OTHER_CA, false, true, TLS_SENT,
-	  0, "the server refused our certificate (alert: " },
+	  0, "the server refused the gateway's certificate (alert: " },
 	{ "NORMAL:-VERS-TLS1.3", GNUTLS_CERT_REQUIRE, WHO_OTHER_CA, false,
-	  true, TLS_SENT, 0, "the server refused our certificate (alert: " },
+	  true, TLS_SENT, 0, "the server refused the gateway's certificate (alert: " },
 	{ "NORMAL", GNUTLS_CERT_REQUIRE, WHO_CA, false, false,
-	  TLS_ASKED_NOT_SENT, 0, "the server wants a certificate of ours, and "
-	  "there is none to show (alert: certificate required)" },
+	  TLS_ASKED_NOT_SENT, 0, "the server requires a client certificate, and "
+	  "none is configured (alert: certificate required)" },
 	{ "NORMAL:-VERS-TLS1.3", GNUTLS_CERT_REQUIRE, WHO_CA, false, false,
 	  TLS_ASKED_NOT_SENT, 0, "the server refused the TLS handshake; it "
-	  "asked for a certificate of ours, and there is none to show (alert: "
+	  "asked for a client certificate, and none is configured (alert: "
 	},
 };
 

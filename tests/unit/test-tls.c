@@ -41,11 +41,11 @@ static const struct {
 	{ TLS_VERIFY, "127.0.0.2", WHO_SERVER, false,
 	  "the certificate of 127.0.0.2 is not accepted: it is for "
 	  "mx.example.org, mx2.example.org, 127.0.0.1, not for 127.0.0.2",
-	  "the client refused our certificate (alert: bad certificate)" },
+	  "the client refused the gateway's certificate (alert: bad certificate)" },
 	{ TLS_VERIFY, "mx", WHO_SERVER, false, "it is for mx.example.org",
 	  "bad certificate" },
 	{ TLS_VERIFY, "mx.example.org", WHO_EXPIRED, false, ": it expired at 2",
-	  "the client refused our certificate (alert: certificate expired)" },
+	  "the client refused the gateway's certificate (alert: certificate expired)" },
 	{ TLS_VERIFY, "mx.example.org", WHO_NOT_YET, false,
 	  ": it is not valid before 2", "certificate expired" },
 	{ TLS_VERIFY, "mx.example.org", WHO_STRANGER, false,
@@ -62,7 +62,7 @@ static const struct {
 	  ": its key or its signature is too weak", "bad certificate" },
 	{ TLS_REQUIRED, "mx.example.org", WHO_STAPLE, false, NULL, NULL },
 	{ TLS_VERIFY, "mx.example.org", WHO_STAPLE, false,
-	  ": it demands an OCSP answer, and the server sent none",
+	  ": it requires an OCSP response, and the server sent none",
 	  "bad certificate" },
 	{ TLS_VERIFY, "other.example.org", WHO_EXPIRED, false, "; it expired at",
 	  "bad certificate" },
@@ -490,8 +490,8 @@ a_client_that_begins_anew_is_cut_off(void **state)
 	push_server(&p.a, w.server);
 	pair_run(&p, a_over);
 	assert_true(p.a.ready);
-	assert_string_equal(p.a.error, "the client wants to negotiate TLS "
-			    "anew, which is not done here");
+	assert_string_equal(p.a.error, "the client wants to renegotiate TLS, "
+			    "which the gateway does not support");
 	pair_close(&p);
 	raw_join(&r);
 	assert_true(r.code <= 0);
