@@ -318,7 +318,7 @@ class Recognised(ConnectorCase):
             with self.subTest(name):
                 line = self.wait_line(gw, name)
                 self.assertIn(" status=delivered ", line)
-                self.assertRegex(line, 'tls="TLS1.[23] [A-Z0-9-]+, verified, our '
+                self.assertRegex(line, 'tls="TLS1.[23] [A-Z0-9-]+, verified, client '
                                        'certificate sent"')
                 self.arrived(server, name)
             for kind in KINDS:

@@ -383,7 +383,7 @@ class Tls(Case):
              "the file contains no key in PEM"),
             (78, f"tls:\n  certificate: {mixed}\n  key: {self.key}\n",
              "the chain is in the wrong order"),
-            (78, f"tls:\n  key: {self.key}\n", "no certificate for it"),
+            (78, f"tls:\n  key: {self.key}\n", "a key, and no certificate"),
             (0, f"tls:\n  certificate: {soon}\n  key: {soon_key}\n",
              "the certificate for gw.example.test, 127.0.0.1 expires in 4 days"),
             (0, f"tls:\n  certificate: {old}\n  key: {old_key}\n",
@@ -391,8 +391,8 @@ class Tls(Case):
             (0, f"tls:\n  certificate: {old}\n  key: {old_key}\n",
              "hint: others will refuse it: renew it under the same name"),
             (0, "LISTEN starttls\n", "STARTTLS is not offered"),
-            (78, "LISTEN required\n", "there is no certificate for it"),
-            (78, "LISTEN implicit\n", "there is no certificate for it"),
+            (78, "LISTEN required\n", "TLS is required, and there is no certificate"),
+            (78, "LISTEN implicit\n", "TLS is required, and there is no certificate"),
         ]
         for i, (status, text, words) in enumerate(rows):
             r = self.check(text, f"check{i}")
