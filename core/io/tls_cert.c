@@ -156,7 +156,8 @@ key_differs(const char *certificate, const char *key, const char *names,
 	error_set(err, ERROR_CONFIG, "%s: this is not the key of the "
 		  "certificate in %s", key, certificate);
 	return error_hint(err, "that certificate is for %.120s: name its own "
-			  "key, or get a new certificate for this key", names[0] ? names : "nobody");
+			  "key, or get a new certificate for this key",
+			  names[0] ? names : "nobody");
 }
 
 static bool

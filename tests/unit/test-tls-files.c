@@ -148,7 +148,7 @@ what_is_wrong_names_the_file_first(void **state)
 	save(other, "-----BEGIN PKCS7-----\n");
 	CHECK_WORDS(why_not(other, key_path), other, "openssl pkcs7 -inform pem");
 	save(other, "-----BEGIN CERTIFICATE REQUEST-----\n");
-	CHECK_WORDS(why_not(other, key_path), other, "request that the authority");
+	CHECK_WORDS(why_not(other, key_path), other, "a certificate request");
 	save(other, "012345678");
 	CHECK_WORDS(why_not(other, key_path), other, "no certificate in PEM in it|");
 	save(other, "");
