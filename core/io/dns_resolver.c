@@ -19,6 +19,7 @@ enum {
 	PROBE_SOON_MS = 60 * 1000,	/* without an answer */
 	HURRY_MS = 4 * 1000,		/* questions wait no longer */
 	FAILURES_MAX = 3,		/* then it is more than a bad moment */
+	JUMP_MS = 60 * 1000,		/* of the clock, that matters */
 };
 
 static const struct log resolver_log = { .room = "dns" };
@@ -368,12 +369,29 @@ making_back(struct task *t)
 
 /* --- for questions --------------------------------------------------- */
 
+/* Whatever was found by another time is not believed. */
+static void
+clock_look(struct dns_resolver *r)
+{
+	int64_t ahead_ms = clock_wall_ms() - clock_steady_ms();
+	int64_t jump_ms = ahead_ms - r->ahead_ms;
+
+	if (jump_ms <= JUMP_MS && jump_ms >= -JUMP_MS)
+		return;
+	r->ahead_ms = ahead_ms;
+	if (r->current == NULL && r->making == NULL && r->candidate == NULL)
+		return;
+	log_info(&resolver_log, "the clock was set: names are looked up anew");
+	resolver_reset(r);
+}
+
 struct dns_context *
 dns_resolver_now(struct dns_resolver *r)
 {
 	int64_t now = clock_now_ms();
 
 	r->asked = true;
+	clock_look(r);
 	if (r->current != NULL && dns_context_is_broken(r->current))
 		resolver_reset(r);
 	if (r->making != NULL || r->candidate != NULL)

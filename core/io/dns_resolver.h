@@ -3,7 +3,9 @@
  * Private to io/.  Nothing is made before the first question.  It makes
  * contexts on a worker, one at a time; decides, with dnssec auto, whether one
  * that validates can be used; and makes a new one when a file has changed,
- * which is looked for while questions are asked.
+ * which is looked for while questions are asked, or when the wall clock was
+ * set: libunbound reckons with that one, and what it found while the clock was
+ * ahead (no such name, a signature that had expired) would stay for as long.
  *
  *	first ---> (auto) candidate ---> its zone's key came ---> current
  *	      |              |
@@ -34,6 +36,7 @@ struct dns_resolver {
 	struct dns_asking probe;	/* at the candidate */
 	struct timer hurry;		/* questions wait for it */
 	int64_t look_at_ms, probe_at_ms;
+	int64_t ahead_ms;		/* the wall clock, of the steady one */
 	unsigned failures;		/* of probes without an answer */
 	struct dns_stamps stamps;
 	bool asked, validating;

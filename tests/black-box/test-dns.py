@@ -323,6 +323,22 @@ class Validation(WithKnot):
         self.assertEqual(said["status"], "failed")
         self.assertIn("bogus", said["why"])
 
+    def test_a_clock_that_is_set(self):
+        """What was cached by another time is forgotten, this way and that."""
+        server = self.name_server(NameServer.stripping(self.knot.port))
+        a = self.asker("special=yes", "dnssec=off", port=server.port)
+        a.ask("clock", "0")
+        for jump, asks in ((0, True), (0, False), (5000, False),
+                           (-5000, False), (-3600 * 1000, True), (0, False),
+                           (9 * 86400 * 1000, True), (0, False)):
+            with self.subTest(jump=jump):
+                a.ask("set", str(jump))
+                before = server.queries
+                self.assertEqual(a.texts("A", "four.example.test"), ["192.0.2.4"])
+                self.assertEqual(a.ask("query", "A", "nowhere.example.test")["status"],
+                                 "nxdomain")
+                self.assertEqual(server.queries > before, asks)
+
     def test_auto_looks_again(self):
         strips = self.name_server(NameServer.stripping(self.knot.port))
         stripping, broken = strips.answer, NameServer.refusing(2)

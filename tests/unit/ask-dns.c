@@ -7,6 +7,7 @@
  *	written NAME		the same, of a name that the administrator wrote
  *	many N TYPE NAME	N questions at once, about 1.NAME, 2.NAME ...
  *	clock MS		turns the clocks on
+ *	set MS			sets the wall clock alone, by so much; or -MS
  *	configure WORD...	as on the command line
  *	state
  */
@@ -241,7 +242,12 @@ obey(struct world *w, char **words, size_t n)
 	} else if (!strcmp(words[0], "many") && n == 4) {
 		many(w, number(words[1]), words[2], words[3]);
 	} else if (!strcmp(words[0], "clock") && n == 2) {
-		clock_fake(clock_now_ms() + number(words[1]), clock_wall_ms());
+		clock_fake(clock_now_ms() + number(words[1]),
+			   clock_wall_ms() + number(words[1]));
+		puts("{}");
+	} else if (!strcmp(words[0], "set") && n == 2) {
+		clock_fake(clock_now_ms(), clock_wall_ms() + (words[1][0] == '-'
+			   ? -number(words[1] + 1) : number(words[1])));
 		puts("{}");
 	} else if (!strcmp(words[0], "configure")) {
 		wishes_read(&wishes, words + 1, n - 1);
