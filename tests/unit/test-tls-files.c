@@ -150,7 +150,7 @@ what_is_wrong_names_the_file_first(void **state)
 	save(other, "-----BEGIN CERTIFICATE REQUEST-----\n");
 	CHECK_WORDS(why_not(other, key_path), other, "a certificate request");
 	save(other, "012345678");
-	CHECK_WORDS(why_not(other, key_path), other, "no certificate in PEM in it|");
+	CHECK_WORDS(why_not(other, key_path), other, "the file contains no certificate in PEM|");
 	save(other, "");
 	CHECK_WORDS(why_not(other, key_path), other, "no certificate");
 	CHECK_WORDS(why_not(cert_path, other), other, "no key");
