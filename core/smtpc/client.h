@@ -62,6 +62,7 @@ struct kinship {
 	struct ip source;		/* family 0: any */
 	enum tls_policy tls;
 	bool implicit;
+	bool hosts_written;		/* see smtpc_plan */
 	struct tls_identity *identity;	/* or NULL */
 	struct tls_trust *trust;	/* or NULL */
 };

@@ -3,8 +3,9 @@
  * A connection that was not verified must never carry what has to be, one
  * that nobody logged in to must not carry what needs a login, and so on: all
  * that a plan says about the server and about us is compared, by which name of
- * ours we would know ourselves, too.  The secret,
- * too: who has another one may be allowed less, or nothing any more.
+ * ours we would know ourselves, too.  The secret, too: who has another one may
+ * be allowed less, or nothing any more.  And who wrote the name of the host: a
+ * stranger's record must not lead to a host that only the local resolver knows.
  */
 #include "smtpc/client.h"
 
@@ -37,6 +38,7 @@ kinship_init(struct kinship *k, const struct smtpc_plan *p, const char *host)
 		.secret = BUF_MAX(AUTH_TOKEN_MAX),
 		.mechanisms = p->auth.mechanisms,
 		.port = plan_port(p), .tls = p->tls, .implicit = p->implicit,
+		.hosts_written = p->hosts_written,
 	};
 	if (p->auth.mechanisms != 0)
 		buf_add(&k->secret, span_of(p->auth.secret));
@@ -67,7 +69,9 @@ same_host(const struct kinship *k, const struct smtpc_plan *p,
 {
 	static const struct ip any = { .family = 0 };
 
-	return k->port == plan_port(p) && strcasecmp(k->host, host) == 0 &&
+	return k->port == plan_port(p) &&
+	       k->hosts_written == p->hosts_written &&
+	       strcasecmp(k->host, host) == 0 &&
 	       strcmp(k->helo, or(p->helo, "")) == 0 &&
 	       strcmp(k->self, or(p->self, "")) == 0 &&
 	       ip_eq(k->source, p->source ? *p->source : any);

@@ -62,6 +62,7 @@ CHANGE(shorter_secret, p->auth.secret = "s3cre")
 CHANGE(other_mechanisms, p->auth.mechanisms = AUTH_PLAIN)
 CHANGE(own_name, p->self = "gw.test")
 /* about our patience, and not about the server */
+CHANGE(other_author, p->hosts_written = true)
 CHANGE(other_reuse, p->reuse = 3)
 CHANGE(other_idle, p->idle_ms = 1)
 CHANGE(other_timeouts, p->timeouts_ms[SMTPC_DOT] = 1)
@@ -95,6 +96,7 @@ static const struct change changes[] = {
 	{ "another secret, by a capital", secret_in_capitals, false },
 	{ "another secret, a shorter one", shorter_secret, false },
 	{ "another mechanism", other_mechanisms, false },
+	{ "a host that the administrator wrote", other_author, false },
 	{ "fewer messages", other_reuse, true },
 	{ "a shorter idle time", other_idle, true },
 	{ "other timeouts", other_timeouts, true },
