@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/macros.h"
+#include "base/mem.h"
 
 #include <string.h>
 
@@ -170,28 +171,78 @@ add_operator_opening(struct buf *out, const struct dsn_facts *f,
 
 /* --- recipients ------------------------------------------------------ */
 
-static bool
-outcomes_alike(const struct outcome *a, const struct outcome *b)
+/* Recipients in groups that fared alike, by a number for each of them that
+ * differs where the texts do; it is made once, as there may be many. */
+struct groups {
+	const struct dsn_facts *f;
+	uint64_t *numbers;
+};
+
+/* What is said of him, without his address, which many servers repeat. */
+static void
+said_of(const struct dsn_rcpt *r, struct outcome *ret)
 {
-	if (a == NULL || b == NULL)
-		return a == b;
-	return a == b ||
-	       (a->kind == b->kind && a->code == b->code &&
-		a->phase == b->phase &&
-		memcmp(&a->enhanced, &b->enhanced, sizeof(a->enhanced)) == 0 &&
-		strcmp(a->text, b->text) == 0 &&
-		strcmp(a->host, b->host) == 0);
+	struct span text = span_of(r->outcome->text), who = r->address;
+	size_t n = 0;
+
+	*ret = *r->outcome;
+	for (size_t i = 0; i < text.n; ) {
+		bool here = who.n >= 3 &&
+			span_starts_nocase(span_from(text, i), who);
+
+		/* an address has three characters at least */
+		if (here)
+			memcpy(ret->text + n, "...", 3);
+		else
+			ret->text[n] = text.p[i];
+		n += here ? 3 : 1;
+		i += here ? who.n : 1;
+	}
+	ret->text[n] = '\0';
 }
 
 static bool
-rcpts_alike(const struct dsn_rcpt *a, const struct dsn_rcpt *b)
+outcomes_alike(const struct outcome *a, const struct outcome *b)
 {
-	bool same = a->remedy == b->remedy ||
-		    (a->remedy != NULL && b->remedy != NULL &&
-		     strcmp(a->remedy, b->remedy) == 0);
+	return a->kind == b->kind && a->code == b->code &&
+	       a->phase == b->phase &&
+	       memcmp(&a->enhanced, &b->enhanced, sizeof(a->enhanced)) == 0 &&
+	       strcmp(a->text, b->text) == 0 &&
+	       strcmp(a->host, b->host) == 0;
+}
 
-	return same && a->action == b->action &&
-	       outcomes_alike(a->outcome, b->outcome);
+static bool
+remedies_alike(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static uint64_t
+group_number(const struct dsn_rcpt *r)
+{
+	struct outcome said;
+
+	if (r->outcome == NULL)
+		return 0;
+	said_of(r, &said);
+	return span_hash_nocase(span_of(said.text)) ^ (uint64_t)said.code;
+}
+
+static bool
+same_group(const struct groups *g, size_t i, size_t k)
+{
+	const struct dsn_rcpt *a = &g->f->rcpts[i], *b = &g->f->rcpts[k];
+	struct outcome said[2];
+
+	if (g->numbers[i] != g->numbers[k] || a->action != b->action ||
+	    (a->outcome == NULL) != (b->outcome == NULL) ||
+	    !remedies_alike(a->remedy, b->remedy))
+		return false;
+	if (a->outcome == NULL)
+		return true;
+	said_of(a, &said[0]);
+	said_of(b, &said[1]);
+	return outcomes_alike(&said[0], &said[1]);
 }
 
 static bool
@@ -230,42 +281,49 @@ add_more(struct buf *out, size_t hidden)
 
 /* All that fared as the one at `first' did. */
 static bool
-add_group(struct buf *out, const struct dsn_facts *f, size_t first)
+add_group(struct buf *out, const struct groups *g, size_t first)
 {
+	const struct dsn_facts *f = g->f;
 	const struct dsn_rcpt *r = &f->rcpts[first];
+	struct outcome said;
 	size_t n = 0;
 	bool ok = true;
 
 	for (size_t i = first; ok && i < f->rcpt_count; i++)
-		if (rcpts_alike(r, &f->rcpts[i]) && n++ < GROUP_SHOWN)
+		if (same_group(g, first, i) && n++ < GROUP_SHOWN)
 			ok = add_address(out, f->rcpts[i].address);
+	if (r->outcome != NULL && n == 1)
+		said = *r->outcome;
+	else if (r->outcome != NULL)
+		said_of(r, &said);
 	return ok && add_more(out, n - MIN(n, (size_t)GROUP_SHOWN)) &&
-	       (r->outcome == NULL || add_reason(out, r->outcome)) &&
+	       (r->outcome == NULL || add_reason(out, &said)) &&
 	       (r->remedy == NULL || (buf_add(out, SPAN("\r\n")) &&
 		add_wrapped(out, "    ", span_of(r->remedy)))) &&
 	       buf_add(out, SPAN("\r\n"));
 }
 
 static bool
-is_first_of_group(const struct dsn_facts *f, size_t k)
+is_first_of_group(const struct groups *g, size_t k)
 {
 	for (size_t i = 0; i < k; i++)
-		if (rcpts_alike(&f->rcpts[i], &f->rcpts[k]))
+		if (same_group(g, i, k))
 			return false;
 	return true;
 }
 
 static bool
-add_groups(struct buf *out, const struct dsn_facts *f, enum dsn_action action)
+add_groups(struct buf *out, const struct groups *g, enum dsn_action action)
 {
 	size_t shown = 0, hidden = 0;
 	bool ok = true;
 
-	for (size_t i = 0; ok && i < f->rcpt_count; i++) {
-		if (f->rcpts[i].action != action || !is_first_of_group(f, i))
+	for (size_t i = 0; ok && i < g->f->rcpt_count; i++) {
+		if (g->f->rcpts[i].action != action ||
+		    !is_first_of_group(g, i))
 			continue;
 		if (shown++ < GROUPS_SHOWN)
-			ok = add_group(out, f, i);
+			ok = add_group(out, g, i);
 		else
 			hidden++;
 	}
@@ -274,14 +332,15 @@ add_groups(struct buf *out, const struct dsn_facts *f, enum dsn_action action)
 }
 
 static bool
-add_action(struct buf *out, const struct dsn_facts *f, enum dsn_action action)
+add_action(struct buf *out, const struct groups *g, enum dsn_action action)
 {
+	const struct dsn_facts *f = g->f;
 	char date[64];
 
 	if (!buf_addf(out, "%s message %s\r\n\r\n",
 		      f->reader == DSN_FOR_SENDER ? "Your" : "The",
 		      actions[action].headline) ||
-	    !add_groups(out, f, action) ||
+	    !add_groups(out, g, action) ||
 	    !buf_addf(out, "%s\r\n", actions[action].next[f->reader]))
 		return false;
 	if (action == DSN_DELAYED && f->until_ms > 0 &&
@@ -351,15 +410,20 @@ dsn_add_words(struct buf *out, const struct dsn_facts *f,
 	      const struct dsn_shape *shape)
 {
 	bool for_sender = f->reader == DSN_FOR_SENDER;
+	struct groups g = { .f = f };
 	bool ok = buf_add(out, SPAN("This is the mail gateway at ")) &&
 		  dsn_add_clean(out, f->hostname, f) &&
 		  buf_add(out, SPAN(".\r\n\r\n")) &&
 		  (for_sender ? add_sender_opening(out, f, shape)
 			      : add_operator_opening(out, f, shape));
 
+	g.numbers = mem_array(f->rcpt_count + 1, sizeof(*g.numbers));
+	for (size_t i = 0; i < f->rcpt_count; i++)
+		g.numbers[i] = group_number(&f->rcpts[i]);
 	for (size_t a = 0; ok && a < ARRAY_SIZE(actions); a++)
 		if (dsn_has_action(f, (enum dsn_action)a))
-			ok = add_action(out, f, (enum dsn_action)a);
+			ok = add_action(out, &g, (enum dsn_action)a);
+	mem_free(g.numbers);
 	return ok && (for_sender ? add_id(out, f) : add_operator_end(out, f)) &&
 	       add_returned_words(out, shape);
 }

@@ -80,6 +80,41 @@ one_text_serves_those_that_fared_alike(void **state)
 	assert_int_equal(count(text, "This is final"), 1);
 }
 
+/* Many servers repeat whom they refuse. */
+static void
+an_address_in_the_answer_makes_no_other_text(void **state)
+{
+	static const char *const names[] = { "a@b.test", "Cc@b.test", "d@b.test" };
+	static const char *const texts[] = {
+		"<a@b.test>: no mailbox of a@b.test here",
+		"<cc@b.test>: no mailbox of Cc@b.test here",
+		"<x@b.test>: no mailbox of d@b.test here",
+	};
+	struct outcome each[3];
+	struct dsn_rcpt all[3];
+	AUTO(buf_fini) struct buf out = BUF_MAX(500000);
+	struct dsn_facts f = facts();
+	const char *text;
+
+	(void)state;
+	f.rcpts = all;
+	f.rcpt_count = 3;
+	for (size_t i = 0; i < 3; i++) {
+		each[i] = refused;
+		snprintf(each[i].text, sizeof(each[i].text), "%s", texts[i]);
+		all[i] = rcpts[0];
+		all[i].outcome = &each[i];
+		all[i].address = span_of(names[i]);
+	}
+	text = written(&out, &f);
+	assert_non_null(strstr(text, "  <a@b.test>\r\n  <Cc@b.test>\r\n"
+			       "    mx1.example.org[192.0.2.1]:25 answered:\r\n"
+			       "    550 5.1.1 <...>: no mailbox of ... here"));
+	/* alone, or with another's address, it stands as it was said */
+	assert_non_null(strstr(text, "550 5.1.1 <x@b.test>: no mailbox of d@b.test here"));
+	assert_non_null(strstr(text, "smtp; 550 5.1.1 <cc@b.test>: no mailbox"));
+}
+
 /* As many reasons as recipients: the text stays short. */
 static void
 reasons_are_bounded(void **state)
@@ -389,6 +424,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_is_named_by_subject_to_and_date),
 		cmocka_unit_test(one_text_serves_those_that_fared_alike),
+		cmocka_unit_test(an_address_in_the_answer_makes_no_other_text),
 		cmocka_unit_test(reasons_are_bounded),
 		cmocka_unit_test(the_operator_has_a_text_of_its_own),
 		cmocka_unit_test(what_no_report_can_hold_is_not_returned),
