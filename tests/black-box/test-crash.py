@@ -225,7 +225,7 @@ class Disk(Case):
         self.fill(disk)
         gw.start()
         self.assertEqual(self.send_code(gw), 452)
-        self.assertEqual(gw.command("status").returncode, 0)
+        self.assertEqual(gw.command("status").returncode, 2)
         self.assertIn("NOT ACCEPTING", gw.command("status").stdout)
         os.unlink(os.path.join(disk, "filler"))
         up.set()
