@@ -544,35 +544,6 @@ removals_go_in_portions(void **state)
 	world_free(&w);
 }
 
-/* Of what an act met each is told once, whichever call failed meanwhile. */
-static void
-what_acts_meet_is_told_once(void **state)
-{
-	unsigned nth = 0;
-	bool fired = true;
-
-	(void)state;
-	while (fired) {
-		struct world *w = world_new("sqlite:", "?vfs=fault");
-		struct error err;
-		size_t told = 0;
-
-		assert_true(world_open(w, &err));
-		for (int i = 0; i < 3; i++)
-			assert_int_not_equal(world_put(w, SMALL, false, 0), 0);
-		w->tell = SIZE_MAX;
-		fault_arm(FAULT_IO_ONCE, ++nth);
-		assert_int_equal(world_act(w, SPOOL_HOLD, 0), 3);
-		fired = fault_fired();
-		fault_disarm();
-		for (const char *p = w->met; (p = strchr(p, '\n')) != NULL; p++)
-			told++;
-		CHECK_ROW(nth, told == 3);
-		world_free(&w);
-	}
-	assert_true(nth > 3);
-}
-
 /* Durable means synced: what no fault can show. */
 static void
 what_is_acknowledged_was_synced(void **state)
@@ -613,7 +584,6 @@ main(void)
 		cmocka_unit_test(a_doubtful_settle_is_done_once),
 		cmocka_unit_test(results_go_in_portions),
 		cmocka_unit_test(removals_go_in_portions),
-		cmocka_unit_test(what_acts_meet_is_told_once),
 		cmocka_unit_test(one_call_fails),
 		cmocka_unit_test(the_disk_dies),
 		cmocka_unit_test(the_database_alone_dies),
