@@ -58,6 +58,20 @@ advise_port(struct advising *g)
 	}
 }
 
+static void
+advise_certificate(struct advising *g)
+{
+	const struct smtp_options *o = g->a->options;
+
+	if (o->certificate == NULL || o->tls != POSTERN_TLS_OPPORTUNISTIC ||
+	    was_refused(g, "certificate") || was_refused(g, "tls"))
+		return;
+	diag_warning(g->d, schema_mark(g->a->block, "certificate"), "with "
+		     "`tls: opportunistic' the mail may go in the clear and "
+		     "without your certificate");
+	diag_hint(g->d, "write tls: verify");
+}
+
 bool
 options_advise(const struct options_target *to, struct diags *d)
 {
@@ -69,6 +83,7 @@ options_advise(const struct options_target *to, struct diags *d)
 		return true;
 	ok = advise_together(&g);
 	advise_port(&g);
+	advise_certificate(&g);
 	if (access != NULL && access->next_hop != NULL && g.a->host != NULL &&
 	    !was_refused(&g, g.a->host_key))
 		access->next_hop(access->arg, &(struct module_hop){

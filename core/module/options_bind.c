@@ -125,14 +125,8 @@ showable(struct walk *w, const struct node *block,
 		.key_mark = schema_mark(block, "key"),
 	};
 
-	if (w->access == NULL || c.file == NULL)
-		return;
-	w->ok = w->access->can_show(w->access->arg, &c, w->d) && w->ok;
-	if (o->tls != POSTERN_TLS_OPPORTUNISTIC || !w->complete)
-		return;
-	diag_warning(w->d, c.mark, "with `tls: opportunistic' the mail may go "
-		     "in the clear and without your certificate");
-	diag_hint(w->d, "write tls: verify");
+	if (w->access != NULL && c.file != NULL)
+		w->ok = w->access->can_show(w->access->arg, &c, w->d) && w->ok;
 }
 
 /* --- values ---------------------------------------------------------- */

@@ -107,16 +107,19 @@ met_ourselves(struct client *c)
 {
 	const char *self = c->errand->plan->self;
 	struct outcome o = { .code = 0 };
+	struct error err;
 
-	if (self != NULL)
-		outcome_set(&o, OUTCOME_LOCAL, PHASE_EHLO, "the server is this "
-			    "gateway itself, by its name %s; give the domain a "
-			    "route of its own", self);
-	else
-		outcome_set(&o, OUTCOME_LOCAL, PHASE_EHLO, "the server is this "
-			    "gateway itself, which would only receive its own "
-			    "mail again; set `host' and `port' of the route "
-			    "to another server");
+	if (self != NULL) {
+		error_set(&err, ERROR_CONFIG, "the server is this gateway "
+			  "itself, by its name %s; give the domain a route of "
+			  "its own", self);
+	} else {
+		error_set(&err, ERROR_CONFIG, "the server is this gateway "
+			  "itself, which would only receive its own mail");
+		error_hint(&err, "set `host' and `port' of the route to the "
+			   "server that is to receive the mail");
+	}
+	outcome_error(&o, OUTCOME_LOCAL, PHASE_EHLO, &err);
 	o.enhanced = (struct enhanced){ 4, 4, 6 };
 	client_fail(c, &o, ST_QUIT);
 	return c->state;
