@@ -19,6 +19,19 @@ struct binding {
 	struct diags *d;
 };
 
+/* --- names.c ---------------------------------------------------------- */
+
+/* Also in the other forms of a secret. */
+bool key_is_called(const struct schema_key *key, struct span name);
+/* NULL: the table has no such key. */
+const struct schema_key *keys_find(const struct schema_key *keys,
+				   struct span name);
+/* All names, in an arena of the caller's. */
+const char **keys_names(const struct schema_key *keys, struct arena *a,
+			size_t *n);
+
+/* --- one key ---------------------------------------------------------- */
+
 /* " in WHAT", or "". */
 const char *binding_in(const struct binding *b);
 /* Where a message about a whole map points; NULL without one. */

@@ -41,28 +41,12 @@ node_is_null(const struct node *n)
 	return n->kind == NODE_SCALAR && !n->quoted && n->scalar.n == 0;
 }
 
-/* Calls it a name of the table if it is one, in any form of a secret. */
-static bool
-key_is(const struct schema_key *key, struct span name)
-{
-	struct span own = span_of(key->name);
-
-	if (key->type != T_SECRET)
-		return span_eq(own, name);
-	for (size_t i = 0; i < SECRET_FORMS; i++)
-		if (name.n >= own.n && span_eq(span_sub(name, 0, own.n), own)
-		    && span_eq(span_from(name, own.n),
-			       span_of(secret_suffixes[i])))
-			return true;
-	return false;
-}
-
 /* Mistyped, which is said already. */
 static bool
 was_meant(const struct binding *b)
 {
 	for (size_t i = 0; i < b->n_meant; i++)
-		if (key_is(b->key, span_of(b->meant[i])))
+		if (key_is_called(b->key, span_of(b->meant[i])))
 			return true;
 	return false;
 }
@@ -296,22 +280,6 @@ bind_key(const struct binding *b)
 	}
 }
 
-static size_t
-names_of(const struct schema_key *keys, struct arena *a, const char **ret)
-{
-	size_t n = 0;
-
-	for (; keys->name != NULL; keys++) {
-		size_t forms = keys->type == T_SECRET ? SECRET_FORMS : 1;
-
-		ret[n++] = keys->name;
-		for (size_t i = 1; i < forms; i++)
-			ret[n++] = arena_printf(a, "%s%s", keys->name,
-						secret_suffixes[i]);
-	}
-	return n;
-}
-
 static void
 names_hint(const char **names, size_t n, struct diags *d)
 {
@@ -337,34 +305,12 @@ conceal_if_meant(const struct schema_key *keys, const struct node *n,
 			tree_conceal(n->mark.tree, n);
 }
 
-/* All names of a table, in an arena of the caller's. */
-static const char **
-names_all(const struct schema_key *keys, struct arena *a, size_t *n)
-{
-	const char **names;
-	size_t count = 0;
-
-	while (keys[count].name != NULL)
-		count++;
-	names = arena_array(a, count * SECRET_FORMS + 1, sizeof(*names));
-	*n = names_of(keys, a, names);
-	return names;
-}
-
-static const struct schema_key *
-key_find(const struct schema_key *keys, struct span name)
-{
-	while (keys->name != NULL && !key_is(keys, name))
-		keys++;
-	return keys->name != NULL ? keys : NULL;
-}
-
 /* The block whose key it is, as `host' beside `connector:'; or NULL. */
 static const char *
 block_with(const struct schema_key *keys, struct span name)
 {
 	for (; keys->name != NULL; keys++)
-		if (keys->keys != NULL && key_find(keys->keys, name) != NULL)
+		if (keys->keys != NULL && keys_find(keys->keys, name) != NULL)
 			return keys->name;
 	return NULL;
 }
@@ -382,7 +328,7 @@ key_unknown(struct binding *at, const struct schema_key *keys,
 		return;
 	}
 	a = arena_new();
-	names = names_all(keys, a, &count);
+	names = keys_names(keys, a, &count);
 	near = nearest_name(n->key, names, count);
 	diag_error(at->d, &n->key_mark, "unknown key `%.*s'%s",
 		   SPAN_ARG(span_sub(n->key, 0, 80)), binding_in(at));
@@ -401,32 +347,13 @@ key_unknown(struct binding *at, const struct schema_key *keys,
 	arena_free(&a);
 }
 
-bool
-schema_was_meant(const struct schema_key *keys, const struct node *map,
-		 const char *name)
-{
-	struct arena *a = arena_new();
-	size_t count;
-	const char **names = names_all(keys, a, &count), *near;
-	const struct node *n = map->kind == NODE_MAP ? map->first : NULL;
-	bool meant = false;
-
-	for (; n != NULL && !meant; n = n->next) {
-		near = key_find(keys, n->key) ? NULL
-			: nearest_name(n->key, names, count);
-		meant = near != NULL && strcmp(near, name) == 0;
-	}
-	arena_free(&a);
-	return meant;
-}
-
 /* `{password: a,b}': the comma ends the secret, and its rest becomes a key,
  * which must not be shown. */
 static bool
 is_rest_of_secret(const struct schema_key *keys, const struct node *before,
 		  const struct node *n)
 {
-	const struct schema_key *key = before ? key_find(keys, before->key)
+	const struct schema_key *key = before ? keys_find(keys, before->key)
 					      : NULL;
 
 	return key != NULL && key->type == T_SECRET
@@ -456,7 +383,7 @@ names_check(struct binding *at, const struct schema_key *keys)
 				      sizeof(*at->meant_nodes));
 	for (const struct node *n = at->map->first; n != NULL;
 	     before = n, n = n->next) {
-		if (key_find(keys, n->key) != NULL)
+		if (keys_find(keys, n->key) != NULL)
 			continue;
 		ok = false;
 		if (is_rest_of_secret(keys, before, n))
@@ -472,7 +399,7 @@ block_hint(const struct schema_key *keys, struct diags *d)
 {
 	struct arena *a = arena_new();
 	size_t count;
-	const char **names = names_all(keys, a, &count);
+	const char **names = keys_names(keys, a, &count);
 
 	if (count == 1)
 		diag_hint(d, "write `%s: VALUE' in it", names[0]);

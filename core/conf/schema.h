@@ -85,6 +85,12 @@ bool schema_bind(const struct schema_key *keys, const struct node *map,
 bool schema_was_meant(const struct schema_key *keys, const struct node *map,
 		      const char *name);
 
+/* The map as it was meant: a list or a block whose key is mistyped, which has
+ * been told, is under its right key.  For who binds it by another table. */
+const struct node *schema_corrected(const struct schema_key *keys,
+				    const struct node *map,
+				    struct arena *arena);
+
 /* The node that gave this field its value, for messages; or the map. */
 const struct mark *schema_mark(const struct node *map, const char *key);
 

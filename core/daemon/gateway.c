@@ -308,6 +308,7 @@ load_all(struct load *l)
 
 	ok = schema_bind(gateway_keys, l->root, "the gateway", l->gateway,
 			 l->arena, l->d);
+	l->root = schema_corrected(gateway_keys, l->root, l->arena);
 	ok = (l->gateway->spool == NULL || gateway_check(l)) && ok;
 	ok = modules_load(l) && ok;
 	ok = load_routes(l) && ok;

@@ -24,7 +24,7 @@ struct sample {
 	double factor;
 	int tls;
 	struct strings nets;
-	struct secret password;
+	struct secret password, pin;
 	struct blocks listen;
 	struct inner one;
 	const struct node *match;
@@ -61,6 +61,7 @@ static const struct schema_key keys[] = {
 	  .fallback = "none", .help = "encryption" },
 	KEY(sample, nets, T_STRINGS, "[loopback, lan]", "networks"),
 	KEY(sample, password, T_SECRET, NULL, "the password"),
+	KEY(sample, pin, T_SECRET, NULL, "one that no name gives away"),
 	KEY(sample, match, T_NODE, NULL, "a rule"),
 	{ .name = "retry", .type = T_BLOCK, .keys = retry_keys, .help = "pauses" },
 	{ .name = "one", .type = T_BLOCK, .offset = AT(one), .keys = inner_keys,
@@ -454,6 +455,7 @@ a_secret_that_yaml_cuts_is_told(void **state)
 	static const struct { const char *text; bool told; } rows[] = {
 		{ "password: hunter2 #ter2\n", true },
 		{ "{password: hunter2 #ter2\n}", true },
+		{ "pin: hunter2 #ter2\n", true },
 		{ "password: hunter2\t# ter2", true },
 		{ "password: hunter2#ter2", false },
 		{ "password: 'hunter2 #ter2' # ter1", false },
