@@ -225,12 +225,27 @@ blamed_line(const struct session *s, const struct reply *r)
 		? span_sub(line, 0, SHOWN) : SPAN_NONE;
 }
 
+/* Those who may relay have a line for each refusal; how often a stranger is
+ * refused he decides himself. */
+static bool
+refusal_may_tell(struct session *s)
+{
+	bool may = s->quiet ||
+		   smtpd_may_relay(session_config(s), s->client) ||
+		   guard_may_tell(s->server->deps.guard, s->client, false,
+				  clock_now_ms());
+
+	if (!may)
+		trace_told(s, false);
+	return may;
+}
+
 /* Where the end of the session will say more (sign), its line is enough. */
 static void
 session_log_refusal(struct session *s, const struct reply *r, unsigned sign)
 {
 	bool counts = s->command != NULL && (s->command->flags & TELL_REFUSED);
-	bool tell = counts && !(sign & SEEN_TELLING);
+	bool tell = counts && !(sign & SEEN_TELLING) && refusal_may_tell(s);
 	enum log_level level = tell && !s->quiet ? LOG_LEVEL_INFO
 						 : LOG_LEVEL_DEBUG;
 	struct log_field fields[6] = {

@@ -427,6 +427,33 @@ relaying_that_is_denied_often_is_counted(void **state)
 	world_free(&w);
 }
 
+/* Nor does a stranger fill the log by what is refused. */
+static void
+refusals_of_strangers_are_limited(void **state)
+{
+	struct world *w = world_new();
+	const char *text;
+
+	(void)state;
+	clock_fake(1000, 1000);
+	log_configure(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	capture_begin(&captured);
+	for (int i = 0; i < 20; i++) {
+		world_connect(w, i < 10 ? "192.0.2.1" : "10.0.0.1");
+		play(w, HELLO ">MAIL FROM:<a@b.test> XYZ=1\n<555 *\n" QUIT);
+	}
+	w->smtpd->untold_timer.fire(&w->smtpd->untold_timer);
+	text = capture_end(&captured);
+	log_configure(LOG_FORMAT_TEXT, LOG_LEVEL_ERROR);
+	clock_fake(-1, 0);
+	assert_int_equal(count(text, "refused: 555"), 6 + 10);
+	assert_int_equal(count(text, "client=192.0.2.1"), 6);
+	assert_int_equal(count(text, "client=10.0.0.1"), 10);
+	CHECK_HAS(text, "4 more sessions ended");
+	assert_null(strstr(text, A_LINE));
+	world_free(&w);
+}
+
 int
 main(void)
 {
@@ -438,6 +465,7 @@ main(void)
 		cmocka_unit_test(too_many_errors_are_told),
 		cmocka_unit_test(one_client_has_some_lines_a_minute),
 		cmocka_unit_test(strangers_leave_room_for_devices),
+		cmocka_unit_test(refusals_of_strangers_are_limited),
 		cmocka_unit_test(relaying_that_is_denied_often_is_counted),
 	};
 
