@@ -734,9 +734,10 @@ class Reuse(ConnectorCase):
                            f"Subject: for {name}.\r\n\r\n")
         gw.wait_empty()
         postfix.wait_mail(f"Subject: for {name}.", n)
-        lines = self.lines(gw, name)
-        self.assertEqual(len([l for l in lines if 'certificate sent" '
-                              "status=delivered" in l]), n)
+        # lines come a little late
+        wait_until(lambda: len([
+            line for line in self.lines(gw, name) if 'certificate sent" '
+            "status=delivered" in line]) == n, what=f"{n} lines")
         return self.told("connect from") - before
 
     def test_many_messages_one_connection(self):
