@@ -128,7 +128,54 @@ attempt_withdraw(struct attempt *a, int64_t due_ms)
 	if (!any)
 		return;
 	attempt_wish(a, due_ms);
-	settle_flush(a, NULL);
+	attempt_goes_on(a);
+}
+
+/* --- its reports ----------------------------------------------------- */
+
+static bool
+attempt_goes_to(const struct attempt *a, const struct destination *t)
+{
+	for (const struct delivery *y = a->deliveries; y != NULL;
+	     y = y->sibling)
+		if (y->destination == t)
+			return true;
+	return false;
+}
+
+struct report *
+attempt_held(struct attempt *a, const struct destination *t)
+{
+	struct report *r = a->held;
+
+	if (r == NULL || a->held_for != t)
+		return NULL;
+	a->held = NULL;
+	return r;
+}
+
+void
+attempt_report(struct attempt *a, struct report *r,
+	       const struct destination *t)
+{
+	if (r == NULL)
+		r = attempt_held(a, t);
+	if (r != NULL && t != NULL && a->held == NULL &&
+	    attempt_goes_to(a, t)) {
+		a->held = r;
+		a->held_for = t;
+		r = NULL;
+	}
+	if (r != NULL)
+		report_send(r);
+	else
+		settle_flush(a, NULL);
+}
+
+void
+attempt_goes_on(struct attempt *a)
+{
+	attempt_report(a, NULL, a->held_for);
 }
 
 /* --- what its deliveries say ------------------------------------------ */

@@ -1,6 +1,7 @@
 /* bounce.c - delivery reports, from the need for one to its place in the queue
  *
- * A report is made for one settlement: the head of the original is read, for
+ * Recipients of one destination are told together, however many jobs they
+ * took.  A report is made for one settlement: the head of the original is read, for
  * each that is told a message is written (mail/dsn.h) and sealed as a body of
  * its own, and the items go into the transaction that settles the recipients
  * it is about.  So a recipient never becomes bounced without its report being
@@ -118,8 +119,10 @@ report_add(struct report *r, const struct told_rcpt *t)
 	}
 	r->told[r->n++] = *t;
 	r->audience |= t->audience;
-	if (t->action == DSN_DELAYED && t->audience != TOLD_NOBODY)
+	if (t->action == DSN_DELAYED && t->audience != TOLD_NOBODY) {
 		r->attempt->item->warned_ms = clock_steady_ms();
+		r->attempt->warns = true;	/* the others of this time, too */
+	}
 }
 
 static struct span

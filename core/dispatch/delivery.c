@@ -147,7 +147,7 @@ delivery_put_off(struct delivery *y, int64_t pause_ms)
 
 	attempt_wish(a, clock_steady_ms() + pause_ms);
 	delivery_end(y);
-	settle_flush(a, NULL);
+	attempt_goes_on(a);
 }
 
 void

@@ -249,6 +249,9 @@ struct attempt {
 	struct settle_rcpt *results;		/* not settled yet */
 	size_t result_count, result_room;
 	bool news;				/* a final one is among them */
+	bool warns;			/* a delay is told this time */
+	struct report *held;		/* waits for other deliveries to */
+	const struct destination *held_for;	/* this destination */
 };
 
 /* Takes the item, for which there is room in the window. */
@@ -262,6 +265,14 @@ bool attempt_is_waiting(const struct attempt *a);
 /* Takes the waiting deliveries out of their lines; the item goes back to the
  * spool, due when it says, when nothing else is under way. */
 void attempt_withdraw(struct attempt *a, int64_t due_ms);
+/* A delivery to t has ended, with a report or without (NULL).  Recipients of
+ * one destination are told together: the report waits for the last of its
+ * deliveries.  Then it is sent, or what there is to settle is settled. */
+struct report *attempt_held(struct attempt *a, const struct destination *t);
+void attempt_report(struct attempt *a, struct report *r,
+		    const struct destination *t);
+/* The same for one that has ended without a judgement. */
+void attempt_goes_on(struct attempt *a);
 /* The earliest wish holds. */
 void attempt_wish(struct attempt *a, int64_t due_ms);
 /* The pause after this attempt, the same whoever asks. */

@@ -71,6 +71,8 @@ tell(struct judging *g, size_t rcpt, enum dsn_action action,
 	if (audience == TOLD_NOBODY && action != DSN_FAILED)
 		return;
 	if (g->report == NULL)
+		g->report = attempt_held(a, t);
+	if (g->report == NULL)
 		g->report = report_new(a);
 	told_remedy(a->item, t != NULL ? t->outlet : NULL, o, remedy);
 	report_add(g->report, &(struct told_rcpt){
@@ -295,7 +297,7 @@ judging_begin(struct judging *g)
 		.retired = t != NULL && t->outlet->retired,
 	};
 	/* whoever waits wants to know, whatever it is that he waits for */
-	g->warn = item_warn_ms(a->item, p) <= clock_steady_ms();
+	g->warn = a->warns || item_warn_ms(a->item, p) <= clock_steady_ms();
 }
 
 void
@@ -304,6 +306,7 @@ delivery_judge(struct delivery *y, const struct judgement *j)
 	struct judging g = { .delivery = y, .attempt = y->attempt, .j = j };
 	struct judgement cancelled = *j;
 	struct attempt *a = y->attempt;
+	const struct destination *t;
 
 	if (was_cancelled(y, j)) {
 		cancelled.due_ms = clock_steady_ms();
@@ -312,9 +315,7 @@ delivery_judge(struct delivery *y, const struct judgement *j)
 	judging_begin(&g);
 	for (size_t k = 0; k < y->job.rcpt_count; )
 		k = judge_group(&g, k);
+	t = y->destination;
 	delivery_end(y);
-	if (g.report != NULL)
-		report_send(g.report);
-	else
-		settle_flush(a, NULL);
+	attempt_report(a, g.report, t);
 }

@@ -185,7 +185,7 @@ delivery_move(struct delivery *y)
 	delivery_end(y);
 	placing_go(&p);
 	a->under_way--;
-	settle_flush(a, NULL);
+	attempt_goes_on(a);
 }
 
 void

@@ -46,6 +46,108 @@ a_paused_route_is_passed_over(void **state)
 	reported_by(WAYS "dsn: {route: second}\n", both, "second");
 }
 
+/* --- how many -------------------------------------------------------- */
+
+/* An item for so many, which is more than a job takes. */
+static struct item *
+item_for(struct world *w, const char *name, size_t n)
+{
+	static char to[8000];
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(to + len, sizeof(to) - len,
+					"%s%s%zu@x.test", i ? " " : "", name, i);
+	return world_item(w, "out", to);
+}
+
+static size_t
+all_reports(const struct world *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->settle_count; i++)
+		n += w->settles[i].reports;
+	return n;
+}
+
+static void
+jobs_of_one_destination_share_a_report(void **state)
+{
+	struct world *w = world_new(ONE_ROUTE);
+
+	(void)state;
+	w->answer = by_name;
+	w->held = true;
+	world_commit(w, item_for(w, "unknown", 120));
+	assert_int_equal(w->active, 2);
+	world_finish(w, 0);
+	world_turn(w);
+	assert_int_equal(w->settle_count, 0);
+	world_finish(w, 1);
+	world_turn(w);
+	assert_int_equal(w->settle_count, 1);
+	assert_int_equal(world_last(w)->n, 120);
+	assert_int_equal(world_last(w)->fate, FATE_DONE);
+	assert_int_equal(world_last(w)->reports, 1);
+	assert_non_null(strstr(world_last(w)->report[0].text, "and 100 more"));
+}
+
+static void
+taken(struct world *w, const char *rcpt, struct outcome *o)
+{
+	(void)w, (void)rcpt;
+	say(o, PHASE_DOT, 250, "2.0.0", "ok");
+}
+
+/* The other one ends without a failure, or in no attempt at all. */
+static void
+a_report_waits_no_longer_than_the_last(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct world *w = world_new(ONE_ROUTE);
+		bool stopped = false;
+
+		w->per_minute = i == 0 ? 0 : 1;
+		w->answer = by_name;
+		w->held = true;
+		world_commit(w, item_for(w, "unknown", 120));
+		CHECK_ROW(i, w->active == (i == 0 ? 2u : 1u));
+		world_finish(w, 0);
+		world_turn(w);
+		CHECK_ROW(i, w->settle_count == 0);
+		w->answer = taken;
+		if (i == 0)
+			world_finish(w, 1);
+		else
+			dispatch_stop(w->d, 1000 * 1000, NULL, &stopped);
+		world_turn(w);
+		CHECK_ROW(i, all_reports(w) == 1);
+		CHECK_ROW(i, world_last(w)->fate ==
+			     (i == 0 ? FATE_DONE : FATE_RELEASE));
+		world_free(&world);
+	}
+}
+
+/* All who wait are told, not those of the first job alone. */
+static void
+a_delay_is_told_for_all_of_them(void **state)
+{
+	struct world *w = world_new(WAYS);
+	struct item *item = world_item(w, "out", "busy@x.test busy@y.test");
+
+	(void)state;
+	w->answer = by_name;
+	item->created_ms -= HOUR;
+	world_commit(w, item);
+	assert_int_equal(all_reports(w), 2);
+	item = world_again(w, "out", "busy@x.test busy@y.test");
+	item->created_ms -= 2 * HOUR;
+	world_commit(w, item);
+	assert_int_equal(all_reports(w), 2);
+}
+
 /* --- what a server refuses ------------------------------------------- */
 
 static void
@@ -223,6 +325,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PLAY(a_paused_route_is_passed_over),
+		PLAY(jobs_of_one_destination_share_a_report),
+		PLAY(a_report_waits_no_longer_than_the_last),
+		PLAY(a_delay_is_told_for_all_of_them),
 		cmocka_unit_test(refusals_of_the_null_sender),
 		cmocka_unit_test(names_are_filled_in),
 		PLAY(a_report_that_is_refused_is_counted_and_told),
