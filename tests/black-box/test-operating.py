@@ -143,7 +143,7 @@ class Configuration(Case):
              "there is no module `office365'", "did you mean `user'", "`provider' is missing",
              "`client_id' is missing"),
             ("relya: {networks: [x]}\nlimit: {recipients: 0}\nretri: {first: soon}\n",
-             "route: own\nbackend: 'null'\n", "did you mean `relay'", "`x' is no network",
+             "route: own\nbackend: 'null'\n", "did you mean `relay'", "`x' is not a network",
              "did you mean `limits'", "`recipients' must be", "did you mean `retry'", "`first' must be"),
             ("modules: /nowhere/x.so\nspool: /nowhere\n", "route: own\nbackend: 'null'\n",
              "/nowhere/x.so: No such file", "`/nowhere' is not a spool"),
