@@ -152,7 +152,7 @@ answer(struct admin *admin, struct MHD_Connection *c, struct exchange *ex,
 
 	if (!peer_allowed(c, &uid))
 		return api_error(403, ret, "only root, the service's user and "
-				 "its group may speak here");
+				 "its group may use this socket");
 	if (ex->too_large)
 		return api_error(413, ret, "a request has at most %d bytes",
 				 LIMIT_CONTROL_BODY);

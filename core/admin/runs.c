@@ -162,7 +162,7 @@ runs_begin(struct runs *r, const struct who *by, const char *route,
 	struct run *run;
 
 	if (!make_room(r)) {
-		error_set(err, ERROR_LIMIT, "%d actions are under way already",
+		error_set(err, ERROR_LIMIT, "%d actions are already running",
 			  RUNS_MAX);
 		return 0;
 	}

@@ -29,7 +29,7 @@ run(const struct cli *cli, int argc, char **argv)
 	bool ok;
 
 	if (argc > 0)
-		return cli_usage(&cmd_check, "`%s' is too much", argv[0]);
+		return cli_usage(&cmd_check, "unexpected argument `%s'", argv[0]);
 	d = diags_new();
 	ok = gateway_load(cli->config, d, &snap);
 	if (cli->json) {

@@ -59,8 +59,8 @@ list_file(struct listed *l)
 	struct error err;
 
 	if (opt_key == NULL || opt_domain == NULL || opt_selector == NULL)
-		return cli_usage(&cmd_dkim, "`--key', `--domain' and "
-				 "`--selector' go together");
+		return cli_usage(&cmd_dkim, "use `--key', `--domain' and "
+				 "`--selector' together");
 	if (!file_read(&pem, opt_key, &err)) {
 		fprintf(stderr, "postern dkim: %s\n", err.text);
 		return 66;
@@ -142,14 +142,14 @@ run(const struct cli *cli, int argc, char **argv)
 	if (argc > 0 && strcmp(argv[0], "new") == 0)
 		return dkim_new(cli, argc - 1, argv + 1);
 	if (!check && (argc == 0 || strcmp(argv[0], "record") != 0))
-		return cli_usage(&cmd_dkim, "say new, record or check");
+		return cli_usage(&cmd_dkim, "name one of: new, record, check");
 	rc = cli_options(&cmd_dkim, options, &argc, argv);
 	if (rc != 0)
 		return rc;
 	if (argc > 1)
-		return cli_usage(&cmd_dkim, "`%s' is too much", argv[1]);
+		return cli_usage(&cmd_dkim, "unexpected argument `%s'", argv[1]);
 	if (!check && opt_server != NULL)
-		return cli_usage(&cmd_dkim, "record asks no `--server'");
+		return cli_usage(&cmd_dkim, "record takes no `--server'");
 	rc = opt_key || opt_domain || opt_selector ? list_file(&l)
 						   : list_config(cli, &l);
 	if (rc != 0)

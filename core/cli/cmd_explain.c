@@ -261,8 +261,8 @@ run(const struct cli *cli, int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	if (argc < 2)
-		return cli_usage(&cmd_explain, "it wants a sender and at "
-				 "least one recipient");
+		return cli_usage(&cmd_explain, "a sender and at least one "
+				 "recipient are needed");
 	d = diags_new();
 	if (gateway_load(cli->config, d, &snap)) {
 		q.snap = snap;

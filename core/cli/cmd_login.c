@@ -150,8 +150,8 @@ run(const struct cli *cli, int argc, char **argv)
 	int rc = 0;
 
 	if (argc != 1)
-		return cli_usage(&cmd_login, argc == 0 ? "say which route"
-				 : "one route at a time");
+		return cli_usage(&cmd_login, argc == 0 ? "name a route"
+				 : "name only one route");
 	c = control_open_quietly(cli, &rc);
 	if (c == NULL && rc != 69)
 		return rc;

@@ -150,7 +150,7 @@ run(const struct cli *cli, int argc, char **argv)
 		return list(cli);
 	if (argc == 2 && strcmp(argv[0], "show") == 0)
 		return show(cli, argv[1]);
-	return cli_usage(&cmd_module, "say list, or show NAME");
+	return cli_usage(&cmd_module, "write list, or show NAME");
 }
 
 const struct cli_command cmd_module = {

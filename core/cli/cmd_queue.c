@@ -190,7 +190,7 @@ list(const struct cli *cli, struct control *c)
 		print_json(json_incref(everything));
 	else if (rc == 0 && count == 0)
 		puts(list_is_whole() ? "the queue is empty"
-		     : "no message in the queue is like that");
+		     : "no message in the queue matches");
 	json_decref(everything);
 	return rc == 0 && count == 0 && opt_route != NULL ? check_route(c) : rc;
 }
@@ -305,16 +305,16 @@ run(const struct cli *cli, int argc, char **argv)
 	    strcmp(verb, "show") != 0)
 		return cli_usage(&cmd_queue, "there is no `queue %s'", verb);
 	if (argc < 2 && strcmp(verb, "show") == 0)
-		return cli_usage(&cmd_queue, "show wants an id");
+		return cli_usage(&cmd_queue, "show needs an id");
 	if (is_action(verb) && argc < 2 && !opt_all && opt_route == NULL)
-		return cli_usage(&cmd_queue, "%s wants ids, --route NAME or "
+		return cli_usage(&cmd_queue, "%s needs ids, --route NAME or "
 				 "--all", verb);
 	if (is_action(verb) &&
 	    (argc > 1) + opt_all + (opt_route != NULL) > 1)
-		return cli_usage(&cmd_queue, "%s wants one of: ids, --route "
-				 "NAME, --all", verb);
+		return cli_usage(&cmd_queue, "%s needs exactly one of: ids, "
+				 "--route NAME, --all", verb);
 	if (argc > 1 && strcmp(verb, "list") == 0)
-		return cli_usage(&cmd_queue, "`%s' is too much", argv[1]);
+		return cli_usage(&cmd_queue, "unexpected argument `%s'", argv[1]);
 	c = control_open(cli, &rc);
 	if (c == NULL)
 		return rc;

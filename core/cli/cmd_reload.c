@@ -14,7 +14,7 @@ run(const struct cli *cli, int argc, char **argv)
 	bool ok;
 
 	if (argc > 0)
-		return cli_usage(&cmd_reload, "`%s' is too much", argv[0]);
+		return cli_usage(&cmd_reload, "unexpected argument `%s'", argv[0]);
 	c = control_open(&raw, &rc);
 	if (c == NULL)
 		return rc;
@@ -30,9 +30,9 @@ run(const struct cli *cli, int argc, char **argv)
 	print_lines(stderr,
 		    json_string_value(json_object_get(answer, "text")));
 	if (ok)
-		puts("the new configuration is in force");
+		puts("the new configuration is active");
 	else
-		fputs("the running configuration stays in force\n", stderr);
+		fputs("the running configuration stays active\n", stderr);
 	json_decref(answer);
 	return ok ? 0 : 78;
 }
@@ -41,5 +41,5 @@ const struct cli_command cmd_reload = {
 	.name = "reload", .arguments = "", .run = run,
 	.summary = "make the running gateway read its configuration again",
 	.help = "When something is wrong with it, all of it is shown and the "
-		"running\nconfiguration stays in force (exit status 78).\n",
+		"running\nconfiguration stays active (exit status 78).\n",
 };

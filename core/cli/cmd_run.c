@@ -6,7 +6,7 @@ static int
 run(const struct cli *cli, int argc, char **argv)
 {
 	if (argc > 0)
-		return cli_usage(&cmd_run, "`%s' is too much", argv[0]);
+		return cli_usage(&cmd_run, "unexpected argument `%s'", argv[0]);
 	return app_run(cli->config);
 }
 

@@ -262,7 +262,7 @@ run(const struct cli *cli, int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	if (argc > 1)
-		return cli_usage(&cmd_send, "`%s' is too much", argv[1]);
+		return cli_usage(&cmd_send, "unexpected argument `%s'", argv[1]);
 	if (opt_to == NULL)
 		return cli_usage(&cmd_send, "--to is needed");
 	gethostname(s.name, sizeof(s.name) - 1);
@@ -275,8 +275,8 @@ run(const struct cli *cli, int argc, char **argv)
 		send_now(&s);
 		rc = s.failed > 0 ? 75 : 0;
 		if (s.unreachable)
-			print_hint("is the gateway running, and does it "
-				   "listen there?");
+			print_hint("check that the gateway runs and listens "
+				   "there");
 	}
 	envelope_free(&s.env);
 	buf_fini(&s.message);

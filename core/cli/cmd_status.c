@@ -305,7 +305,7 @@ print_destination(const struct deliveries *d, json_t *row)
 		       (long long)number(row, "per_minute"));
 	/* while the route is paused, nothing depends on it */
 	if (number(row, "rest_ms") >= 1000 && !is_paused(route_of(d, route)))
-		printf("      rests for %s: %s\n", words_duration(
+		printf("      in backoff for %s: %s\n", words_duration(
 			number(row, "rest_ms"), rest), string(row, "last"));
 }
 
@@ -315,10 +315,10 @@ print_orphan(const struct deliveries *d, json_t *b)
 {
 	if (route_of(d, string(b, "route")) != NULL)
 		return;
-	printf("  %s (the route is gone): ", string(b, "route"));
+	printf("  %s (the route no longer exists): ", string(b, "route"));
 	print_backlog(d, b);
 	print_last(b);
-	puts("      their next attempt takes the route that the rules find now");
+	puts("      at the next attempt the rules choose another route");
 }
 
 static void
@@ -349,7 +349,8 @@ print_validated(json_t *exceptions)
 	puts("dns       answers are validated with DNSSEC");
 	if (json_array_size(exceptions) == 0)
 		return;
-	fputs("          but these, which your resolver alone knows:", stdout);
+	fputs("          except for these names, which only your resolver "
+	      "knows:", stdout);
 	json_array_foreach(exceptions, i, one)
 		printf("%s %s", i ? "," : "", json_string_value(one));
 	putchar('\n');
@@ -434,7 +435,7 @@ run(const struct cli *cli, int argc, char **argv)
 	int rc = 0;
 
 	if (argc > 0)
-		return cli_usage(&cmd_status, "`%s' is too much", argv[0]);
+		return cli_usage(&cmd_status, "unexpected argument `%s'", argv[0]);
 	c = control_open(cli, &rc);
 	if (c == NULL)
 		return rc;

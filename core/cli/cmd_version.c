@@ -9,7 +9,7 @@ static int
 run(const struct cli *cli, int argc, char **argv)
 {
 	if (argc > 0)
-		return cli_usage(&cmd_version, "`%s' is too much", argv[0]);
+		return cli_usage(&cmd_version, "unexpected argument `%s'", argv[0]);
 	if (cli->json)
 		printf("{\"version\":\"%s\",\"abi\":%d}\n", PACKAGE_VERSION,
 		       POSTERN_ABI);

@@ -86,7 +86,7 @@ socket_reachable(const char *path, bool quietly, int *rc)
 	if (quietly && errno != EACCES) {
 		*rc = 69;
 	} else if (errno == EACCES) {
-		print_error("%s: you may not speak to the gateway", path);
+		print_error("%s: you are not allowed to control the gateway", path);
 		print_hint("run this as root, or as a member of the service's "
 			   "group");
 		*rc = 77;
@@ -191,8 +191,8 @@ refused(const char *socket, CURLcode code)
 		return 75;
 	}
 	print_error("%s: no gateway answers there", socket);
-	print_hint("it has ended without taking its socket away; start it "
-		   "with `postern run'");
+	print_hint("it ended without removing its socket; start it with "
+		   "`postern run'");
 	return 69;
 }
 
@@ -216,7 +216,7 @@ control_ask(struct control *c, const char *path, json_t *body, json_t **ret)
 	}
 	words = json_string_value(json_object_get(*ret, "error"));
 	print_error("%s", words ? words
-		    : "the gateway's answer is not understood");
+		    : "the gateway's answer cannot be understood");
 	json_decref(*ret);
 	*ret = NULL;
 	return status == 403 ? 77 : status == 400 || status == 404 ? 65 : 75;

@@ -61,8 +61,8 @@ judge(struct asked *q, const struct dns_answer *a)
 	q->secure = a->secure;
 	q->found = FOUND_DIFFERENT;
 	if (a->n > 1) {
-		buf_addf(&q->why, "there are %zu records, and receivers take "
-			 "any of them: leave one", a->n);
+		buf_addf(&q->why, "there are %zu records, and receivers may "
+			 "take any of them: keep one", a->n);
 		return;
 	}
 	record = span_of(a->records[0].text);
@@ -125,7 +125,7 @@ print(struct asked *q)
 	       q->why.len > 0 ? ": " : "", buf_str(&q->why));
 	if (q->testing)
 		printf("  note: it says t=y, testing: receivers may ignore the "
-		       "signatures; take it out\n");
+		       "signatures; remove it\n");
 	if (q->found != FOUND_MISSING && q->found != FOUND_DIFFERENT)
 		return;
 	printf("\npublish this:\n\n");

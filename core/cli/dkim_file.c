@@ -132,8 +132,8 @@ dkim_file_make(const char *config, const char *path, struct span pem,
 		warn(&why);
 	mem_free(user);
 	if (exists) {
-		error_set(err, ERROR_CONFIG, "%s is there already, and is left "
-			  "alone", path);
+		error_set(err, ERROR_CONFIG, "%s exists already and was not "
+			  "changed", path);
 		error_hint(err, "give the new key another selector, `postern "
 			   "dkim new DOMAIN SELECTOR', or another file, "
 			   "`--out FILE'");

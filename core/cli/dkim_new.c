@@ -58,8 +58,8 @@ wish_kind(struct wish *w)
 	if (opt_type != NULL && strcmp(opt_type, "ed25519") == 0)
 		w->algorithm = SIGNER_ED25519;
 	else if (opt_type != NULL && strcmp(opt_type, "rsa") != 0)
-		return cli_usage(&cmd_dkim, "`--type' is rsa or ed25519, not "
-				 "`%s'", opt_type);
+		return cli_usage(&cmd_dkim, "`--type' must be rsa or ed25519, "
+				 "not `%s'", opt_type);
 	if (opt_bits != NULL && w->algorithm != SIGNER_RSA)
 		return cli_usage(&cmd_dkim, "`--bits' is for RSA alone");
 	if (opt_bits != NULL && !span_u64(span_of(opt_bits), 1 << 20, &bits))
@@ -88,7 +88,7 @@ wish_fill(struct wish *w, int argc, char **argv)
 	int rc = cli_options(&cmd_dkim, options, &argc, argv);
 
 	if (rc == 0 && argc != 1 && argc != 2)
-		rc = cli_usage(&cmd_dkim, "new wants a domain, and perhaps a "
+		rc = cli_usage(&cmd_dkim, "new needs a domain, and takes one "
 			       "selector");
 	if (rc == 0)
 		rc = wish_kind(w);

@@ -26,11 +26,11 @@ print_help(FILE *to)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-9s %s\n", commands[i]->name,
 			commands[i]->summary);
-	fprintf(to, "\n  -c FILE   the configuration (default: %s/postern.yaml;"
-		"\n            its routes are in conf.d beside it)\n"
-		"  --json    print JSON, where a command prints anything\n\n"
-		"`postern COMMAND --help' tells more; so do postern(8) and "
-		"postern.yaml(5).\n", POSTERN_SYSCONF_DIR);
+	fprintf(to, "\n  -c FILE   the configuration (default: "
+		"%s/postern.yaml;\n            its routes are in conf.d beside "
+		"it)\n  --json    print JSON, where a command prints "
+		"anything\n\n`postern COMMAND --help' shows its options; see "
+		"also postern(8) and postern.yaml(5).\n", POSTERN_SYSCONF_DIR);
 }
 
 static void
@@ -126,10 +126,10 @@ cli_options(const struct cli_command *c, const struct cli_option *table,
 			continue;
 		}
 		if (equals == NULL && i + 1 == *argc)
-			return cli_usage(c, "`%s' wants %s", argv[i],
+			return cli_usage(c, "`%s' needs %s", argv[i],
 					 o->argument);
 		if (!take_value(o, equals != NULL ? equals + 1 : argv[++i]))
-			return cli_usage(c, "`--%s' stands there twice",
+			return cli_usage(c, "`--%s' is given twice",
 					 o->name);
 	}
 	*argc = left;
@@ -152,7 +152,7 @@ take_common(struct cli *cli, int *argc, char **argv, bool *help)
 			*help = true;
 		} else if (strcmp(argv[i], "-c") == 0) {
 			if (i + 1 == *argc) {
-				print_error("-c wants a file");
+				print_error("-c needs a file");
 				return false;
 			}
 			cli->config = argv[++i];

@@ -55,8 +55,8 @@ app_stop_begin(struct app *app, const struct who *by)
 		return;
 	app->stopping = true;
 	notify_manager("STOPPING=1");
-	log_event(&app_log, LOG_LEVEL_INFO, f, n, "stopping: what is under way "
-		  "is finished first");
+	log_event(&app_log, LOG_LEVEL_INFO, f, n, "stopping: running sessions "
+		  "and deliveries finish first");
 	endwatch_expect(&app->endwatch, "the sessions",
 		      g->stop_patience / 2 + SLACK_MS);
 	intake_stop(&app->intake, g->stop_patience / 2, app->loop,
@@ -69,8 +69,8 @@ static void
 hurry(struct app *app)
 {
 	app->hurried = true;
-	log_warning(&app_log, "told to stop twice: what is under way is cut "
-		    "off");
+	log_warning(&app_log, "second signal to stop: running sessions and "
+		    "deliveries end now");
 	endwatch_expect(&app->endwatch, "what was cut off",
 		      dispatch_hurry_most() + SLACK_MS);
 	intake_hurry(&app->intake);
@@ -195,9 +195,10 @@ tell_ready(const struct app *app)
 		log_info(&app_log, "listening on %s",
 			 endpoint_text(listen[i].at, text));
 	if (geteuid() == 0 && g->user == NULL)
-		log_warning(&app_log, "running as root, for there is no user "
-			    "`postern': make it with `useradd --system "
-			    "postern', or say `user: root' if this is meant");
+		log_warning(&app_log, "running as root, because there is no "
+			    "user `postern': create this user with `useradd "
+			    "--system postern', or set `user: root' if this is "
+			    "intended");
 	log_info(&app_log, "postern %s is ready", PACKAGE_VERSION);
 	notify_manager("READY=1");
 }

@@ -46,13 +46,13 @@ warn_of_its_end(const struct tls_identity *i, const struct mark *mark,
 	if (left_ms < 0) {
 		diag_warning(d, mark, "the certificate for %s expired at %s",
 			     tls_identity_names(i), text);
-		diag_hint(d, "others will refuse it: renew it under the same "
-			  "name; no reload is needed");
+		diag_hint(d, "others will refuse it: renew it in the same file; "
+			  "no reload is needed");
 		return;
 	}
 	diag_warning(d, mark, "the certificate for %s expires in %d days, at "
 		     "%s", tls_identity_names(i), (int)(left_ms / DAY_MS), text);
-	diag_hint(d, "renew it under the same name; no reload is needed");
+	diag_hint(d, "renew it in the same file; no reload is needed");
 }
 
 /* Whether the others can build the chain up to an authority that they know

@@ -190,7 +190,7 @@ gateway_check(struct load *l)
 			       ? g->spool : POSTERN_STATE_DIR);
 	} else if (folder != NULL && folder[0] != '/') {
 		diag_error(l->d, schema_mark(l->root, "spool"),
-			   "the spool's folder is an absolute path");
+			   "the spool's folder must be an absolute path");
 		ok = diag_hint(l->d, "write sqlite:" POSTERN_STATE_DIR);
 	} else {
 		ok = folder_check(l, "spool", folder) && ok;
@@ -206,7 +206,7 @@ gateway_check(struct load *l)
 	if (g->user != NULL && getpwnam(g->user) == NULL) {
 		diag_error(l->d, schema_mark(l->root, "user"),
 			   "there is no user `%s' here", g->user);
-		ok = diag_hint(l->d, "make it with `useradd --system %s'",
+		ok = diag_hint(l->d, "create it with `useradd --system %s'",
 			       g->user);
 	} else if (!identity_find(g->user, &l->who, &err)) {
 		ok = diag_error(l->d, schema_mark(l->root, "user"), "%s",

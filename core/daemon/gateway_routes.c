@@ -39,7 +39,8 @@ misnamed_warn(struct load *l, const char *folder)
 	for (int i = 0; i < n; i++) {
 		diag_warning(l->d, NULL, "%s/%s: this file is not read", folder,
 			     files[i]->d_name);
-		diag_hint(l->d, "routes are called *.yaml: rename it");
+		diag_hint(l->d, "the file name of a route must end in .yaml: "
+				"rename the file");
 		free(files[i]);
 	}
 	if (n >= 0)
@@ -268,9 +269,9 @@ load_route_listeners(struct load *l, const struct route *r)
 			continue;
 		diag_error(l->d, schema_mark(node_get(r->node, "match"),
 					     "listener"),
-			   "route `%s': `%.*s' is none of our listeners",
+			   "route `%s': `%.*s' is not one of the listeners",
 			   r->name, SPAN_ARG(ps->v[i].text));
-		ok = diag_hint(l->d, "write it as it stands under `listen'");
+		ok = diag_hint(l->d, "write it exactly as under `listen'");
 	}
 	return ok;
 }

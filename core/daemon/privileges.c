@@ -31,7 +31,7 @@ identity_find(const char *user, struct identity *ret, struct error *err)
 	if (pw == NULL) {
 		error_set(err, ERROR_CONFIG, "user: there is no user `%s'",
 			  user);
-		return error_hint(err, "make it with `useradd --system %s', "
+		return error_hint(err, "create it with `useradd --system %s', "
 				  "or name another under `user'", user);
 	}
 	ret->uid = pw->pw_uid;
@@ -65,14 +65,14 @@ identity_take(const struct identity *id, struct error *err)
 	    initgroups(id->name, id->gid) < 0 ||
 	    setresgid(id->gid, id->gid, id->gid) < 0 ||
 	    setresuid(id->uid, id->uid, id->uid) < 0)
-		return error_errno(err, "becoming user %s", id->name);
+		return error_errno(err, "cannot change to the user %s", id->name);
 	/* a container may hold even this capability back: then low ports
 	 * need a restart, which the error at reload says */
 	keep_only_low_ports();
 	prctl(PR_SET_KEEPCAPS, 0);
 	if (setuid(0) == 0)
-		return error_set(err, ERROR_SYSTEM, "root's rights could not "
-				 "be given up");
+		return error_set(err, ERROR_SYSTEM, "could not give up root's "
+				 "rights");
 	return true;
 }
 
@@ -126,8 +126,8 @@ group_hint(const struct identity *id, struct error *err)
 	snprintf(number, sizeof(number), "%u", (unsigned)id->gid);
 	if (getgrgid_r(id->gid, &one, room, sizeof(room), &found) != 0)
 		found = NULL;
-	return error_hint(err, "`chgrp %s FILE; chmod 640 FILE'; its folder must "
-			  "let that user pass, too",
+	return error_hint(err, "`chgrp %s FILE; chmod 640 FILE'; that user must "
+			  "also be able to enter the folder",
 			  found != NULL ? found->gr_name : number);
 }
 
@@ -155,7 +155,7 @@ identity_can_read(const struct identity *id, const char *path,
 				    "gateway runs as"
 				  : "put the file there, or correct the path");
 	}
-	error_errno(err, "%s: the gateway becomes the user `%s', who cannot "
+	error_errno(err, "%s: the gateway runs as the user `%s', which cannot "
 		    "read it", path, id->name);
 	return group_hint(id, err);
 }

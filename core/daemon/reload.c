@@ -89,8 +89,8 @@ reload_end(struct reload *r, bool ok)
 
 	log_text(buf_span(&r->text));
 	reload_log_end(&r->by, ok ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, ok
-		       ? "the new configuration is in force"
-		       : "the running configuration stays in force");
+		       ? "the new configuration is active"
+		       : "the running configuration stays active");
 	if (!ok)
 		intake_certificate(&r->app->intake, r->app->certificate);
 	tls_identity_unref(&r->certificate);
@@ -151,9 +151,9 @@ on_backlog(void *arg, const struct spool_backlog *b)
 
 	if (routes_find(snapshot_get(r->snap, SLOT_ROUTES), b->route) != NULL)
 		return;
-	buf_addf(&r->text, "warning: %llu message%s for route `%s', which is "
-		 "gone; %s next attempt takes the route that the rules find "
-		 "now (at once by `postern queue retry --route %s')\n",
+	buf_addf(&r->text, "warning: %llu message%s for route `%s', which no "
+		 "longer exists; at %s next attempt the rules choose another "
+		 "route (to try at once: postern queue retry --route %s)\n",
 		 (unsigned long long)b->items, one ? " waits" : "s wait",
 		 b->route, one ? "its" : "their", b->route);
 }
@@ -168,8 +168,8 @@ reload_tell_orphans(struct reload *r)
 	reader = spool_reader_open(r->app->spool, &err);
 	if (reader == NULL ||
 	    !spool_backlogs(reader, SIZE_MAX, on_backlog, r, &err))
-		buf_addf(&r->text, "warning: whether mail waits for a route "
-			 "that is gone is not known: %s\n", err.text);
+		buf_addf(&r->text, "warning: it is not known whether mail waits "
+			 "for a route that no longer exists: %s\n", err.text);
 	spool_reader_close(&reader);
 }
 
@@ -196,8 +196,8 @@ reload_work(struct task *t)
 		reload_tell_orphans(r);
 		return;
 	}
-	buf_addf(&r->text, "%s cannot change while the gateway runs; "
-		 "restart it for that\n", buf_str(&keys));
+	buf_addf(&r->text, "%s cannot change while the gateway runs; restart "
+		 "the gateway\n", buf_str(&keys));
 	r->ok = false;
 }
 
@@ -304,7 +304,7 @@ reload_begin(struct app *app, const struct who *by, reload_done_fn *done,
 		if (done != NULL)
 			done(arg, false, app->stopping
 			     ? STOPPING
-			     : "a reload is under way already\n");
+			     : "another reload is already running\n");
 		return;
 	}
 	buf_fini(&r->text);

@@ -71,7 +71,7 @@ file_failed(const struct signers_load *l, const struct dkim_entry *e,
 				 "%s --out %s'", e->domain, e->selector,
 				 e->key);
 	if (why == EACCES)
-		return diag_hint(l->d, "the user that runs the gateway must "
+		return diag_hint(l->d, "the user that the gateway runs as must "
 				 "be able to read it");
 	return false;
 }
@@ -140,7 +140,7 @@ key_again(const struct signers_load *l, const struct loaded *o,
 	diag_error(l->d, mark, "%s._domainkey.%s has another key in %s, line "
 		   "%u", e->selector, e->domain, tree_path(o->node->mark.tree),
 		   schema_mark(o->node, "key")->line);
-	diag_hint(l->d, "give one of them a selector of its own");
+	diag_hint(l->d, "give one of them another selector");
 	return NULL;
 }
 

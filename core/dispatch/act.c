@@ -180,7 +180,7 @@ act_resume(struct dispatch *d, const struct dispatch_act *act)
 {
 	for (struct outlet *o = d->outlets; o != NULL; o = o->next)
 		if (act->route == NULL || strcmp(act->route, o->name) == 0)
-			outlet_try_again(o, "the operator wants it tried");
+			outlet_try_again(o, "the operator asked for a retry");
 }
 
 /* Somebody mended the host: it need not rest any more. */

@@ -184,7 +184,7 @@ report_made(struct own *m, struct item *item, const struct error *err)
 
 	if (item == NULL) {
 		log_error(&dispatch_log, "%s: a report to %.*s could not be "
-			  "kept: %s", item_id_text(r->attempt->item->id, id),
+			  "stored: %s", item_id_text(r->attempt->item->id, id),
 			  SPAN_ARG(report_to(r)), err->text);
 		if (r->writing == TOLD_SENDER)
 			r->failed = true;

@@ -59,22 +59,22 @@ retry_check(const struct retry_policy *p, const struct node *map,
 
 	if (!(p->factor >= 1)) {
 		diag_error(d, schema_mark(map, "factor"),
-			   "the pauses shrink with a factor below 1");
-		ok = diag_hint(d, "2 doubles the pause after each attempt");
+			   "`factor' must be at least 1");
+		ok = diag_hint(d, "2 doubles the interval after each attempt");
 	}
 	if (p->first > p->longest) {
 		diag_error(d, schema_mark(map, "first"),
-			   "the first pause is longer than the longest pause");
+			   "`first' is longer than `longest'");
 		ok = diag_hint(d, "lower `first' or raise `longest'");
 	}
 	if (p->first > p->give_up) {
 		diag_error(d, schema_mark(map, "give_up"),
-			   "a message is given up before its second attempt");
+			   "`give_up' comes before the second attempt");
 		ok = diag_hint(d, "raise `give_up' above `first'");
 	}
 	if (p->warn_after >= p->give_up)
 		diag_warning(d, schema_mark(map, "warn_after"),
-			     "no delay is ever told: `give_up' comes first");
+			     "no delay is ever reported: `give_up' comes first");
 	return ok;
 }
 
@@ -125,7 +125,8 @@ reports_warn_no_route(const struct node *dsn, const struct routes *routes,
 	if (dsn == NULL)
 		dsn = node_get(routes->v[0].node, "match");
 	diag_warning(d, dsn ? &dsn->mark : NULL, "no route takes delivery "
-		     "reports (sender <>), so nobody is told when mail fails");
+		     "reports (sender <>), so nobody gets a report when mail "
+		     "fails");
 	diag_hint(d, "name one, dsn: {route: %s}, or add \"<>\" to a route's "
 		  "match.sender", routes->v[0].name);
 }

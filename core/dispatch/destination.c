@@ -344,7 +344,7 @@ destination_rest(struct destination *t)
 	t->rest_until_ms = now_ms + rest_ms;
 	t->narrow = 0;
 	timer_start(&t->timer, destinations_abound(d) ? 0 : rest_ms);
-	log_info(&dispatch_log, "route `%s': %s rests for %lld s: %s",
+	log_info(&dispatch_log, "route `%s': backoff of %s for %lld s: %s",
 		 t->outlet->name, t->name, (long long)(rest_ms + 999) / 1000,
 		 t->words != NULL ? t->words : "it failed");
 	if (rest_ms > REST_IN_MEMORY_MS)

@@ -86,9 +86,9 @@ answer_awaited(struct dispatch *d)
 	if (o == NULL || d->over)
 		return false;
 	if (!d->told)
-		log_info(&dispatch_log, "route `%s': stopping waits for an "
-			 "answer to its backend, for a sign-in may depend on "
-			 "it", o->name);
+		log_info(&dispatch_log, "route `%s': the gateway waits for an "
+			 "answer to the backend before it stops, because a "
+			 "sign-in may depend on the answer", o->name);
 	d->told = true;
 	return true;
 }
@@ -135,8 +135,8 @@ patience_is_over(struct dispatch *d)
 	const struct outlet *o = outlets_busy(d);
 
 	if (o != NULL)
-		log_warning(&dispatch_log, "route `%s': no answer came to its "
-			    "backend; a sign-in may be lost", o->name);
+		log_warning(&dispatch_log, "route `%s': the backend got no "
+			    "answer; a sign-in may be lost", o->name);
 	d->over = true;
 	loop_later(d->loop, &d->stopped_later);
 }
@@ -153,8 +153,8 @@ on_patience(struct timer *t)
 		return;
 	}
 	if (!d->abandoned && d->window.count > 0)
-		log_warning(&dispatch_log, "%zu deliveries did not end; they "
-			    "may be made twice", d->window.count);
+		log_warning(&dispatch_log, "%zu deliveries did not end; their "
+			    "messages may be delivered twice", d->window.count);
 	if (d->abandoned || d->hurried || !answer_awaited(d)) {
 		patience_is_over(d);
 		return;

@@ -52,7 +52,7 @@ outcome_words(const struct judging *g, const struct outcome *o, char *buf,
 	size_t n = 0;
 
 	if (!g->j->tried && !g->j->paused)
-		n = (size_t)snprintf(buf, size, "not tried, %.100s rests: ",
+		n = (size_t)snprintf(buf, size, "not tried, %.100s is in backoff: ",
 				     t != NULL ? t->name : "the host");
 	outcome_text_at(o, buf + n, size - n);
 	return buf;

@@ -148,5 +148,5 @@ logline_write(const struct logline *l)
 	log_event(&dispatch_log, logline_level(l), f.v, f.n, "%s%s",
 		  verdict_word(l->verdict), l->tried ? ""
 		  : l->verdict == VERDICT_PAUSE ? ", not tried"
-		  : ", not tried: the destination rests");
+		  : ", not tried: the destination is in backoff");
 }

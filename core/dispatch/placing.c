@@ -133,10 +133,10 @@ place_lost(struct delivery *y)
 	const struct item *item = y->attempt->item;
 	char id[ITEM_TEXT], why[200];
 
-	snprintf(why, sizeof(why), "route `%s' is gone from the configuration, "
-		 "and no other takes the message", item->route);
-	log_warning(&dispatch_log, "%s: %s; bring the route back or write one "
-		    "that matches, and reload", item_id_text(item->id, id),
+	snprintf(why, sizeof(why), "route `%s' is no longer in the "
+		 "configuration, and no other route takes the message", item->route);
+	log_warning(&dispatch_log, "%s: %s; add the route again, or write "
+		    "another route that matches, and reload", item_id_text(item->id, id),
 		    why);
 	delivery_fails_here(y, why);
 }

@@ -43,7 +43,7 @@ on_settled(struct spool_op *op)
 
 	if (op->status != SPOOL_OK)
 		log_warning(&dispatch_log, "%s: the result of an attempt was "
-			    "not kept: %s", item_id_text(t->id, id),
+			    "not stored: %s", item_id_text(t->id, id),
 			    op->status == SPOOL_GONE ? "the message was removed"
 						     : op->err.text);
 	accept_free(a->dispatch, &t->also);

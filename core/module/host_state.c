@@ -188,18 +188,18 @@ state_allowed(struct postern_instance *me, const char *key,
 	      struct error *err)
 {
 	if (!question_allowed(me, "postern_state_get() or _put()"))
-		return error_set(err, ERROR_CONFIG, "not to be had here");
+		return error_set(err, ERROR_CONFIG, "not available here");
 	if (!key_valid(key)) {
 		instance_mistake(me, "`%.64s' is not a key for the state", key);
 		return error_set(err, ERROR_CONFIG, "not a valid key");
 	}
 	if (me->turn == STATE_OVER)
 		return error_set(err, ERROR_CONFIG, "the route has a newer "
-				 "instance, whose it is now");
+				 "instance, which owns the state now");
 	if (me->host->state != NULL)
 		return true;
-	return error_set(err, ERROR_CONFIG, "there is no folder to keep it "
-			 "in: set `state' in postern.yaml");
+	return error_set(err, ERROR_CONFIG, "there is no folder to store it in: "
+			 "set `state' in postern.yaml");
 }
 
 static uint64_t
@@ -257,7 +257,7 @@ postern_state_put(postern_instance *me, const char *key, const void *bytes,
 	if (n > LIMIT_STATE) {
 		instance_mistake(me, "%zu octets are too many to keep under "
 				 "`%s'", n, key);
-		done(arg, 0, "it is too large to be kept");
+		done(arg, 0, "it is too large to store");
 		return 0;
 	}
 	q = NEW(struct state_question);

@@ -185,7 +185,7 @@ not_found(struct search *s, const char *name, struct error *err)
 	if (near != NULL)
 		error_hint(err, "did you mean `%s'?", near);
 	else
-		error_hint(err, "%s; one elsewhere is listed with its file "
+		error_hint(err, "%s; list a module elsewhere with its file "
 			   "under `modules:'", names_text(s, names, n));
 }
 

@@ -66,9 +66,9 @@ advise_certificate(struct advising *g)
 	if (o->certificate == NULL || o->tls != POSTERN_TLS_OPPORTUNISTIC ||
 	    was_refused(g, "certificate") || was_refused(g, "tls"))
 		return;
-	diag_warning(g->d, schema_mark(g->a->block, "certificate"), "with "
-		     "`tls: opportunistic' the mail may go in the clear and "
-		     "without your certificate");
+	diag_warning(g->d, schema_mark(g->a->block, "certificate"), "with `tls: "
+		     "opportunistic' the mail may go without TLS and without "
+		     "your certificate");
 	diag_hint(g->d, "write tls: verify");
 }
 

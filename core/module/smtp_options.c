@@ -162,11 +162,11 @@ smtp_options_faults(const struct smtp_options *o,
 		{ o->key && !o->certificate,
 		  "key", "belongs to a `certificate', and there is none" },
 		{ o->certificate && o->tls == POSTERN_TLS_NONE,
-		  "certificate", "is never shown with `tls: none'" },
+		  "certificate", "is never sent with `tls: none'" },
 		{ o->server_name && !verifies, "server_name",
-		  "is looked at with `tls: verify' or `implicit' alone" },
+		  "is used only with `tls: verify' or `implicit'" },
 		{ o->trust_file && !verifies, "trust_file",
-		  "is looked at with `tls: verify' or `implicit' alone" },
+		  "is used only with `tls: verify' or `implicit'" },
 	};
 	size_t n = 0;
 

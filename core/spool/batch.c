@@ -94,7 +94,7 @@ store_mend(struct spool *s)
 	s->broken = false;
 	s->failures = 0;
 	s->retry_ms = 0;
-	log_info(&spool_log, "the store was opened anew and works");
+	log_info(&spool_log, "the spool was opened again and works");
 	/* what a doubtful claim had taken is to be claimed again */
 	spool_due(s, clock_steady_ms());
 }

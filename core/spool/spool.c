@@ -83,7 +83,7 @@ sweep_work(struct task *t)
 				&w->spool->closing);
 	spool_reader_close(&w->reader);
 	if (n > 0)
-		log_info(&spool_log, "removed bodies that nothing names: %zu",
+		log_info(&spool_log, "removed bodies that belong to no message: %zu",
 			 n);
 	spool_leave(w->spool);
 }

@@ -77,8 +77,8 @@ wal_mode(struct sqlite *q, struct error *err)
 	sqlite3_finalize(stmt);
 	if (sqlite_result(&q->c, rc, err) != STORE_OK)
 		return false;
-	return on || error_set(err, ERROR_SYSTEM, "%s: no write-ahead log "
-			       "can be had on this file system", q->path);
+	return on || error_set(err, ERROR_SYSTEM, "%s: this file system does "
+			       "not support a write-ahead log", q->path);
 }
 
 static bool

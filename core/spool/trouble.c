@@ -45,8 +45,8 @@ static void
 reserve_use(struct spool *s)
 {
 	if (s->store->folder != NULL && reserve_give_up(s->store->folder))
-		log_warning(&spool_log, "%s: the disk is full; the reserve is "
-			    "used up for what makes room", s->store->folder);
+		log_warning(&spool_log, "%s: the disk is full; the gateway uses "
+			    "its reserve to free space", s->store->folder);
 }
 
 void

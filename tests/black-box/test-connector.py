@@ -532,7 +532,7 @@ class Checked(ConnectorCase):
         r = gw.command("reload")
         self.assertNotEqual(r.returncode, 0)
         self.assertIn("this is not the key of the certificate", r.stdout + r.stderr)
-        gw.wait_log("the running configuration stays in force")
+        gw.wait_log("the running configuration stays active")
 
     def test_one_that_ends_soon_is_a_warning(self):
         soon = world.strangers.issue(RELAY, client=True, days=5)

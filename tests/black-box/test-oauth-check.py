@@ -50,7 +50,7 @@ TOGETHER = (
      "`client_id' is missing"),
     ({"tenant": "a/b", "user": "scan", "tls": "opportunistic", "token_endpoint": "http://id.test/t",
       "device_endpoint": "ftp://id.test/", "proxy": "proxy.test"},
-     "an id or a domain", "the address of a mailbox", "whose certificate is valid", "in the clear",
+     "an id or a domain", "the address of a mailbox", "whose certificate is valid", "without encryption",
      "neither with https://", "http://HOST:PORT"),
     ({"provider": "custom", "grant": "client_credentials"}, "`token_endpoint' is missing",
      "`host' is missing", "(or client_secret_file) is missing", "`scope' is missing"),

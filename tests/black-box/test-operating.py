@@ -57,7 +57,7 @@ class Configuration(Case):
         gw.route("20-bad", "route: bad\nbackend: 'null'\n"
                  "match: {listener: 127.0.0.1:1}\n")
         self.check(gw, "there is no user `no-such-user'",
-                   "`127.0.0.1:1' is none of our listeners", "20-bad.yaml:3:")
+                   "`127.0.0.1:1' is not one of the listeners", "20-bad.yaml:3:")
 
     def test_a_file_that_the_user_cannot_read(self):
         if os.geteuid() != 0:
@@ -459,11 +459,12 @@ class Queue(Case):
         gw.command("queue", "remove", ids[0])
         gw.wait_log("dispatch: queue remove changed=0" + self.by_me())
         gw.command("reload", check=True)
-        gw.wait_log("reload: the new configuration is in force" + self.by_me())
+        gw.wait_log("reload: the new configuration is active" + self.by_me())
         gw.process.send_signal(signal.SIGHUP)
-        gw.wait_log("reload: the new configuration is in force signal=SIGHUP\n")
+        gw.wait_log("reload: the new configuration is active signal=SIGHUP\n")
         gw.stop(signal.SIGINT)
-        gw.wait_log("stopping: what is under way is finished first signal=SIGINT\n")
+        gw.wait_log("stopping: running sessions and deliveries finish first "
+                    "signal=SIGINT\n")
 
     def idle(self, gw, n):
         wait_until(lambda: [q["state"] for q in gw.queue()] == ["waiting"] * n,
@@ -569,7 +570,7 @@ class Reload(Case):
             gw.route("10-first", "route: first\nbackend: maildir\n"
                      f"maildir: {{path: {other}}}\n")
             gw.process.send_signal(signal.SIGHUP)
-            gw.wait_log("the new configuration is in force")
+            gw.wait_log("the new configuration is active")
             s.sendmail("a@src.test", ["b@dst.test"], "x")
         wait_until(lambda: os.path.isdir(other + "/new")
                    and os.listdir(other + "/new"), what="the new route")

@@ -306,11 +306,11 @@ class Backlog(Case):
         gw.command("queue", "hold", "--all", check=True)
         self.assertRegex(self.status(gw), r"  out: 2 in the queue, 2 held; last: ")
         gw.route("10-out", "route: other\n" + FAULT % self.SAID)
-        self.assertIn("warning: 2 messages wait for route `out', which is gone; their "
+        self.assertIn("warning: 2 messages wait for route `out', which no longer exists; at their "
                       "next attempt takes the route that the rules find now",
                       gw.command("reload", check=True).stderr)
         self.assertRegex(self.status(gw),
-                         r"  out \(the route is gone\): 2 in the queue, 2 held")
+                         r"  out \(the route no longer exists\): 2 in the queue, 2 held")
 
     def test_a_route_that_is_paused_says_until_when(self):
         def answer(verb, line):
@@ -325,7 +325,7 @@ class Backlog(Case):
                                r"kept until \d+ \w{3} \d\d:\d\d$")
         self.assertIn("      hint: `postern queue retry --route out' tries at once\n",
                       text)
-        self.assertNotIn("rests for", text)
+        self.assertNotIn("in backoff", text)
         host = "127.0.0.1[127.0.0.1]:"
         self.assertRegex(text, re.escape(f": {host}") + r"\d+: 554 5\.7\.1 go "
                                r"away \(.*; remedy: Ask the server's "

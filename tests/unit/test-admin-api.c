@@ -224,8 +224,8 @@ too_many_at_once(void **state)
 	for (int i = 0; i < 16; i++)
 		run_begin("login");
 	assert_string_equal(ask("POST", "/v1/routes/office/actions/login"),
-			    "503 {\"error\":\"16 actions are under way "
-			    "already\"}");
+			    "503 {\"error\":\"16 actions are already "
+			    "running\"}");
 }
 
 /* --- a loop that does not answer -------------------------------------- */

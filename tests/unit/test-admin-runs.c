@@ -218,8 +218,7 @@ so_many_may_be_under_way(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_true(runs_begin(w.runs, &anna, "office", "login", &err) == 0);
 		assert_int_equal(err.kind, ERROR_LIMIT);
-		assert_string_equal(err.text, "16 actions are under way "
-				    "already");
+		assert_string_equal(err.text, "16 actions are already running");
 	}
 	assert_int_equal(w.dispatch.n, 16);	/* it was not even asked */
 	assert_true(runs_cancel(w.runs, first));

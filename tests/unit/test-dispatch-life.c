@@ -132,7 +132,7 @@ items_of_a_route_that_is_gone(void **state)
 	s = world_last(w);
 	assert_int_equal(s->fate, FATE_RELEASE);
 	assert_true(due_in(s, MINUTE));
-	assert_non_null(strstr(s->last, "route `gone' is gone"));
+	assert_non_null(strstr(s->last, "route `gone' is no longer in"));
 }
 
 static void

@@ -194,10 +194,10 @@ what_is_wrong_is_said_at_its_key(void **state)
 		{ "source: 192.0.2.0/24", "`source' must be an address" },
 		{ "{key: /k, tls: verify}", "1:7: error: `key' belongs to a "
 		  "`certificate', and there is none" },
-		{ "{tls: none, certificate: /c}", "1:26: error: `certificate' is "
-		  "never shown with `tls: none'" },
-		{ "{server_name: a.test}", "1:15: error: `server_name' is looked "
-		  "at with `tls: verify' or `implicit' alone" },
+		{ "{tls: none, certificate: /c}", "1:26: error: `certificate' "
+		  "is never sent with `tls: none'" },
+		{ "{server_name: a.test}", "1:15: error: `server_name' is used "
+		  "only with `tls: verify' or `implicit'" },
 		{ "{tls: required, server_name: a.test}", "`server_name' is" },
 		{ "{tls: required, trust_file: /t}", "`trust_file' is looked at "
 		  "with `tls: verify'" },

@@ -366,9 +366,9 @@ a_house_without_services_says_so(void **state)
 	w.host.state = NULL;
 	ask_everything(me);
 	CHECK_HEARD("dns: 3 \"there is no DNS here\". http: 0  -1 [] there is "
-		    "no HTTP here. get: -2 there is no folder to keep it in: "
+		    "no HTTP here. get: -2 there is no folder to store it in: "
 		    "set `state' in postern.yaml. put: 0 there is no folder to "
-		    "keep it in: set `state' in postern.yaml. ");
+		    "store it in: set `state' in postern.yaml. ");
 	service_close(&w);
 }
 
@@ -391,7 +391,7 @@ on_message(void *self, postern_txn *txn)
 }
 
 #define NOT_HERE "dns: 3 \"there is no DNS here\". http: 0  -1 [] there is " \
-	"no HTTP here. get: -2 not to be had here. put: 0 not to be had here. "
+	"no HTTP here. get: -2 not available here. put: 0 not available here. "
 
 static void
 only_backends_that_do_not_block_may_ask(void **state)

@@ -58,7 +58,7 @@ keys_and_sizes_are_checked(void **state)
 	memset(large, 'x', sizeof(large));
 	assert_true(postern_state_put(me, "k", large, sizeof(large), on_kept,
 				      "p") == 0);
-	CHECK_HEARD("p: 0 it is too large to be kept. ");
+	CHECK_HEARD("p: 0 it is too large to store. ");
 	postern_state_put(me, "k_-9", large, LIMIT_STATE, on_kept, "p");
 	service_settle(&w);
 	CHECK_HEARD("p: 1. ");
@@ -187,7 +187,8 @@ the_state_has_one_owner_at_a_time(void **state)
 	backend_leave_state(w.backend);
 	backend_take_state(next);
 	assert_true(postern_state_put(old, "k", "x", 1, on_kept, "late") == 0);
-	CHECK_HEARD("late: 0 the route has a newer instance, whose it is now. ");
+	CHECK_HEARD("late: 0 the route has a newer instance, which owns the "
+		    "state now. ");
 	service_settle(&w);
 	CHECK_HEARD("new: 3 one. new: 1. ");
 	postern_state_get(new, "k", on_got, "now");
