@@ -53,7 +53,10 @@ run(const struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_check = {
 	.name = "check", .arguments = "[--json]", .run = run,
 	.summary = "check the configuration, without starting anything",
-	.help = "Runs the same checks as a start and a reload, and shows "
-		"everything that is wrong\nat once.\n\nExit status: 0 when "
-		"it is right, 78 when not.\n",
+	.help = "Runs the same checks as each start and each reload, and "
+		"shows all mistakes at\n"
+		"once.\n"
+		"\n"
+		"Exit status: 0 when the configuration is right, 78 when "
+		"it is wrong.\n",
 };

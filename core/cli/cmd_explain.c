@@ -280,14 +280,21 @@ run(const struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_explain = {
 	.name = "explain", .run = run,
 	.arguments = "[OPTIONS] SENDER RECIPIENT...",
-	.summary = "tell which route each recipient would take, and why not "
+	.summary = "show which route each recipient would take, and why not "
 		   "another",
-	.help = "  --client ADDRESS    the device (default: 127.0.0.1)\n"
-		"  --listener ADDRESS  where it connects, as under `listen'\n"
-		"  --size SIZE         the message's size, 12M\n"
-		"  --message FILE      a message, for rules on header and "
-		"size\n  --json              print JSON\n\nA sender of `<>' "
-		"is the null reverse-path.  Nothing is sent, and no running\n"
-		"gateway is needed.  The exit status is 65 when a recipient "
-		"would be refused,\nand 75 when only for now.\n",
+	.help = "  --client ADDRESS    the address of the device (default: "
+		"127.0.0.1)\n"
+		"  --listener ADDRESS  the listener that the device uses, "
+		"as under `listen'\n"
+		"  --size SIZE         the size of the message, such as 12M\n"
+		"  --message FILE      a message, for rules on header and size\n"
+		"  --json              print JSON\n"
+		"\n"
+		"The sender `<>' is the null sender.  Nothing is sent, and "
+		"no running gateway is\n"
+		"needed.\n"
+		"\n"
+		"Exit status: 0 when all recipients would be accepted, 65 "
+		"when a recipient would\n"
+		"be refused, 75 when a recipient would be refused for now.\n",
 };

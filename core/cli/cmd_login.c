@@ -166,14 +166,20 @@ run(const struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_login = {
 	.name = "login", .arguments = "ROUTE", .run = run,
 	.summary = "sign in at the provider of a route (OAuth)",
-	.help = "An address and a code are shown: open the address on any "
-		"device, enter the\ncode and sign in as the route's mailbox; "
-		"this command waits. Then the sign-in\nis tried at the route's "
-		"server, without a message, and the answer is printed.\nThe "
-		"gateway keeps the sign-in, and the route's waiting mail "
-		"leaves. It works\nwithout a running gateway, too.\n\n"
-		"Exit status: 0 when the server has accepted the sign-in, 1 "
-		"when there is none or\nit was refused, 75 when the server "
-		"could not be asked, 65 when there is no such\nroute with a "
-		"sign-in, 130 when it was broken off.\n",
+	.help = "The command shows an address and a code, and waits.  Open "
+		"the address on any\n"
+		"device, enter the code, and sign in as the route's "
+		"mailbox.  Then the gateway\n"
+		"tries the sign-in at the route's server, without a "
+		"message, and the command\n"
+		"prints the server's answer.  The gateway stores the "
+		"sign-in and sends the\n"
+		"route's waiting mail.  No running gateway is needed.\n"
+		"\n"
+		"Exit status: 0 when the server accepted the sign-in, 1 "
+		"when there is no sign-in\n"
+		"or the server refused it, 75 when the server could not be "
+		"asked, 65 when there\n"
+		"is no such route with a sign-in, 130 when you cancelled "
+		"the command.\n",
 };

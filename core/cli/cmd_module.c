@@ -155,7 +155,7 @@ run(const struct cli *cli, int argc, char **argv)
 
 const struct cli_command cmd_module = {
 	.name = "module", .arguments = "[list | show NAME]", .run = run,
-	.summary = "list the modules that can be found, or show one's options",
-	.help = "POSTERN_MODULE_PATH names folders to look in before the "
-		"installed one.\n",
+	.summary = "list the modules, or show the options of a module",
+	.help = "POSTERN_MODULE_PATH names folders that are searched "
+		"before the installed folder.\n",
 };

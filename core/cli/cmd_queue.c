@@ -291,6 +291,29 @@ is_action(const char *verb)
 	return false;
 }
 
+/* An option that a verb would pass over is refused: `remove --all --held' must
+ * not remove what is not held. */
+static bool
+options_suit(const char *verb)
+{
+	const bool lists = strcmp(verb, "list") == 0, acts = is_action(verb);
+	const struct {
+		const char *name;
+		bool given, taken;
+	} rows[] = {
+		{ "route", opt_route != NULL, lists || acts },
+		{ "address", opt_address != NULL, lists },
+		{ "held", opt_held, lists },
+		{ "all", opt_all, acts },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].given && !rows[i].taken)
+			return cli_usage(&cmd_queue, "%s takes no `--%s'", verb,
+					 rows[i].name) == 0;
+	return true;
+}
+
 static int
 run(const struct cli *cli, int argc, char **argv)
 {
@@ -315,6 +338,8 @@ run(const struct cli *cli, int argc, char **argv)
 				 "--route NAME, --all", verb);
 	if (argc > 1 && strcmp(verb, "list") == 0)
 		return cli_usage(&cmd_queue, "unexpected argument `%s'", argv[1]);
+	if (!options_suit(verb))
+		return 64;
 	c = control_open(cli, &rc);
 	if (c == NULL)
 		return rc;
@@ -331,14 +356,20 @@ run(const struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_queue = {
 	.name = "queue", .run = run,
 	.arguments = "[list|show|retry|hold|release|remove] [OPTIONS] [ID...]",
-	.summary = "look at the queue of the running gateway, and act on it",
-	.help = "  list                 what is in it (the default); with "
-		"--route NAME,\n                       --address TEXT, --held\n"
-		"  show ID...           everything about these\n"
-		"  retry ID...          try them now\n"
-		"  hold ID...           do not try them until they are "
+	.summary = "list and change the queue of the running gateway",
+	.help = "  list           list the messages (this is the default)\n"
+		"    --route NAME     only the messages of this route\n"
+		"    --address TEXT   only messages with TEXT in an address\n"
+		"    --held           only held messages\n"
+		"  show ID...     show everything about these messages\n"
+		"  retry ID...    try these messages now; held messages "
+		"stay held\n"
+		"  hold ID...     do not try these messages until they are "
 		"released\n"
-		"  release ID...        try held ones again\n"
-		"  remove ID...         delete them; nobody is told\n\n"
-		"Instead of ids: --route NAME, or --all.  --json prints JSON.\n",
+		"  release ID...  release held messages\n"
+		"  remove ID...   delete these messages; nobody gets a report\n"
+		"\n"
+		"Instead of ids, retry, hold, release and remove take "
+		"--route NAME or --all.\n"
+		"--json prints JSON.\n",
 };

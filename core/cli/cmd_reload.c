@@ -40,6 +40,10 @@ run(const struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_reload = {
 	.name = "reload", .arguments = "", .run = run,
 	.summary = "make the running gateway read its configuration again",
-	.help = "When something is wrong with it, all of it is shown and the "
-		"running\nconfiguration stays active (exit status 78).\n",
+	.help = "When the new configuration has a mistake, this command "
+		"shows all mistakes, and\n"
+		"the running configuration stays active.\n"
+		"\n"
+		"Exit status: 0 when the new configuration is active, 78 "
+		"when it has a mistake.\n",
 };

@@ -13,8 +13,13 @@ run(const struct cli *cli, int argc, char **argv)
 const struct cli_command cmd_run = {
 	.name = "run", .arguments = "", .run = run,
 	.summary = "run the gateway in the foreground",
-	.help = "SIGTERM or Ctrl-C ends it: what is in flight is finished "
-		"first; a second one ends\nit at once.  SIGHUP reads the "
-		"configuration again.\n\nExit status: 0 after a stop, 78 for "
-		"a wrong configuration, 71 when the system\nsays no.\n",
+	.help = "SIGTERM or Ctrl-C stops the gateway: running sessions and "
+		"deliveries finish\n"
+		"first.  A second signal stops the gateway at once.  "
+		"SIGHUP reloads the\n"
+		"configuration.\n"
+		"\n"
+		"Exit status: 0 after a stop, 70 when something did not "
+		"end in time, 71 when the\n"
+		"system refuses something, 78 when the configuration is wrong.\n",
 };

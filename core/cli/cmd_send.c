@@ -287,13 +287,19 @@ const struct cli_command cmd_send = {
 	.name = "send", .run = run,
 	.arguments = "[OPTIONS] --to ADDRESS[,ADDRESS...] [FILE]",
 	.summary = "send a message to the gateway, as a device would",
-	.help = "  --server HOST:PORT  where to (default: the first listener "
-		"of the configuration)\n"
-		"  --from ADDRESS      the sender (default: you, on this host)\n"
-		"  --to ADDRESSES      the recipients; with commas, or --to "
-		"again for each\n"
-		"  --subject TEXT      adds a Subject\n\n"
-		"The message comes from FILE or standard input; From, To and "
-		"Date are added\nwhere it has none.  Exit status 75 when a "
-		"recipient was not accepted.\n",
+	.help = "  --server HOST:PORT  the server (default: the first "
+		"listener of the\n"
+		"                      configuration)\n"
+		"  --from ADDRESS      the sender (default: your user name "
+		"on this host)\n"
+		"  --to ADDRESSES      the recipients, separated by "
+		"commas, or one --to for each\n"
+		"  --subject TEXT      add this Subject\n"
+		"\n"
+		"The message comes from FILE or from standard input.  The "
+		"command adds From, To\n"
+		"and Date when the message has none.\n"
+		"\n"
+		"Exit status: 0 when all recipients were accepted, 75 when "
+		"one was not.\n",
 };

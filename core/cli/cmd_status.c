@@ -455,11 +455,14 @@ run(const struct cli *cli, int argc, char **argv)
 
 const struct cli_command cmd_status = {
 	.name = "status", .arguments = "[--json]", .run = run,
-	.summary = "tell how the running gateway is",
-	.help = "Listeners, routes, sessions, whether names are validated, the "
-		"queue, and each\ndestination with what waits for it, when it "
-		"is tried next and why it waits, what was\ndelivered, and "
-		"why it rests.\n\nThe exit status is 0 when all is well, 1 when "
-		"a route is paused, 2 when no mail is\naccepted, and 69 when no "
-		"gateway runs.\n",
+	.summary = "show the state of the running gateway",
+	.help = "Shows the listeners, the routes, the sessions, DNSSEC, "
+		"the queue, and each\n"
+		"destination: what waits, when it is tried next, what was "
+		"delivered, and why the\n"
+		"destination is in backoff.\n"
+		"\n"
+		"Exit status, for monitoring: 0 when all is well, 1 when a "
+		"route is paused,\n"
+		"2 when the gateway accepts no mail, 69 when no gateway runs.\n",
 };

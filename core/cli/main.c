@@ -27,10 +27,11 @@ print_help(FILE *to)
 		fprintf(to, "  %-9s %s\n", commands[i]->name,
 			commands[i]->summary);
 	fprintf(to, "\n  -c FILE   the configuration (default: "
-		"%s/postern.yaml;\n            its routes are in conf.d beside "
-		"it)\n  --json    print JSON, where a command prints "
-		"anything\n\n`postern COMMAND --help' shows its options; see "
-		"also postern(8) and postern.yaml(5).\n", POSTERN_SYSCONF_DIR);
+		"%s/postern.yaml);\n            the routes are in conf.d beside "
+		"it\n  --json    print JSON, where a command prints anything\n"
+		"  --help    show how a command is used\n\n`postern COMMAND "
+		"--help' explains a command; see also postern(8) and\n"
+		"postern.yaml(5).\n", POSTERN_SYSCONF_DIR);
 }
 
 static void
@@ -54,7 +55,7 @@ cli_usage(const struct cli_command *c, const char *fmt, ...)
 	fprintf(stderr, "postern %s: ", c->name);
 	print_text(stderr, buf_str(&words));
 	putc('\n', stderr);
-	print_hint("`postern %s --help' tells how it is used", c->name);
+	print_hint("`postern %s --help' shows how the command is used", c->name);
 	return 64;
 }
 

@@ -136,8 +136,8 @@ place_lost(struct delivery *y)
 	snprintf(why, sizeof(why), "route `%s' is no longer in the "
 		 "configuration, and no other route takes the message", item->route);
 	log_warning(&dispatch_log, "%s: %s; add the route again, or write "
-		    "another route that matches, and reload", item_id_text(item->id, id),
-		    why);
+		    "another route that matches, and reload",
+		    item_id_text(item->id, id), why);
 	delivery_fails_here(y, why);
 }
 

@@ -543,6 +543,14 @@ class Queue(Case):
         gw = self.gateway(start=False)
         self.assertEqual(gw.command("queue", "remove").returncode, 64)
         self.assertEqual(gw.command("queue", "list").returncode, 69)
+        # an option that would be passed over is refused
+        for line, option in (("list --all", "all"), ("show 1 --route a", "route"),
+                             ("show 1 --held", "held"), ("show 1 --all", "all"),
+                             ("remove --all --held", "held"),
+                             ("retry 1 --address x", "address")):
+            r = gw.command("queue", *line.split())
+            self.assertEqual(r.returncode, 64, line)
+            self.assertIn(f"takes no `--{option}'", r.stderr)
         for c in ("run", "check", "explain", "reload", "status", "queue",
                   "module", "send", "version"):
             r = gw.command(c, "--help")

@@ -307,7 +307,7 @@ class Backlog(Case):
         self.assertRegex(self.status(gw), r"  out: 2 in the queue, 2 held; last: ")
         gw.route("10-out", "route: other\n" + FAULT % self.SAID)
         self.assertIn("warning: 2 messages wait for route `out', which no longer exists; at their "
-                      "next attempt takes the route that the rules find now",
+                      "next attempt the rules choose another route",
                       gw.command("reload", check=True).stderr)
         self.assertRegex(self.status(gw),
                          r"  out \(the route no longer exists\): 2 in the queue, 2 held")

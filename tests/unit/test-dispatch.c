@@ -506,11 +506,11 @@ static void
 config_mistakes(void **state)
 {
 	static const struct { const char *yaml, *words; bool ok; } rows[] = {
-		{ "retry: {first: 2h}", "the first pause is longer", false },
-		{ "retry: {factor: 0.5}", "shrink", false },
+		{ "retry: {first: 2h}", "`first' is longer than `longest'", false },
+		{ "retry: {factor: 0.5}", "must be at least 1", false },
 		{ "retry: {first: 10s, give_up: 5s, warn_after: 0}",
-		  "given up before its second attempt", false },
-		{ "retry: {give_up: 1h}", "no delay is ever told", true },
+		  "`give_up' comes before", false },
+		{ "retry: {give_up: 1h}", "no delay is ever reported", true },
 		{ "retry: {first: 0}", "first", false },
 		{ "retry: {frist: 1m}", "did you mean `first'", false },
 		{ "dsn: {to: nobody}", "`nobody' is not an address", false },

@@ -199,7 +199,7 @@ what_is_wrong_is_said_at_its_key(void **state)
 		{ "{server_name: a.test}", "1:15: error: `server_name' is used "
 		  "only with `tls: verify' or `implicit'" },
 		{ "{tls: required, server_name: a.test}", "`server_name' is" },
-		{ "{tls: required, trust_file: /t}", "`trust_file' is looked at "
+		{ "{tls: required, trust_file: /t}", "`trust_file' is used only "
 		  "with `tls: verify'" },
 		{ "{tls: verify, server_name: 'mx test'}",
 		  "`server_name' must be a host's name or an address" },
