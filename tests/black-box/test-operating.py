@@ -82,8 +82,8 @@ class Configuration(Case):
         ]
         for name, path, text in rows:
             gw.route("20-own", "route: own\nmatch: {}\n" + text % path)
-            said = self.check(gw, f"{path}: the gateway becomes the user `nobody', "
-                              "who cannot read it: Permission denied", "^~~",
+            said = self.check(gw, f"{path}: the gateway runs as the user `nobody', "
+                              "which cannot read it: Permission denied", "^~~",
                               "hint: `chgrp nogroup FILE; chmod 640 FILE'")
             self.assertRegex(said, f"20-own.yaml:.*{name}")
             self.assertEqual(said.count("error:"), 1)
@@ -159,7 +159,7 @@ class Configuration(Case):
             ("spool: sqlite:/etc/passwd\n", "route: own\nbackend: 'null'\n",
              "`spool': /etc/passwd is a file, not a folder"),
             ("retry: {factor: 0.5}\ntls: {certificate: /nowhere.pem}\nrelay: {networks: [x]}\n",
-             "route: own\nbackend: 'null'\n", "shrink", "/nowhere.pem cannot be read", "`x' "
+             "route: own\nbackend: 'null'\n", "must be at least 1", "/nowhere.pem cannot be read", "`x' "
                  "is not a network"),
         ]
         for i, (extra, route, *want) in enumerate(rows):

@@ -220,7 +220,7 @@ class Notices(Case):
         self.assertEqual((m["To"], m["Auto-Submitted"]), ("it@src.test", "auto-generated"))
         text = m.get_payload()
         for words in ("  Route:     out\n", "  Backend:   connector\n", "Server:    127.0.0.1[",
-                      "554 5.7.1 go away", "  Remedy:    Ask whoever", "  Waiting:   2 messages",
+                      "554 5.7.1 go away", "  Remedy:    Ask the server's", "  Waiting:   2 messages",
                       "  Kept till: ", "  postern queue retry --route out\n"):
             self.assertIn(words, text)
         row = gw.json("status")["routes"][0]
