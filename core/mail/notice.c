@@ -114,10 +114,10 @@ static bool
 add_paused(struct buf *out, const struct notice_facts *f)
 {
 	return buf_addf(out, "The route `%.*s' of this mail gateway is paused: "
-			"its server or its\r\nprovider refuses the gateway "
-			"itself.  The mail of the route waits in the\r\n"
-			"queue; no message is returned because of the "
-			"pause before the time below.\r\n\r\n",
+			"the gateway can deliver no\r\nmail by it now.  The "
+			"mail of the route waits in the queue; no message is"
+			"\r\nreturned because of the pause before the time "
+			"below.\r\n\r\n",
 			SPAN_ARG(f->route)) &&
 	       add_fact(out, "Gateway:", f->hostname) &&
 	       add_fact(out, "Route:", f->route) &&
