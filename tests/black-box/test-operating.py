@@ -566,7 +566,7 @@ class Reload(Case):
         self.assertEqual(r.returncode, 78)
         self.assertIn("nonsense", r.stderr)
         gw.process.send_signal(signal.SIGHUP)
-        gw.wait_log("stays in force")
+        gw.wait_log("stays active")
         gw.send()
         gw.wait_captured(1)
 
@@ -696,21 +696,21 @@ class Reload(Case):
         gw.process.send_signal(signal.SIGCONT)
         self.assertEqual(gw.process.wait(60 * harness.SLOW), 0)
         gw.process = None
-        told = re.findall(r"reload: (.*)\n.*stays in force", gw.log())
+        told = re.findall(r"reload: (.*)\n.*stays active", gw.log())
         self.assertIn(told, ([], ["the gateway is stopping"]))
 
     def test_each_mistake_of_a_reload_is_a_line_of_the_log(self):
         gw = self.gateway()
         gw.route("60-bad", "route: bad\nbackend: conector\nmatsch: {}\n")
         gw.process.send_signal(signal.SIGHUP)
-        gw.wait_log("stays in force")  # the last of them
+        gw.wait_log("stays active")  # the last of them
         told = re.findall(r"Z ((?:error|warning): reload: .*)", gw.log())
         self.assertEqual(len(told), 4, gw.log())
         for line, start, end in (
                 (told[0], "warning: reload: ", "(99-capture.yaml)"),
                 (told[1], "error: reload: ", "hint: did you mean `connector'?"),
                 (told[2], "error: reload: ", "hint: did you mean `match'?"),
-                (told[3], "error: reload: ", "stays in force signal=SIGHUP")):
+                (told[3], "error: reload: ", "stays active signal=SIGHUP")):
             self.assertTrue(line.startswith(start), line)
             self.assertTrue(line.endswith(end), line)
             self.assertNotIn("\\n", line)
@@ -889,7 +889,7 @@ class Life(Case):
                               f"{st.st_dev}:{st.st_ino if ours else st.st_ino + 1}"})
                 gw.route("60-bad", "route: bad\nbackend: nonsense\n")
                 gw.process.send_signal(signal.SIGHUP)
-                gw.wait_log("stays in force")
+                gw.wait_log("stays active")
                 gw.stop()
                 found = set()
                 for line in gw.log().splitlines():
