@@ -9,7 +9,7 @@ bool
 mask_wants(struct span key)
 {
 	static const char *const parts[] = {
-		"secret", "password", "passphrase", "proxy",
+		"secret", "pass", "pasw", "pwd", "proxy",
 	};
 	static const char *const harmless[] = { "_file", "_credential" };
 

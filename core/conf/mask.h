@@ -9,7 +9,7 @@
 
 #include "base/span.h"
 
-/* password, client_secret, token ...; not password_file. */
+/* password, passwd, client_secret, token ...; not password_file. */
 bool mask_wants(struct span key);
 
 /* Overwrites with `*' the values of such keys in a line of YAML. */

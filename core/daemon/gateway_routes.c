@@ -148,7 +148,7 @@ load_routes(struct load *l)
 	if (n >= 0)
 		free(files);
 	misnamed_warn(l, folder);
-	if (ok && l->routes->n == 0) {
+	if (ok && l->root != NULL && l->routes->n == 0) {
 		diag_warning(l->d, NULL, "%s: there is no route, so no "
 			     "message will be accepted", folder);
 		diag_hint(l->d, "put a file such as 50-default.yaml there; "

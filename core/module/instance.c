@@ -64,22 +64,31 @@ blamed_key(const char *text)
 			      : SPAN_NONE;
 }
 
-/* Its node in the block, also where a secret stands in a file; or NULL. */
+/* It is that key, or the same secret in a file. */
+static bool
+is_blamed(const struct node *n, struct span key)
+{
+	for (size_t i = 0; i < SECRET_FORMS; i++)
+		if (n->key.n >= key.n && span_eq(span_sub(n->key, 0, key.n), key)
+		    && span_eq(span_from(n->key, key.n),
+			       span_of(secret_suffixes[i])))
+			return true;
+	return false;
+}
+
+/* The first child of a block from n on that is blamed, or NULL. */
+static const struct node *
+blamed_next(const struct node *n, struct span key)
+{
+	while (n != NULL && (key.n == 0 || !is_blamed(n, key)))
+		n = n->next;
+	return n;
+}
+
 static const struct node *
 blamed_node(const struct node *block, struct span key)
 {
-	const struct node *n = block->kind == NODE_MAP ? block->first : NULL;
-
-	for (; key.n > 0 && n != NULL; n = n->next) {
-		if (n->key.n < key.n || !span_eq(span_sub(n->key, 0, key.n),
-						 key))
-			continue;
-		for (size_t i = 0; i < SECRET_FORMS; i++)
-			if (span_eq(span_from(n->key, key.n),
-				    span_of(secret_suffixes[i])))
-				return n;
-	}
-	return NULL;
+	return blamed_next(block->kind == NODE_MAP ? block->first : NULL, key);
 }
 
 static const struct mark *
@@ -115,8 +124,9 @@ was_told(const struct module *m, const struct node *block, const char *text,
 	const struct node *n = blamed_node(block, key);
 	char name[80];
 
-	if (n != NULL)
-		return diags_mark_told(d, n);
+	for (; n != NULL; n = blamed_next(n->next, key))
+		if (diags_mark_told(d, n))
+			return true;
 	snprintf(name, sizeof(name), "%.*s", SPAN_ARG(span_sub(key, 0, 79)));
 	return name[0] != '\0' && schema_was_meant(m->schema, block, name);
 }

@@ -51,7 +51,9 @@ static bool
 everything_told(const struct strings *s, size_t i, const char *key,
 		enum pattern_family family, struct diags *d)
 {
-	if (family == PATTERNS_OF_TEXT || !is_everything(span_of(s->v[i])))
+	/* a header may well have such a text */
+	if ((family == PATTERNS_OF_TEXT && strcmp(key, "listener") != 0) ||
+	    !is_everything(span_of(s->v[i])))
 		return false;
 	diag_error(d, &s->nodes[i]->mark, "`%s' does not know `%s'", key,
 		   s->v[i]);

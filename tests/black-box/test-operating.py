@@ -172,6 +172,19 @@ class Configuration(Case):
                 said = self.check(gw, *want)
                 self.assertEqual(said.count("error:"), len(want) - said.count("hint: correct"), said)
 
+    def test_no_postern_yaml(self):
+        gw = self.gateway(start=False)
+        gw.route("20-own", "route: own\nbackend: 'null'\nmatch: {recipient: x@x.test}\n"
+                 "limits: {connections: 0}\n")
+        os.unlink(gw.config)
+        said = self.check(gw, "postern.yaml: error: cannot be read: No such file",
+                          "`connections' must be")
+        self.assertEqual((said.count("error:"), said.count("warning:")), (2, 0), said)
+        os.unlink(os.path.join(gw.folder, "conf.d", "20-own.yaml"))
+        os.unlink(os.path.join(gw.folder, "conf.d", "50-capture.yaml"))
+        said = self.check(gw, "cannot be read: No such file")
+        self.assertEqual((said.count("error:"), said.count("warning:")), (1, 0), said)
+
     def test_not_yaml(self):
         gw = self.gateway(start=False)
         gw.route("20-bad", "route: [a\nbackend: x\n")

@@ -314,6 +314,7 @@ mistakes_are_pointed_at(void **state)
 		{ "route: a\nbackend: null\nmatch: {sender: \"*\"}\n", "hint: leave `sender' out" },
 		{ "route: a\nbackend: null\nmatch: {recipient: [all]}\n", "hint: leave `recipient' out" },
 		{ "route: a\nbackend: null\nmatch: {client: any}\n", "hint: leave `client' out" },
+		{ "route: a\nbackend: null\nmatch: {listener: all}\n", "hint: leave `listener' out" },
 		{ "route: a\nbackend: null\nmatch: {sender: \"${NO_SUCH}\"}\n", "holds ${NO_SUCH}, and a variable" },
 		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selector: p2026._domainkey, key: k}]\n",
 		  "hint: write what stands before `._domainkey' in the name of the record: p2026\n" },
