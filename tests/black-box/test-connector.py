@@ -553,8 +553,8 @@ class Checked(ConnectorCase):
             f.write("nothing")
         for pair, words in (((gone, gone + ".key"), ("`certificate': %s cannot" % gone,
                                                      "`key': %s.key cannot" % gone)),
-                            ((gone, bad), ("`certificate': ", "there is no key in PEM")),
-                            ((bad, gone), ("there is no certificate in PEM", "`key': "))):
+                            ((gone, bad), ("`certificate': ", "contains no key in PEM")),
+                            ((bad, gone), ("contains no certificate in PEM", "`key': "))):
             _, r = self.check(pair)
             self.assertEqual(r.stderr.count("error:"), 2, r.stderr)
             for w in words:
