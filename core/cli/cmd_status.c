@@ -215,7 +215,7 @@ print_told(const struct deliveries *d, json_t *row)
 		       "route since %s: no other\n      route takes it; set "
 		       "dsn.route to a route that works\n", text);
 	else
-		printf("      dsn.to was told at %s%s%s\n", text,
+		printf("      dsn.to got a mail at %s%s%s\n", text,
 		       by[0] != '\0' ? " by route " : "", by);
 }
 

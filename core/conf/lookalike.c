@@ -14,7 +14,7 @@ static const struct row {
 	const char *name;
 } rows[] = {
 	{ 0x00a0, 0x00a0, LOOKS_BLANK, "a no-break space (U+00A0)" },
-	{ 0x2000, 0x200a, LOOKS_BLANK, "a blank that is none in YAML" },
+	{ 0x2000, 0x200a, LOOKS_BLANK, "a blank that YAML does not know" },
 	{ 0x200b, 0x200b, LOOKS_BLANK, "a zero-width space (U+200B)" },
 	{ 0x202f, 0x202f, LOOKS_BLANK, "a narrow no-break space (U+202F)" },
 	{ 0x2060, 0x2060, LOOKS_BLANK, "a word joiner (U+2060)" },
@@ -107,7 +107,7 @@ blank_told(struct builder *b, const char *what, struct span s, size_t at,
 
 	place.column += (unsigned)utf8_count(span_sub(s, 0, at));
 	place.width = 1;
-	diag_error(b->d, &place, "%s stands in this %s", row->name, what);
+	diag_error(b->d, &place, "%s is in this %s", row->name, what);
 	return diag_hint(b->d, "delete it, and type an ordinary blank where "
 			 "one is meant");
 }

@@ -202,8 +202,8 @@ text_check(const struct tree *t, struct diags *d)
 			return diag_hint(d, "save the file in UTF-8");
 		}
 		if (c == 0xfeff) {
-			diag_error(d, &mark, "a byte-order mark, which cannot "
-				   "be seen, stands here");
+			diag_error(d, &mark, "there is an invisible byte-order "
+				   "mark here");
 			return diag_hint(d, "delete the line, and type it "
 					 "anew");
 		}

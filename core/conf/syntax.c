@@ -157,8 +157,8 @@ blank_hint(const struct mark *at, struct diags *d)
 
 		if (name == NULL)
 			continue;
-		diag_hint(d, "in line %u stands %s, which is a letter to YAML: "
-			  "type an ordinary blank", at->line - up, name);
+		diag_hint(d, "in line %u there is %s, which is a letter to "
+			  "YAML: type an ordinary blank", at->line - up, name);
 		return true;
 	}
 	return false;

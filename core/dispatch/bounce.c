@@ -276,7 +276,7 @@ report_has_no_route(struct report *r, const char *id)
 	const struct item *item = r->attempt->item;
 
 	r->dispatch->reports.no_route++;
-	log_error(&dispatch_log, "%s: %.*s is not told what became of the "
+	log_error(&dispatch_log, "%s: no report tells %.*s what happened to the "
 		  "message from <%.*s> to <%.*s>: no route takes the report; "
 		  "set dsn.route, or add \"<>\" to a route's match.sender", id,
 		  SPAN_ARG(report_to(r)), SPAN_ARG(item->env->sender.text),
@@ -366,13 +366,13 @@ report_tell_untold(const struct report *r)
 	for (size_t i = 0; i < r->n; i++)
 		if (r->told[i].action == DSN_FAILED &&
 		    r->told[i].audience == TOLD_NOBODY)
-			log_warning(&dispatch_log, "%s: nobody is told that "
-				"%.*s did not get it: %s",
+			log_warning(&dispatch_log, "%s: no report says that "
+				"%.*s did not get the message: %s",
 				item_id_text(item->id, id),
 				SPAN_ARG(item->env->rcpts[r->told[i].index]
 					 .address.text),
 				item->env->sender.text.n == 0
-				? "it has no sender" : "nobody wants to know");
+				? "it has no sender" : "the sender wants no report");
 }
 
 void

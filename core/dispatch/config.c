@@ -138,10 +138,10 @@ reports_warn_mailbox(const struct node *dsn, const struct route *r,
 {
 	const struct node *at = dsn ? dsn : node_get(r->node, "backend");
 
-	diag_warning(d, at ? &at->mark : NULL, "delivery reports can only "
-		     "leave by route `%s', which logs in as a mailbox: its "
-		     "server may refuse their sender <>, and then nobody is "
-		     "told when mail fails", r->name);
+	diag_warning(d, at ? &at->mark : NULL, "delivery reports can only leave "
+		     "by route `%s', which logs in as a mailbox: its server may "
+		     "refuse their sender <>, and then nobody gets a report "
+		     "when mail fails", r->name);
 	diag_hint(d, "add a route whose backend is direct, or connector "
 		  "without a user, and name it: dsn: {route: NAME}; "
 		  "`postern status' counts the reports that were refused");

@@ -61,8 +61,9 @@ kept_write(struct kept *k)
 	if (!file_make_folder(k->routes, 0700, &err) ||
 	    !file_make_folder(k->folder, 0700, &err) ||
 	    !file_replace(k->path, span_of(text), 0600, &err))
-		log_warning(&dispatch_log, "route `%s': after a restart its "
-			    "pause is told again: %s", k->route, err.text);
+		log_warning(&dispatch_log, "route `%s': after a restart the "
+			    "mail about its pause is sent again: %s", k->route,
+			    err.text);
 }
 
 static void

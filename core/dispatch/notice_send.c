@@ -73,8 +73,8 @@ notice_tell_sent(const struct notice_mail *n)
 	bool own_way = strcmp(n->mail.route, n->route) == 0;
 
 	if (n->facts.kind == NOTICE_RESUMED)
-		log_info(&dispatch_log, "%s is told by route `%s' that route "
-			 "`%s' works again", n->mail.to, n->mail.route,
+		log_info(&dispatch_log, "mail to %s by route `%s': route `%s' "
+			 "works again", n->mail.to, n->mail.route,
 			 n->route);
 	else if (own_way)
 		log_warning(&dispatch_log, "the mail to %s about the pause of "
@@ -82,8 +82,8 @@ notice_tell_sent(const struct notice_mail *n)
 			    "that works takes it; set dsn.route to one",
 			    n->mail.to, n->route);
 	else
-		log_info(&dispatch_log, "%s is told by route `%s' that route "
-			 "`%s' is paused", n->mail.to, n->mail.route,
+		log_info(&dispatch_log, "mail to %s by route `%s': route `%s' "
+			 "is paused", n->mail.to, n->mail.route,
 			 n->route);
 }
 
@@ -142,7 +142,7 @@ static void
 notice_has_no_route(struct notice_mail *n)
 {
 	n->dispatch->reports.no_route++;
-	log_error(&dispatch_log, "%.*s is not told that route `%s' %s: no "
+	log_error(&dispatch_log, "no mail tells %.*s that route `%s' %s: no "
 		  "route takes the mail; set dsn.route, or add \"<>\" to a "
 		  "route's match.sender", SPAN_ARG(n->facts.to), n->route,
 		  n->facts.kind == NOTICE_PAUSED ? "is paused"

@@ -130,11 +130,10 @@ add_paused(struct buf *out, const struct notice_facts *f)
 	       add_waiting(out, f) && add_kept(out, f) &&
 	       buf_addf(out, "\r\nThe gateway tries the route again from time "
 			"to time.  When you have removed\r\nthe cause, this "
-			"command makes it try at once:\r\n\r\n"
-			"  postern queue retry --route %.*s\r\n\r\n"
-			"The present state is told by `postern status'.  "
-			"You get one more mail when\r\nthe route works again, "
-			"and none for single messages.\r\n",
+			"command makes it try at once:\r\n\r\n  postern queue "
+			"retry --route %.*s\r\n\r\n`postern status' shows the "
+			"present state.  You get one more mail when\r\nthe "
+			"route works again, and none for single messages.\r\n",
 			SPAN_ARG(f->route));
 }
 

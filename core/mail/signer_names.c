@@ -49,8 +49,8 @@ signer_selector_check(const char *selector, struct error *err)
 	if (at < s.n) {
 		error_set(err, ERROR_CONFIG, "`%s' is more than the selector",
 			  selector);
-		return error_hint(err, "write what stands before `._domainkey' "
-				  "in the name of the record: %.*s",
+		return error_hint(err, "write the part before `._domainkey' in "
+				  "the name of the record: %.*s",
 				  (int)(at > 0 ? at - 1 : 0), selector);
 	}
 	if (domain_valid(s, false))

@@ -51,8 +51,8 @@ static const struct failure_row rows[] = {
 	  "the device did not finish the TLS handshake: look for an error in "
 	  "the device's own log" },
 	{ SEEN_SHAKING | SEEN_BROKEN_OFF, 0, 0, FAILURE_TLS,
-	  "the device broke off the TLS handshake, most likely because it does "
-	  "not trust the certificate of this gateway: let the device trust its "
+	  "the device ended the TLS handshake, probably because it does not "
+	  "trust the certificate of this gateway: let the device trust its "
 	  "issuer, or switch the check of certificates off in the device" },
 	{ SEEN_SHAKING, 0, 0, FAILURE_TLS,
 	  "the TLS handshake failed: `reason' says why" },

@@ -606,8 +606,8 @@ class Checked(ConnectorCase):
         os.chmod(pair[1], 0o600)
         _, r = self.check(pair, "nobody")
         self.assertEqual(r.returncode, 78, r.stderr)
-        self.assertRegex(r.stderr, rf"{pair[1]}: the gateway becomes the user "
-                                   "`nobody', who cannot read it")
+        self.assertRegex(r.stderr, rf"{pair[1]}: the gateway runs as the user "
+                                   "`nobody', which cannot read it")
 
 
 # --- who they are -------------------------------------------------------------------

@@ -569,7 +569,7 @@ class LocalNames(Case):
         dns = gw.json("status")["running"]["dns"]
         self.assertEqual((dns["validating"], dns["unvalidated"]),
                          (True, ["mailpit"]))
-        self.assertIn("which your resolver alone knows: mailpit",
+        self.assertIn("which only your resolver knows: mailpit",
                       gw.command("status").stdout)
 
 

@@ -227,8 +227,8 @@ class Notices(Case):
         self.assertEqual(row["told_by"], "capture")
         self.assertGreater(row["told_ms"], row["paused_since_ms"])
         self.assertRegex(gw.command("status").stdout,
-                         r"      dsn\.to was told at \d\d:\d\d by route capture\n")
-        gw.wait_log("it@src.test is told by route `capture' that route `out' is paused")
+                         r"      dsn\.to got a mail at \d\d:\d\d by route capture\n")
+        gw.wait_log("mail to it@src.test by route `capture': route `out' is paused")
         # it is the same trouble: by the operator, a reload, a restart
         gw.command("queue", "retry", "--route", "out", check=True)
         self.paused(gw)

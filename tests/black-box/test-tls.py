@@ -389,7 +389,7 @@ class Tls(Case):
             (0, f"tls:\n  certificate: {old}\n  key: {old_key}\n",
              "the certificate for gw.example.test, 127.0.0.1 expired at 20"),
             (0, f"tls:\n  certificate: {old}\n  key: {old_key}\n",
-             "hint: others will refuse it: renew it under the same name"),
+             "hint: others will refuse it: renew it in the same file"),
             (0, "LISTEN starttls\n", "STARTTLS is not offered"),
             (78, "LISTEN required\n", "TLS is required, and there is no certificate"),
             (78, "LISTEN implicit\n", "TLS is required, and there is no certificate"),
@@ -415,7 +415,7 @@ class Tls(Case):
         gw.write("postern.yaml", text)
         r = gw.command("check")
         self.assertEqual(r.returncode, 78, r.stderr)
-        self.assertIn(f"{self.key}: the gateway becomes the user `nobody', who "
+        self.assertIn(f"{self.key}: the gateway runs as the user `nobody', which "
                       "cannot read it: Permission denied", r.stderr)
         # by its group, and by everybody
         for mode, group in ((0o640, "nogroup"), (0o644, "root")):

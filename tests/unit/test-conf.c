@@ -165,18 +165,23 @@ bad_yaml_is_explained(void **state)
 		{ "a: ?", "a.yaml:1:4: error: a value that begins with `?'", "key" },
 		{ "%a: 1", "a.yaml:1:1: error: a line cannot begin with `%'", "quotes" },
 		{ "a: \"\\xzz\"", "a.yaml:1:7: error: there is no such escape", "backslash" },
-		{ "ho\u00a0st: x", "a.yaml:1:3: error: a no-break space (U+00A0) stands in this key", "ordinary" },
-		{ "a:\n\u00a0 b: x", "a.yaml:2:1: error: a no-break space (U+00A0) stands in this key", "ordinary" },
-		{ "a: x\u202f", "a.yaml:1:5: error: a narrow no-break space (U+202F) stands in this value", "ordinary" },
-		{ "a:\u00a0x", "a.yaml:1:3: error: a no-break space (U+00A0) stands in this value", "ordinary" },
-		{ "x:\n  a:\u00a0x\n  b: y", "a.yaml:2:5: error: a no-break space (U+00A0)", "in line 2 stands a no-break space" },
+		{ "ho\u00a0st: x", "a.yaml:1:3: error: a no-break space "
+				   "(U+00A0) is in this key", "ordinary" },
+		{ "a:\n\u00a0 b: x", "a.yaml:2:1: error: a no-break space "
+				     "(U+00A0) is in this key", "ordinary" },
+		{ "a: x\u202f", "a.yaml:1:5: error: a narrow no-break space "
+				"(U+202F) is in this value", "ordinary" },
+		{ "a:\u00a0x", "a.yaml:1:3: error: a no-break space (U+00A0) is "
+			       "in this value", "ordinary" },
+		{ "x:\n  a:\u00a0x\n  b: y", "a.yaml:2:5: error: a no-break space (U+00A0)", "in "
+				"line 2 there is a no-break space" },
 		{ "a: “x”", "a.yaml:1:4: error: curly quotes stand around this value", "keyboard" },
 		{ "a: [„x“]", "a.yaml:1:5: error: curly quotes stand around this value", "keyboard" },
 		{ "a: ‘x’", "a.yaml:1:4: error: curly quotes stand around this value", "keyboard" },
 		{ "a: «x»", "a.yaml:1:4: error: curly quotes stand around this value", "keyboard" },
 		{ "a: x”", "a.yaml:1:4: error: curly quotes stand around this value", "keyboard" },
 		{ "“a”: x", "a.yaml:1:1: error: curly quotes stand around this key", "keyboard" },
-		{ "a: 1\n\ufeffb: 2", "a.yaml:2:1: error: a byte-order mark", "anew" },
+		{ "a: 1\n\ufeffb: 2", "a.yaml:2:1: error: there is an invisible byte-order mark", "anew" },
 		{ "a: *.x", "a.yaml:1:4: error: a value that begins with `*'", "alias" },
 		{ "a: ![x", "a.yaml:1:4: error: a value that begins with `!'", "tag" },
 		{ "a: [!@x.com]", "a.yaml:1:5: error: a value that begins with `!'", "tag" },

@@ -317,7 +317,8 @@ mistakes_are_pointed_at(void **state)
 		{ "route: a\nbackend: null\nmatch: {listener: all}\n", "hint: leave `listener' out" },
 		{ "route: a\nbackend: null\nmatch: {sender: \"${NO_SUCH}\"}\n", "holds ${NO_SUCH}, and a variable" },
 		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selector: p2026._domainkey, key: k}]\n",
-		  "hint: write what stands before `._domainkey' in the name of the record: p2026\n" },
+		  "hint: write the part before `._domainkey' in the name of the "
+		  "record: p2026\n" },
 		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selector: p._domainkey.a.b, key: k}]\n",
 		  "`p._domainkey.a.b' is more than the selector" },
 		{ "route: a\nbackend: null\ndkim: [{domain: p._DomainKey.a.b, selector: p, key: k}]\n",

@@ -218,7 +218,7 @@ handshakes_have_their_words(void **state)
 		  "(alert: unknown CA)", LISTENER_STARTTLS, ENDED_TLS,
 		  "does not trust the certificate" },
 		{ ERROR_SYSTEM, "the client closed the connection during the TLS "
-		  "handshake", LISTENER_STARTTLS, ENDED_TLS, "broke off" },
+		  "handshake", LISTENER_STARTTLS, ENDED_TLS, "ended the TLS handshake" },
 		{ ERROR_PROTOCOL, "what nobody knows", LISTENER_STARTTLS,
 		  ENDED_TLS, "`reason' says why" },
 		{ ERROR_PROTOCOL, "", LISTENER_STARTTLS, ENDED_TIMEOUT,
