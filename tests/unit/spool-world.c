@@ -126,6 +126,10 @@ world_close(struct world *w)
 		item_free(&w->got[i]);
 	w->got_count = 0;
 	spool_close(&w->spool);
+	/* a dropped draft's last write comes home, and its file is removed by
+	 * another task */
+	if (w->workers != NULL)
+		workers_drain(w->workers);
 	world_drain(w);
 	for (size_t i = 0; i < w->got_count; i++)
 		item_free(&w->got[i]);
