@@ -1,11 +1,11 @@
 /* bounce.c - delivery reports, from the need for one to its place in the queue
  *
  * Recipients of one destination are told together, however many jobs they
- * took.  A report is made for one settlement: the head of the original is read, for
- * each that is told a message is written (mail/dsn.h) and sealed as a body of
- * its own, and the items go into the transaction that settles the recipients
- * it is about.  So a recipient never becomes bounced without its report being
- * durable.
+ * took.  A report is made for one settlement: the head of the original is
+ * read, for each that is told a message is written (mail/dsn.h) and sealed as
+ * a body of its own, and the items go into the transaction that settles the
+ * recipients it is about.  So a recipient never becomes bounced without its
+ * report being durable.
  *
  * What can fail: the head cannot be read (the report goes without it); no
  * route takes the report (logged as an error; the recipient is settled all
