@@ -87,6 +87,11 @@ build_holds_secret(struct builder *b)
 {
 	struct frame *f = build_top(b);
 
+	/* also within the brackets that such a value has begun with */
+	for (unsigned i = 0; i + 1 < b->depth; i++)
+		if (b->frames[i].last != NULL
+		    && mask_wants(b->frames[i].last->key))
+			return true;
 	return f != NULL && f->has_key && mask_wants(f->key);
 }
 

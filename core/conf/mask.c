@@ -49,9 +49,12 @@ goes_on(const char *line, size_t at, size_t n)
 		comma |= line[at++] == ',';
 	if (at == n || (line[at] == '#' && strchr(" \t", line[at - 1])))
 		return true;
-	while (comma && at < n && (is_word(line[at]) || is_around(line[at])))
+	if (!comma || !(is_word(line[at]) || is_around(line[at])))
+		return false;
+	while (at < n && (is_word(line[at]) || is_around(line[at])))
 		at++;
-	return comma && at < n && line[at] == ':';
+	return at < n && line[at] == ':'
+	       && (at + 1 == n || strchr(" \t", line[at + 1]) != NULL);
 }
 
 /* Where the value that begins at p ends: at its closing quote; in braces at

@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "base/mem.h"
 #include "conf/bind.h"
+#include "conf/mask.h"
 #include "conf/secret.h"
 
 #include <string.h>
@@ -356,7 +357,9 @@ is_rest_of_secret(const struct schema_key *keys, const struct node *before,
 	const struct schema_key *key = before ? keys_find(keys, before->key)
 					      : NULL;
 
-	return key != NULL && key->type == T_SECRET
+	return before != NULL
+	       && (key != NULL ? key->type == T_SECRET
+		   : mask_wants(before->key))
 	       && before->kind == NODE_SCALAR && !before->quoted
 	       && node_is_null(n) && !n->flawed;
 }

@@ -50,6 +50,8 @@ lines_with_secrets_are_masked(void **state)
 		{ "passwd: hunter2: x", "passwd: **********" },
 		{ "pwd: hunter2: x", "pwd: **********" },
 		{ "pasword = hunter2", "pasword = *******" },
+		{ "{passwd: ,hunter2:, b: 1}", "{passwd: *********, b: 1}" },
+		{ "{password: ,:hunter2:>, b: 1}", "{password: ***********, b: 1}" },
 		{ "# the password is", "# the password is" },
 		{ "password: 'it's123'", "password: *********" },
 		{ "password: \"a\"b\"", "password: *****" },
@@ -77,6 +79,8 @@ lines_with_secrets_are_masked(void **state)
 	assert_null(strstr(refusal(SPAN("password: “hunter2”"), &out),
 			   "hunter2"));
 	assert_null(strstr(refusal(SPAN("a: {password: hunter2, @}"), &out),
+			   "hunter2"));
+	assert_null(strstr(refusal(SPAN("password: {!hunter2"), &out),
 			   "hunter2"));
 	assert_null(strstr(refusal(SPAN("password: !hunter2"), &out),
 			   "hunter2"));

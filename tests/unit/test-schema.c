@@ -392,6 +392,7 @@ secrets_are_not_shown(void **state)
 		"password: [hunter2]",
 		"{password: hun,hunter2, port: 25}",
 		"{password: hun,hunter2}",
+		"{pasword: ,hunter2, port: 25}",
 		"password: {hunter2: x}",
 		"password: ${hunter2 ",
 		"{name: &x hunter2, password: *x, port: 0}",
