@@ -241,7 +241,7 @@ class LateAnswer(Stage):
     def test_the_gateway_stops(self):
         gw = self.renewal()
         self.assertEqual(gw.stop(), 0)
-        gw.wait_log("route `office': stopping waits for an answer")
+        gw.wait_log("route `office': the gateway waits for an answer")
         self.assertTrue(self.newest_is_kept(gw))
         gw.start()
         self.still_good(gw)
@@ -425,8 +425,8 @@ class Provider(Stage):
         self.waits_until_well(
             gw, self.send(gw, 2), "no access token: "
             f"{self.provider.token_endpoint}: 127.0.0.1: ")
-        gw.wait_log(f"does a server listen there on port "
-                    f"{self.provider.port}?")
+        gw.wait_log(f"check that a server listens there on port "
+                    f"{self.provider.port}")
 
     def test_slow(self):
         gw = self.office(endpoint_timeout="1s")
