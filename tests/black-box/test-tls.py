@@ -132,7 +132,7 @@ class Tls(Case):
             s.starttls(context=ssl.create_default_context())
         # by an alert, or, where the connection was faster, by its end
         wait_until(lambda: re.search(
-            "a session ended without a message: the device (broke off|does not trust).*"
+            "a session ended without a message: the device (ended the TLS handshake|does not trust).*"
             "the certificate of this gateway", gw.log()), what="its line")
         self.assertEqual(self.counted(gw), {"tls": 1})
         self.assertIn("\nfailed    1 session ended without a message (tls 1); the "
