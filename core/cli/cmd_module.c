@@ -126,7 +126,7 @@ show(const struct cli *cli, const char *name)
 
 	if (m == NULL) {
 		print_failure(&err);
-		return 78;
+		return 65;
 	}
 	if (cli->json) {
 		show_json(m);

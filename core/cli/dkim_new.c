@@ -22,7 +22,7 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-enum { CANNOT_CREATE = 73 };		/* EX_CANTCREAT of sysexits.h */
+enum { USAGE = 64, CANNOT_CREATE = 73 };	/* as in sysexits.h */
 
 /* What is asked for. */
 struct wish {
@@ -133,8 +133,11 @@ make(const struct cli *cli, const struct wish *w)
 	if (signer_generate(w->algorithm, w->bits, &pem, &err))
 		k = signer_key_new(buf_span(&pem), w->domain, w->selector,
 				   &err);
-	if (k == NULL)
-		return failed(&err);
+	if (k == NULL) {
+		rc = failed(&err);
+		/* the command line is wrong, not the configuration */
+		return err.kind == ERROR_CONFIG ? USAGE : rc;
+	}
 	path = opt_out != NULL ? mem_strdup(opt_out)
 			       : dkim_file_name(cli->config, k);
 	if (dkim_file_make(cli->config, path, buf_span(&pem), &err)) {

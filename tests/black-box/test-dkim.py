@@ -255,11 +255,11 @@ class Commands(Case):
         self.assertEqual((rsa["bits"], rsa["domain"]), (1024, "example.test"))
         self.assertEqual(rsa["file"], os.path.join(gw.folder, "k.pem"))
         for args, status in (
-                (["example.test", "x", "--bits", "512"], 78),
+                (["example.test", "x", "--bits", "512"], 64),
                 (["example.test", "x", "--bits", "many"], 64),
                 (["example.test", "x", "--type", "dsa"], 64),
                 (["example.test", "x", "--type", "ed25519", "--bits", "9"], 64),
-                (["exa mple", "x"], 78), (["example.test", "a;b"], 78),
+                (["exa mple", "x"], 64), (["example.test", "a;b"], 64),
                 (["example.test", "a", "b"], 64), ([], 64)):
             r = gw.command("dkim", "new", *args)
             self.assertEqual(r.returncode, status, (args, r.stderr))

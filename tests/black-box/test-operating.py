@@ -967,6 +967,7 @@ class Life(Case):
         names = {m["name"] for m in gw.json("module", "list")}
         self.assertLessEqual({"connector", "maildir", "null", "fault", "tag"}, names)
         self.assertIn("host", gw.command("module", "show", "connector").stdout)
+        self.assertEqual(gw.command("module", "show", "nosuch").returncode, 65)
 
     def test_a_filter_of_a_route(self):
         gw = self.gateway(start=False)
