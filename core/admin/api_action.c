@@ -145,8 +145,7 @@ api_run_look(struct request *rq, json_t **ret)
 	if (!run_number(rq->tail, "", &a->number) ||
 	    (after != NULL && !span_u64(span_of(after), UINT32_MAX, &n))) {
 		action_drop(&a->ask);
-		return api_error(400, ret, "a run has a number, and so have "
-				 "its lines");
+		return api_error(400, ret, "a run and its lines have numbers");
 	}
 	a->after = n;
 	return run_answer(rq, a, ret);

@@ -276,7 +276,7 @@ read_choice(json_t *body, struct dispatch_act *act, json_t **ret)
 		if (route != NULL)
 			act->route = mem_strdup(route);
 		else if (!json_is_true(json_object_get(body, "all")))
-			return api_error(400, ret, "say which: ids, route, or "
+			return api_error(400, ret, "name one of: ids, route, "
 					 "all");
 		return 0;
 	}

@@ -81,7 +81,7 @@ static void
 run_free(struct run *run)
 {
 	if (!run->over)
-		run_log(run, "was broken off", NULL);
+		run_log(run, "was cancelled", NULL);
 	action_abandon(&run->action);
 	timer_stop(&run->timer);
 	*run->prev = run->next;
@@ -121,8 +121,8 @@ on_ended(void *arg, enum action_end how, const char *line)
 {
 	static const char *const words[] = {
 		[ACTION_FAILED] = "failed", [ACTION_DONE] = "succeeded",
-		[ACTION_UNPROVED] = "was done, but it is not proved that it "
-				    "serves",
+		[ACTION_UNPROVED] = "was done, but its result could not be "
+				    "tested",
 	};
 	struct run *run = arg;
 

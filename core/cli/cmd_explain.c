@@ -44,7 +44,7 @@ static int
 bad(const char *which, const char *what, const char *why)
 {
 	print_error("explain: %s `%s'%s%s", which, what, why ? ": " : "",
-		    why ? why : " is none");
+		    why ? why : " is not valid");
 	return 64;
 }
 
@@ -130,7 +130,7 @@ verdict(struct question *q, int *rc)
 		return buf_str(&q->denied);
 	if (q->maybe != NULL)
 		return "accepted; the route is decided at the end of the "
-		       "message: tell more with --message FILE or --size";
+		       "message: add --message FILE or --size";
 	if (q->taken != NULL)
 		return NULL;
 	*rc = 65;

@@ -187,7 +187,7 @@ what_is_wrong_with_a_request(void **state)
 		{ "POST", "/v1/routes/office/actions", "404 {\"error\":\"write" },
 		{ "GET", "/v1/routes/office/actions/login", "405 " },
 		{ "GET", "/v1/runs/", "404 " },
-		{ "GET", "/v1/runs/seven", "400 {\"error\":\"a run has a number" },
+		{ "GET", "/v1/runs/seven", "400 {\"error\":\"a run and its lines" },
 		{ "GET", "/v1/runs/-1", "400 " },
 		{ "GET", "/v1/runs/1/lines", "400 " },
 		{ "GET", "/v1/runs/99999999999999999999", "400 " },

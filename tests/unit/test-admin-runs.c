@@ -121,7 +121,7 @@ each_run_is_told_with_by_whom(void **state)
 	assert_non_null(strstr(log, "admin: an action failed route=office "
 			       "action=login said=\"the code has expired\" "
 			       "uid=1000 user=anna\n"));
-	assert_non_null(strstr(log, "admin: an action was broken off "
+	assert_non_null(strstr(log, "admin: an action was cancelled "
 			       "route=office action=login uid=1000 "
 			       "user=anna\n"));
 	assert_null(strstr(log, "ABC"));
