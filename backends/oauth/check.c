@@ -14,7 +14,7 @@ struct checking {
 };
 
 static void
-fault(struct checking *c, const char *words)
+check_fault(struct checking *c, const char *words)
 {
 	postern_fail(c->me, "%s", words);
 	c->faults++;
@@ -47,13 +47,13 @@ provider_check(struct checking *c)
 	const struct provider *p = provider_of(o);
 
 	if (provider_asks_tenant(o) && o->tenant == NULL)
-		fault(c, "`tenant' is missing: the id of your directory, or "
+		check_fault(c, "`tenant' is missing: the id of your directory, or "
 		      "one of its domains (yourcompany.onmicrosoft.com)");
 	if (p->token == NULL && o->token_endpoint == NULL)
-		fault(c, "`token_endpoint' is missing: a custom provider has "
+		check_fault(c, "`token_endpoint' is missing: a custom provider has "
 		      "no default");
 	if (provider_host(o) == NULL)
-		fault(c, "`host' is missing: a custom provider has no default");
+		check_fault(c, "`host' is missing: a custom provider has no default");
 }
 
 static void
@@ -64,9 +64,9 @@ device_check(struct checking *c)
 	if (c->o->device_endpoint != NULL)
 		return;
 	if (p->no_device != NULL)
-		fault(c, p->no_device);
+		check_fault(c, p->no_device);
 	else if (p->device == NULL)
-		fault(c, "`device_endpoint' is missing: set it, or use another "
+		check_fault(c, "`device_endpoint' is missing: set it, or use another "
 		      "`grant'");
 }
 
@@ -74,10 +74,10 @@ static void
 application_check(struct checking *c)
 {
 	if (c->o->client_secret == NULL)
-		fault(c, "`client_secret' (or client_secret_file) is missing");
+		check_fault(c, "`client_secret' (or client_secret_file) is missing");
 	if (c->o->provider >= 0 && provider_of(c->o)->application == NULL &&
 	    c->o->scope.n == 0)
-		fault(c, "`scope' is missing: this provider has no default for "
+		check_fault(c, "`scope' is missing: this provider has no default for "
 		      "`client_credentials'");
 }
 
@@ -91,10 +91,10 @@ grant_check(struct checking *c)
 	if (o->grant == GRANT_CLIENT_CREDENTIALS)
 		application_check(c);
 	if (o->grant == GRANT_REFRESH_TOKEN && o->refresh_token == NULL)
-		fault(c, "`refresh_token' (or refresh_token_file) is missing");
+		check_fault(c, "`refresh_token' (or refresh_token_file) is missing");
 	if (o->grant >= 0 && o->grant != GRANT_REFRESH_TOKEN &&
 	    o->refresh_token != NULL)
-		fault(c, "`refresh_token' belongs to `grant: refresh_token'");
+		check_fault(c, "`refresh_token' belongs to `grant: refresh_token'");
 }
 
 static void
@@ -105,17 +105,17 @@ mailbox_check(struct checking *c)
 	if (o->user != NULL &&
 	    (strchr(o->user, '@') == NULL ||
 	     strpbrk(o->user, " \t\r\n\001<>") != NULL))
-		fault(c, "`user' must be the address of a mailbox");
+		check_fault(c, "`user' must be the address of a mailbox");
 	if (o->tenant != NULL && !is_plain(o->tenant))
-		fault(c, "`tenant' must be an id or a domain");
+		check_fault(c, "`tenant' must be an id or a domain");
 	if (o->host != NULL && !is_host(o->host))
-		fault(c, "`host' must be a name or an address alone");
+		check_fault(c, "`host' must be a name or an address alone");
 	if (o->smtp.tls != POSTERN_TLS_VERIFY &&
 	    o->smtp.tls != POSTERN_TLS_IMPLICIT)
-		fault(c, "`tls' must be verify or implicit: a token is sent "
+		check_fault(c, "`tls' must be verify or implicit: a token is sent "
 		      "only to a server whose certificate is valid");
 	if (o->smtp.certificate != NULL)
-		fault(c, "`certificate' cannot be used here: the gateway logs "
+		check_fault(c, "`certificate' cannot be used here: the gateway logs "
 		      "in with a token");
 }
 

@@ -29,6 +29,15 @@ crockford_value(char c)
 	return at ? (int)(at - crockford) : -1;
 }
 
+int
+decode_hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 bool
 decode_id(struct span s, uint64_t *ret)
 {

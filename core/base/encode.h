@@ -22,6 +22,9 @@ const char *encode_id(uint64_t id, char *buf);
 /* Lower case is taken, and the letters I L O for 1 1 0. */
 bool decode_id(struct span s, uint64_t *ret);
 
+/* The value of a hexadecimal digit, or -1. */
+int decode_hex(char c);
+
 /* s with everything that would break a line or a terminal made visible
  * ("\r", "\x1b"); at most max bytes of output, then "...". */
 bool encode_printable(struct buf *b, struct span s, size_t max);

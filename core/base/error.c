@@ -113,6 +113,6 @@ bug_at(const char *file, int line, const char *fmt, ...)
 	n = snprintf(text, sizeof(text), "postern: bug at %.150s:%d: %s\n",
 		     file, line, err.text);
 	/* nobody may hold up an abort */
-	put(STDERR_FILENO, &(struct span){ text, (size_t)n }, BUG_WAIT_MS);
+	put_write(STDERR_FILENO, &(struct span){ text, (size_t)n }, BUG_WAIT_MS);
 	abort();
 }

@@ -65,7 +65,7 @@ count_lost(uint64_t lines)
 }
 
 static void
-lose(struct span s)
+log_lost_add(struct span s)
 {
 	if (s.n == 0)
 		return;
@@ -121,7 +121,7 @@ thread_put(int fd, struct span s)
 	enum put_result r = PUT_LATE;
 
 	while (r == PUT_LATE) {
-		r = put(fd, &s, LOOK_MS);
+		r = put_write(fd, &s, LOOK_MS);
 		if (r == PUT_LATE && is_too_late())
 			break;
 	}
@@ -184,7 +184,7 @@ writer_main(void *arg)
 		uint64_t dropped;
 
 		stop = thread_take(&mine, &dropped);
-		lose(thread_put(fd, buf_span(&mine)));
+		log_lost_add(thread_put(fd, buf_span(&mine)));
 		thread_put_lost(fd, dropped);
 		buf_clear(&mine);
 		if (mine.cap > LIMIT_LOG_QUEUE / 16)
@@ -208,7 +208,7 @@ writer_main(void *arg)
 static struct span
 direct_put(struct span s)
 {
-	enum put_result r = put(STDERR_FILENO, &s,
+	enum put_result r = put_write(STDERR_FILENO, &s,
 				atomic_load(&writer.stuck) ? 0 : DIRECT_MS);
 
 	atomic_store(&writer.stuck, r == PUT_LATE);
@@ -235,7 +235,7 @@ direct_put_lost(void)
 void
 log_plain(struct span text)
 {
-	lose(direct_put(text));
+	log_lost_add(direct_put(text));
 }
 
 void
@@ -246,7 +246,7 @@ log_queue_line(struct span line)
 	pthread_mutex_lock(&writer.lock);
 	if (!writer.running || writer.stopping) {
 		pthread_mutex_unlock(&writer.lock);
-		lose(direct_put(line));
+		log_lost_add(direct_put(line));
 		return;
 	}
 	was_empty = writer.waiting.len == 0;
@@ -266,7 +266,7 @@ last_words(void)
 	if (pthread_mutex_trylock(&writer.lock) != 0)
 		return;
 	s = buf_span(&writer.waiting);
-	put(STDERR_FILENO, &s, DIRECT_MS);
+	put_write(STDERR_FILENO, &s, DIRECT_MS);
 	buf_clear(&writer.waiting);
 	pthread_mutex_unlock(&writer.lock);
 }
@@ -327,7 +327,7 @@ log_stop(void)
 		pthread_join(writer.thread, NULL);
 	else
 		pthread_detach(writer.thread);
-	lose(direct_put(buf_span(&left)));
+	log_lost_add(direct_put(buf_span(&left)));
 	buf_fini(&left);
 	direct_put_lost();
 }

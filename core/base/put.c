@@ -33,7 +33,7 @@ put_some(int fd, struct span s)
 }
 
 enum put_result
-put(int fd, struct span *s, int64_t wait_ms)
+put_write(int fd, struct span *s, int64_t wait_ms)
 {
 	int64_t until_ms = clock_awake_ms() + wait_ms;
 

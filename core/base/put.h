@@ -15,7 +15,7 @@ enum put_result {
 };
 
 /* Writes within the time; *s is what is left.  Any thread. */
-enum put_result put(int fd, struct span *s, int64_t wait_ms);
+enum put_result put_write(int fd, struct span *s, int64_t wait_ms);
 
 /* Another descriptor of the same pipe, for which nobody else can take the room
  * that was there a moment ago; -1: it is no pipe, or cannot be had. */

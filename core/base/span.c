@@ -89,6 +89,22 @@ span_rfind(struct span s, char c)
 	return at ? (size_t)(at - s.p) : s.n;
 }
 
+bool
+span_wrap(struct span *s, size_t max, struct span *ret)
+{
+	size_t n = s->n, blank;
+
+	if (n == 0)
+		return false;
+	if (n > max) {
+		blank = span_rfind(span_sub(*s, 0, max), ' ');
+		n = blank < max && blank > 0 ? blank : span_find(*s, ' ');
+	}
+	*ret = span_sub(*s, 0, n);
+	*s = span_trim(span_from(*s, n));
+	return true;
+}
+
 struct span
 span_trim(struct span s)
 {

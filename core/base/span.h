@@ -44,6 +44,11 @@ struct span span_trim(struct span s);			/* SP and HTAB */
  * without one, takes all.  False when *s was already used up (p is NULL). */
 bool span_split(struct span *s, char by, struct span *ret);
 
+/* Takes a line of at most max bytes (1 or more) from *s, broken at a blank
+ * where there is one; a longer word stays whole.  *s moves behind it and is
+ * trimmed.  False when *s was empty. */
+bool span_wrap(struct span *s, size_t max, struct span *ret);
+
 /* Digits only, no sign; false when empty, malformed or above max. */
 bool span_u64(struct span s, uint64_t max, uint64_t *ret);
 

@@ -123,7 +123,7 @@ on_route(void *arg, const struct route *r, enum match_result m,
 
 /* NULL: it is taken.  *rc: the status that goes with it. */
 static const char *
-verdict(struct question *q, int *rc)
+explain_verdict(struct question *q, int *rc)
 {
 	*rc = q->denied.len > 0 ? q->denied_rc : 0;
 	if (q->denied.len > 0)
@@ -154,7 +154,7 @@ explain_recipient(struct question *q, const char *rcpt)
 			printf("  => %s\n", buf_str(&q->denied));
 	}
 	routes_explain(routes, &q->facts, on_route, q);
-	said = verdict(q, &rc);
+	said = explain_verdict(q, &rc);
 	if (q->rows == NULL) {
 		if (said != NULL && q->denied.len == 0)
 			printf("  => %s\n", said);
@@ -205,7 +205,7 @@ deny_client(struct question *q, const struct strings *networks)
 
 /* What is refused whoever the recipient is. */
 static void
-deny(struct question *q, const struct smtpd_config *c)
+explain_deny(struct question *q, const struct smtpd_config *c)
 {
 	const struct routes *routes = snapshot_get(q->snap, SLOT_ROUTES);
 
@@ -232,7 +232,7 @@ explain(const struct cli *cli, struct question *q, int argc, char **argv)
 
 	if (rc != 0)
 		return rc;
-	deny(q, c);
+	explain_deny(q, c);
 	q->facts.listener = span_of(opt_listener ? opt_listener
 		: c->listen.n ? listen[0].address : "");
 	q->json = cli->json ? json_array() : NULL;

@@ -412,7 +412,7 @@ enum health {
 };
 
 static enum health
-health(json_t *s)
+status_health(json_t *s)
 {
 	json_t *queue = json_object_get(s, "queue"), *one;
 	json_t *routes = json_object_get(s, "routes");
@@ -443,7 +443,7 @@ run(const struct cli *cli, int argc, char **argv)
 	control_close(&c);
 	if (rc != 0)
 		return rc;
-	rc = health(answer);
+	rc = status_health(answer);
 	if (cli->json) {
 		print_json(answer);
 		return rc;

@@ -60,7 +60,7 @@ user_configured(const char *config)
 }
 
 static void
-warn(const struct error *err)
+dkim_file_warn(const struct error *err)
 {
 	fprintf(stderr, "postern dkim: warning: %s\n", err->text);
 	if (err->hint[0] != '\0')
@@ -88,7 +88,7 @@ hand_over(const char *path, const struct owner *o, unsigned mode)
 	if (chown(path, o->uid, o->gid) == 0 && chmod(path, mode) == 0)
 		return;
 	error_errno(&err, "%s cannot be given to the gateway's user", path);
-	warn(&err);
+	dkim_file_warn(&err);
 }
 
 /* --- making it ------------------------------------------------------- */
@@ -121,7 +121,7 @@ dkim_file_make(const char *config, const char *path, struct span pem,
 	bool shared, ok, exists;
 
 	if (!identity_find(user, &id, &why))
-		warn(&why);
+		dkim_file_warn(&why);
 	shared = owner_find(&id, &owner);
 	ok = folder_make(path, shared ? &owner : NULL, err) &&
 	     file_create(path, pem, 0600, err);
@@ -129,7 +129,7 @@ dkim_file_make(const char *config, const char *path, struct span pem,
 	if (ok && shared)
 		hand_over(path, &owner, owner.by_group ? 0640 : 0600);
 	if (ok && id.change && !identity_can_read(&id, path, &why))
-		warn(&why);
+		dkim_file_warn(&why);
 	mem_free(user);
 	if (exists) {
 		error_set(err, ERROR_CONFIG, "%s exists already and was not "

@@ -114,7 +114,7 @@ ip_is_here(struct ip ip)
 /* --- against the listeners ------------------------------------------- */
 
 static bool
-takes(const struct listener_config *at, struct ip ip, uint16_t port)
+listener_accepts(const struct listener_config *at, struct ip ip, uint16_t port)
 {
 	if (at->at.port != port || port == 0)
 		return false;
@@ -133,7 +133,7 @@ hop_listener(const struct hop *h, const struct smtpd_config *c)
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < c->listen.n; k++)
-			if (takes(&listen[k], ips[i], h->port))
+			if (listener_accepts(&listen[k], ips[i], h->port))
 				return &listen[k];
 	return NULL;
 }

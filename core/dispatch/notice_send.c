@@ -204,7 +204,7 @@ count_done(struct task *t)
 /* --- the beginning --------------------------------------------------- */
 
 static struct span
-copy(struct notice_mail *n, const char *s)
+notice_copy(struct notice_mail *n, const char *s)
 {
 	return span_of(arena_strdup(n->arena, s != NULL ? s : ""));
 }
@@ -215,14 +215,14 @@ notice_take_facts(struct notice_mail *n, const struct outlet *o)
 	const struct dispatch_config *c = o->dispatch->config;
 
 	n->route = arena_strdup(n->arena, o->name);
-	n->facts.hostname = copy(n, c->hostname);
-	n->facts.to = copy(n, c->dsn_to);
+	n->facts.hostname = notice_copy(n, c->hostname);
+	n->facts.to = notice_copy(n, c->dsn_to);
 	n->facts.route = span_of(n->route);
-	n->facts.backend = copy(n, o->module);
-	n->facts.mailbox = copy(n, o->mailbox);
-	n->facts.host = copy(n, o->pause.host);
-	n->facts.reason = copy(n, o->pause.reason);
-	n->facts.remedy = copy(n, o->pause.remedy);
+	n->facts.backend = notice_copy(n, o->module);
+	n->facts.mailbox = notice_copy(n, o->mailbox);
+	n->facts.host = notice_copy(n, o->pause.host);
+	n->facts.reason = notice_copy(n, o->pause.reason);
+	n->facts.remedy = notice_copy(n, o->pause.remedy);
 	n->facts.since_ms = clock_wall_of(o->notice.since_ms);
 	n->facts.keeps_ms = c->retry.paused_longest + c->retry.give_up;
 	n->facts.number = message_id_next();

@@ -20,7 +20,7 @@ stem_of(const char *path)
 }
 
 static bool
-holds(struct span s, const char *sign)
+hint_holds(struct span s, const char *sign)
 {
 	return s.n > 0 && memmem(s.p, s.n, sign, strlen(sign)) != NULL;
 }
@@ -88,18 +88,18 @@ certificate_hint(const char *path, struct span s, struct error *err)
 {
 	struct span stem = stem_of(path);
 
-	if (holds(s, "PRIVATE KEY-----"))
+	if (hint_holds(s, "PRIVATE KEY-----"))
 		return error_hint(err, "the file contains a private key: check "
 				  "whether certificate and key are swapped");
 	if (is_pkcs12(s))
 		return pkcs12_hint(path, err);
-	if (is_pkcs7(s) || holds(s, "-----BEGIN PKCS7-----"))
+	if (is_pkcs7(s) || hint_holds(s, "-----BEGIN PKCS7-----"))
 		return error_hint(err, "it is a PKCS#7 (.p7b) file; convert it "
 				  "to PEM: `openssl pkcs7 -inform %s "
 				  "-print_certs -in %s -out %.*s.pem'",
 				  is_pkcs7(s) ? "der" : "pem", path,
 				  SPAN_ARG(stem));
-	if (holds(s, "CERTIFICATE REQUEST-----"))
+	if (hint_holds(s, "CERTIFICATE REQUEST-----"))
 		return error_hint(err, "the file contains a certificate "
 				  "request: name the certificate that the "
 				  "authority issued for it");
@@ -111,7 +111,7 @@ certificate_hint(const char *path, struct span s, struct error *err)
 bool
 key_hint(const char *path, struct span s, struct error *err)
 {
-	if (holds(s, "BEGIN CERTIFICATE-----"))
+	if (hint_holds(s, "BEGIN CERTIFICATE-----"))
 		return error_hint(err, "the file contains a certificate: check "
 				  "whether certificate and key are swapped");
 	if (is_pkcs12(s))

@@ -137,7 +137,7 @@ decide_header(struct dsn_shape *shape, const struct dsn_facts *f)
 
 /* RET=FULL is for failures (RFC 3461 section 4.3), and the sender's wish. */
 static void
-decide(struct dsn_shape *shape, const struct dsn_facts *f)
+dsn_shape_decide(struct dsn_shape *shape, const struct dsn_facts *f)
 {
 	bool wanted = f->ret == DSN_RET_FULL && dsn_has_action(f, DSN_FAILED) &&
 		      f->reader == DSN_FOR_SENDER;
@@ -324,7 +324,7 @@ dsn_write(struct buf *out, const struct dsn_facts *f)
 	struct dsn_shape shape = { .full = false };
 	size_t before = out->len;
 
-	decide(&shape, f);
+	dsn_shape_decide(&shape, f);
 	choose_boundary(&shape, f);
 	if (add_header(out, f, &shape) && add_parts(out, f, &shape))
 		return true;

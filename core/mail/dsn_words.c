@@ -48,22 +48,12 @@ static const struct {
 static bool
 add_wrapped(struct buf *out, const char *indent, struct span text)
 {
-	size_t room = COLUMNS - strlen(indent);
+	struct span line;
 
-	while (text.n) {
-		size_t n = text.n, blank;
-
-		if (n > room) {
-			blank = span_rfind(span_sub(text, 0, room), ' ');
-			n = blank < room && blank > 0 ? blank
-						      : span_find(text, ' ');
-		}
-		if (!buf_add_str(out, indent) ||
-		    !buf_add(out, span_sub(text, 0, n)) ||
+	while (span_wrap(&text, COLUMNS - strlen(indent), &line))
+		if (!buf_add_str(out, indent) || !buf_add(out, line) ||
 		    !buf_add(out, SPAN("\r\n")))
 			return false;
-		text = span_trim(span_from(text, n));
-	}
 	return true;
 }
 

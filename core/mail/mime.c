@@ -61,15 +61,6 @@ mime_quoted(struct buf *out, struct span text)
 
 /* --- encoded words --------------------------------------------------- */
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The Q encoding of RFC 2047 section 4.2. */
 static bool
 decode_q(struct buf *b, struct span s)
@@ -78,11 +69,11 @@ decode_q(struct buf *b, struct span s)
 		char c = s.p[i] == '_' ? ' ' : s.p[i];
 
 		if (c == '=') {
-			if (i + 2 >= s.n || hex_value(s.p[i + 1]) < 0 ||
-			    hex_value(s.p[i + 2]) < 0)
+			if (i + 2 >= s.n || decode_hex(s.p[i + 1]) < 0 ||
+			    decode_hex(s.p[i + 2]) < 0)
 				return false;
-			c = (char)(hex_value(s.p[i + 1]) << 4 |
-				   hex_value(s.p[i + 2]));
+			c = (char)(decode_hex(s.p[i + 1]) << 4 |
+				   decode_hex(s.p[i + 2]));
 			i += 2;
 		}
 		if (!buf_add_char(b, c))

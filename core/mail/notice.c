@@ -25,28 +25,17 @@ add_fact(struct buf *out, const char *label, struct span value)
 {
 	enum { INDENT = 13 };
 	AUTO(buf_fini) struct buf clean = BUF_MAX(4 * FACT_MAX);
-	struct span text;
-	bool first = true;
+	struct span text, line;
 
 	if (value.n == 0)
 		return true;
 	if (!encode_printable(&clean, value, FACT_MAX))
 		return false;
-	for (text = buf_span(&clean); text.n > 0; first = false) {
-		size_t n = text.n, blank;
-
-		if (n > COLUMNS - INDENT) {
-			blank = span_rfind(span_sub(text, 0, COLUMNS - INDENT),
-					   ' ');
-			n = blank < COLUMNS - INDENT && blank > 0
-			  ? blank : span_find(text, ' ');
-		}
-		if (!buf_addf(out, "  %-10s ", first ? label : "") ||
-		    !buf_add(out, span_sub(text, 0, n)) ||
+	text = buf_span(&clean);
+	for (; span_wrap(&text, COLUMNS - INDENT, &line); label = "")
+		if (!buf_addf(out, "  %-10s ", label) || !buf_add(out, line) ||
 		    !buf_add(out, SPAN("\r\n")))
 			return false;
-		text = span_trim(span_from(text, n));
-	}
 	return true;
 }
 

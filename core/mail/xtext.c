@@ -3,15 +3,6 @@
 
 #include "base/encode.h"
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte at the front, and how many bytes of s say it; 0: malformed. */
 static size_t
 xtext_next(struct span s, char *ret)
@@ -24,9 +15,9 @@ xtext_next(struct span s, char *ret)
 		*ret = s.p[0];
 		return 1;
 	}
-	if (s.n < 3 || hex_value(s.p[1]) < 0 || hex_value(s.p[2]) < 0)
+	if (s.n < 3 || decode_hex(s.p[1]) < 0 || decode_hex(s.p[2]) < 0)
 		return 0;
-	*ret = (char)(hex_value(s.p[1]) << 4 | hex_value(s.p[2]));
+	*ret = (char)(decode_hex(s.p[1]) << 4 | decode_hex(s.p[2]));
 	return 3;
 }
 

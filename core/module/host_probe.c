@@ -34,7 +34,7 @@ struct smtp_probe {
 /* --- answering ------------------------------------------------------- */
 
 static void
-answer(struct postern_instance *me, const struct outcome *o,
+probe_answer(struct postern_instance *me, const struct outcome *o,
        const char *mailbox, probe_fn *done, void *arg)
 {
 	char enhanced[24], remedy[REMEDY];
@@ -71,7 +71,7 @@ probe_end(struct smtp_probe *p)
 			    "%lld s", (long long)(p->timeout_ms + 999) / 1000);
 	way_doubt(&p->way, o);
 	question_end(&p->question);
-	answer(p->question.me, o, p->way.plan.auth.user, p->done, p->arg);
+	probe_answer(p->question.me, o, p->way.plan.auth.user, p->done, p->arg);
 	probe_free(p);
 }
 
@@ -182,7 +182,7 @@ postern_smtp_probe(postern_instance *me, const struct postern_probe *given,
 	}
 	if (why != NULL) {
 		outcome_set(&o, OUTCOME_LOCAL, PHASE_NONE, "%s", why);
-		answer(me, &o, NULL, done, arg);
+		probe_answer(me, &o, NULL, done, arg);
 		return 0;
 	}
 	p = probe_new(me, &asked, &plan);

@@ -95,6 +95,32 @@ spans_split_and_parse(void **state)
 }
 
 static void
+text_is_wrapped_at_blanks(void **state)
+{
+	static const struct {
+		const char *text, *lines;
+	} rows[] = {
+		{ "", "" },
+		{ "ten bytes.", "ten bytes.|" },
+		{ "eleven bytes", "eleven|bytes|" },
+		{ "a b c d e f g h", "a b c d e|f g h|" },
+		{ "averylongword and", "averylongword|and|" },
+		{ "an averylongword", "an|averylongword|" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(buf_fini) struct buf b = BUF_MAX(100);
+		struct span rest = span_of(rows[i].text), line;
+
+		while (span_wrap(&rest, 10, &line))
+			assert_true(buf_add(&b, line) &&
+				    buf_add_char(&b, '|'));
+		CHECK_ROW(i, span_eq(buf_span(&b), span_of(rows[i].lines)));
+	}
+}
+
+static void
 ids_are_ten_letters_and_sort(void **state)
 {
 	char a[11], b[11];
@@ -549,6 +575,7 @@ main(void)
 		cmocka_unit_test(buffers_hold_their_maximum),
 		cmocka_unit_test(spans_split_and_parse),
 		cmocka_unit_test(spans_know_their_8_bits),
+		cmocka_unit_test(text_is_wrapped_at_blanks),
 		cmocka_unit_test(ids_are_ten_letters_and_sort),
 		cmocka_unit_test(json_is_always_valid),
 		cmocka_unit_test(json_without_room_is_not_begun),

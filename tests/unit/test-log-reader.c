@@ -37,7 +37,7 @@ reader_begin(bool full)
 		char *bytes = calloc(1, all.n);
 
 		all.p = bytes;
-		assert_int_equal(put(ends[1], &all, 0), PUT_LATE);
+		assert_int_equal(put_write(ends[1], &all, 0), PUT_LATE);
 		free(bytes);
 	}
 	r.from = ends[0];
