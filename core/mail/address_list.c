@@ -13,6 +13,10 @@
 
 /* --- tokens: RFC 5322 section 3.2 ------------------------------------ */
 
+/* A bracket that is not closed so near opens nothing: no address is longer, and
+ * a field full of such brackets is not searched to its end for each of them. */
+enum { LITERAL_MAX = LIMIT_PATH };
+
 enum token_kind {
 	TOKEN_END,
 	TOKEN_ATOM,
@@ -98,7 +102,7 @@ token_length(struct span s, enum token_kind *kind)
 		n = closed_length(s, '"');
 		*kind = n > 0 ? TOKEN_QUOTED : TOKEN_BAD;
 	} else if (s.p[0] == '[') {
-		n = closed_length(s, ']');
+		n = closed_length(span_sub(s, 0, LITERAL_MAX), ']');
 		*kind = n > 0 ? TOKEN_LITERAL : TOKEN_SPECIAL;
 	} else if (!is_special(s.p[0])) {
 		while (n < s.n && !is_special(s.p[n]))

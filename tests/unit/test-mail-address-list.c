@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* out: the addresses with a blank between them; "!" at its end: then the list
  * is bad */
@@ -142,7 +143,15 @@ test_rows(void **state)
 	}
 }
 
-/* A hostile field takes time that grows as it does. */
+/* What the processor did, whatever else the machine does. */
+static double
+seconds_used(void)
+{
+	return (double)clock() / CLOCKS_PER_SEC;
+}
+
+/* A hostile field takes time that grows as it does: milliseconds.  With its
+ * square it would be seconds. */
 static void
 test_long(void **state)
 {
@@ -159,6 +168,7 @@ test_long(void **state)
 		struct address_list_reader r = { .rest = { s, LONG } };
 		char room[LIMIT_PATH];
 		size_t n = strlen(bytes[i]);
+		double began = seconds_used();
 		struct error err;
 		struct address a;
 
@@ -167,6 +177,9 @@ test_long(void **state)
 		while (address_list_next(&r, room, &a, &err) ==
 		       ADDRESS_LIST_ONE)
 			;
+		if (seconds_used() - began > 1)
+			fail_msg("%s: %.1f s", bytes[i],
+				 seconds_used() - began);
 	}
 	free(s);
 }
