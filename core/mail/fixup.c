@@ -123,14 +123,43 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* "From root Mon Nov 14 23:42 UTC 2016": such a line is never text. */
 static bool
-line_tells_time(struct span line)
+is_month(struct span word)
 {
-	for (size_t i = 1; i + 2 < line.n; i++)
-		if (line.p[i] == ':' && is_digit(line.p[i - 1]) &&
-		    is_digit(line.p[i + 1]) && is_digit(line.p[i + 2]))
+	static const char *const months[] = {
+		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
+		"Oct", "Nov", "Dec",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(months); i++)
+		if (span_eq(word, span_of(months[i])))
 			return true;
+	return false;
+}
+
+static bool
+is_time_of_day(struct span word)
+{
+	for (size_t i = 1; i + 2 < word.n; i++)
+		if (word.p[i] == ':' && is_digit(word.p[i - 1]) &&
+		    is_digit(word.p[i + 1]) && is_digit(word.p[i + 2]))
+			return true;
+	return false;
+}
+
+/* "From root Mon Nov 14 23:42 UTC 2016", but not "From 10:30 on it is too
+ * hot": a month comes before the time. */
+static bool
+line_is_stamped(struct span line)
+{
+	bool month = false;
+	struct span word;
+
+	while (span_split(&line, ' ', &word)) {
+		if (month && is_time_of_day(word))
+			return true;
+		month = month || is_month(word);
+	}
 	return false;
 }
 
@@ -376,7 +405,7 @@ line_judge(struct fixup *f, struct span line, struct buf *out)
 	} else if (kind == LINE_FIELD ||
 		   (kind == LINE_MORE && f->facts.length + f->begun > 0) ||
 		   (kind == LINE_MAILBOX && !f->begun && line_whole(line) &&
-		    line_tells_time(line))) {
+		    line_is_stamped(line))) {
 		f->in_line = !line_whole(line);
 		line_take(f, line, out);
 		held_done(f);

@@ -9,7 +9,7 @@
  *   - byte-order marks (UTF-8) at the beginning are dropped;
  *   - lines `From ...' and `>From ...' of a mailbox file at the beginning
  *     become fields X-Mailbox-Line, when a field follows or the line tells a
- *     time of day (text may begin with "From ", too);
+ *     month and a time of day (text may begin with "From ", too);
  *   - a line that is no field becomes a continuation of the field before it,
  *     when a well-known field follows before the empty line and within
  *     FIXUP_HELD bytes.  A field that can stand only once, and stands already,

@@ -40,6 +40,10 @@ static const struct {
 	{ "text that begins so", SPAN("From now on\r\nwe meet\r\n"), "\r\nFrom now on\r\nwe meet\r\n" },
 	{ "such text, alone", SPAN("From now on\r\n"), "\r\nFrom now on\r\n" },
 	{ "such text, a paragraph", SPAN("From now on\r\n\r\nA: b\r\n"), "\r\nFrom now on\r\n\r\nA: b\r\n" },
+	{ "such text, with a time", SPAN("From 10:30 on it is too hot\r\n"), "\r\nFrom 10:30 on it is too hot\r\n" },
+	{ "with a month behind it", SPAN("From 10:30 to Mar 2nd\r\n"), "\r\nFrom 10:30 to Mar 2nd\r\n" },
+	{ "From an address, with seconds", SPAN("From a@b.test Fri May  1 07:02:03 2026\r\nhello\r\n"),
+	  "X-Mailbox-Line: From a@b.test Fri May  1 07:02:03 2026\r\n\r\nhello\r\n" },
 	{ "From: is a field", SPAN("From : a@b 12:34\r\n\r\n"), NULL },
 	{ "From in a body", SPAN(AB "\r\n" CRON ">From x\r\n"), NULL },
 	{ "From in the middle", SPAN("Return-Path: <a@b>\r\n>From x\r\nSubject: y\r\n\r\n"),
@@ -201,7 +205,7 @@ static const struct {
 	{ "only blanks", "Date:\r\n", " \r\n", "\r\n", false, false, false },
 	{ "blanks on one line", "Date:", " ", "\r\n\r\n", true, false, false },
 	{ "only bare CRs", "Subject: x\r\n", "\r", "\r\nDate: y\r\n\r\n", true, false, false },
-	{ "mailbox lines", "", ">From x 12:34\r\n", "Date: y\r\n\r\n", true, false, false },
+	{ "mailbox lines", "", ">From x Nov 14 12:34\r\n", "Date: y\r\n\r\n", true, false, false },
 	{ "byte-order marks", "", BOM, "Date: y\r\n\r\n", true, false, false },
 	{ "broken lines", "Subject: x\r\n", "x\r\n", "Date: y\r\n\r\n", false, false, false },
 	{ "a broken line", "Subject: x\r\n", "xy", "\r\nDate: y\r\n\r\n", false, false, false },
@@ -242,7 +246,7 @@ test_room(void **state)
 	bool ended = false;
 
 	(void)state;
-	add_many(&in, "From x 12:34\r\nX-a: b\r\n", LONG);
+	add_many(&in, "From x Nov 14 12:34\r\nX-a: b\r\n", LONG);
 	buf_add_str(&in, "broken\r\nTo: x\r\n\r\nbody\r\n.\r\n");
 	fixup_init(&f, BARE_LF_REPAIR);
 	rest = buf_span(&in);
