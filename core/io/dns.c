@@ -163,18 +163,27 @@ on_ready(void *arg, const struct error *err)
 		question_fail(d->line.first, err->text);
 }
 
-/* There is no context without validation, and there will be none soon. */
+static struct dns_question *
+line_find(const struct dns *d, enum dns_stage stage)
+{
+	struct dns_question *q = d->line.first;
+
+	while (q != NULL && q->stage != stage)
+		q = q->next;
+	return q;
+}
+
+/* There is no context without validation, and there will be none soon.
+ * Whoever is told may forget any other question, so that each is looked for
+ * from the beginning. */
 static void
 on_unvalidated_failed(void *arg, const struct error *err)
 {
 	struct dns *d = arg;
-	struct dns_question *q, *next;
+	struct dns_question *q;
 
-	for (q = d->line.first; q != NULL; q = next) {
-		next = q->next;
-		if (q->stage == STAGE_UNVALIDATED)
-			question_fail(q, err->text);
-	}
+	while ((q = line_find(d, STAGE_UNVALIDATED)) != NULL)
+		question_fail(q, err->text);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "io/dns.h"
 #include "io/dns_anchor.h"
 #include "io/dns_hosts.h"
+#include "io/dns_inside.h"
 #include "io/dns_record.h"
 
 #include <dlfcn.h>
@@ -465,6 +466,27 @@ forgotten_at_every_stage(void **state)
 	}
 }
 
+/* The same, when no context without validation can be made. */
+static void
+forgotten_while_all_are_told(void **state)
+{
+	struct error err = { .text = "no descriptor is free" };
+	struct world w;
+
+	(void)state;
+	world_init(&w, DNSSEC_AUTO, "/nonexistent");
+	dns_query(w.dns, "a.example", DNS_MX, on_answer, &w);
+	w.forget = dns_query(w.dns, "b.example", DNS_MX, on_answer, &w);
+	dns_query(w.dns, "c.example", DNS_MX, on_answer, &w);
+	/* as dns_local_step() leaves them; c.example has just begun */
+	for (struct dns_question *q = w.dns->line.first; q->next; q = q->next)
+		q->stage = STAGE_UNVALIDATED;
+	w.dns->resolver.unvalidated_failed(w.dns, &err);
+	assert_int_equal(w.answers, 1);
+	assert_int_equal(w.dns->line.n, 1);
+	world_fini(&w);
+}
+
 /* The end at every stage: in line, while the key is asked for, under way. */
 static void
 freed_with_questions(void **state)
@@ -568,6 +590,7 @@ main(void)
 		cmocka_unit_test(addresses_need_no_question),
 		cmocka_unit_test(local_names_answer),
 		cmocka_unit_test(forgotten_at_every_stage),
+		cmocka_unit_test(forgotten_while_all_are_told),
 		cmocka_unit_test(freed_with_questions),
 		cmocka_unit_test(configured_anew),
 		cmocka_unit_test(what_cannot_be_made_is_told),
