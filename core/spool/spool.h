@@ -114,7 +114,8 @@ struct spool_claim {
 	int64_t room;
 	int64_t now_ms;			/* steady clock */
 	/* What is due later than this is due at now_ms: no schedule says so,
-	 * but a clock that was wrong did.  0: nothing is too late. */
+	 * but a clock that was wrong did.  0: nothing is too late.  Of very
+	 * many each claim takes some; next_due_ms is later than this, then. */
 	int64_t latest_ms;
 	struct item **items;		/* handed to the caller: items and array */
 	size_t n;

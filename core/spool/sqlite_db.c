@@ -104,8 +104,9 @@ static const char *const statements[Q_STATEMENTS] = {
 		" owner = NULL, paused = ?6, prefix = coalesce(?7, prefix),"
 		" sealed = coalesce(?8, sealed),"
 		" sealed_by = coalesce(?9, sealed_by) WHERE id = ?1",
-	[Q_TOO_LATE] = "UPDATE item INDEXED BY due SET due = ?1"
-		" WHERE owner IS NULL AND held = 0 AND due > ?2",
+	[Q_TOO_LATE] = "UPDATE item SET due = ?1 WHERE id IN (SELECT id FROM"
+		" item INDEXED BY due WHERE owner IS NULL AND held = 0"
+		" AND due > ?2 ORDER BY due LIMIT ?3)",
 	[Q_DUE] = "SELECT id FROM item INDEXED BY due WHERE owner IS NULL"
 		" AND held = 0 AND due <= ?1 ORDER BY due, lane LIMIT ?2",
 	[Q_TAKE] = "UPDATE item SET owner = ?2 WHERE id = ?1",

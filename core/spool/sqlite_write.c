@@ -12,6 +12,8 @@
 
 static const struct log spool_log = { .room = "spool" };
 
+enum { NEAR_MOST = 1000 };		/* rows that a claim brings near */
+
 /* --- remove ---------------------------------------------------------- */
 
 static enum store_result
@@ -74,7 +76,9 @@ sqlite_remove(struct sqlite *q, uint64_t id, struct error *err)
 
 /* --- claim ----------------------------------------------------------- */
 
-/* No schedule leads so far: it is due now. */
+/* No schedule leads so far: it is due now.  A large queue comes near in the
+ * steps of several claims, as nothing else is written meanwhile; what is still
+ * far away is the next that is due, which the caller knows to be too late. */
 static enum store_result
 bring_near(struct sqlite *q, const struct spool_claim *c, struct error *err)
 {
@@ -85,6 +89,7 @@ bring_near(struct sqlite *q, const struct spool_claim *c, struct error *err)
 	stmt = statement(&q->c, Q_TOO_LATE);
 	sqlite3_bind_int64(stmt, 1, c->now_ms);
 	sqlite3_bind_int64(stmt, 2, c->latest_ms);
+	sqlite3_bind_int64(stmt, 3, NEAR_MOST);
 	return sqlite_run(q, stmt, err);
 }
 

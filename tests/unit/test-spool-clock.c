@@ -213,6 +213,43 @@ what_is_due_too_late_is_due_now(void **state)
 	assert_int_equal(c.n, 1);
 }
 
+/* Thousands come near step by step: what the other operations wait for is short,
+ * and no claim forgets the rest. */
+static void
+a_large_queue_comes_near_in_steps(void **state)
+{
+	static const char sql[] =
+		"CREATE TEMP TABLE t AS WITH n(i) AS (SELECT 1 UNION ALL"
+		" SELECT i + 1 FROM n WHERE i < 2500)"
+		" SELECT item.*, i FROM item, n;"
+		"INSERT INTO rcpt SELECT t.id + 64 * i, idx, address, notify,"
+		" orcpt, state, rcpt.last FROM t, rcpt WHERE item = t.id;"
+		"UPDATE t SET body = id >> 6, id = id + 64 * i;"
+		"UPDATE body SET refs = 2501;"
+		"ALTER TABLE t DROP COLUMN i;"
+		"INSERT INTO item SELECT * FROM t";
+	struct world *w = *state;
+	char far[100];
+	size_t claimed = 0;
+	int64_t left = 2501;
+
+	world_put(w, 10, false, clock_steady_ms() + YEAR);
+	meanwhile(w, sql, SEC, SEC);
+	snprintf(far, sizeof(far), "SELECT count(*) FROM item WHERE due > %lld",
+		 (long long)(clock_steady_ms() + HOUR));
+	assert_int_equal(kept_number(w, far), left);
+	while (left > 0) {
+		struct spool_claim c = claim_until(w, clock_steady_ms() + HOUR);
+		int64_t now = kept_number(w, far);
+
+		assert_true(now < left && left - now <= 1000);
+		assert_int_equal(c.n, 10);
+		claimed += c.n;
+		left = now;
+	}
+	assert_in_range(claimed, 30, 40);
+}
+
 /* --- ids -------------------------------------------------------------- */
 
 /* A wrong year, even one for which ids have no room, makes none twice. */
@@ -258,6 +295,7 @@ main(void)
 		PLAY(an_empty_spool_begins_at_the_wall_clock),
 		PLAY(the_mark_is_kept_while_it_runs),
 		PLAY(ids_rise_whatever_the_clock_says),
+		PLAY(a_large_queue_comes_near_in_steps),
 	};
 	static const struct CMUnitTest both[] = {
 		PLAY(what_is_due_too_late_is_due_now),
