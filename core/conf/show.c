@@ -78,6 +78,18 @@ show_caret(const struct excerpt *x, const struct mark *mark, struct buf *out)
 		buf_add_char(out, '~');
 }
 
+/* A secret may have begun in a line before. */
+static bool
+line_is_secret(const struct mark *mark)
+{
+	struct masking m = { .under_way = false };
+	bool is_secret = false;
+
+	for (unsigned n = 1; n <= mark->line; n++)
+		is_secret = mask_next(&m, tree_line(mark->tree, n));
+	return is_secret;
+}
+
 static void
 show_place(const struct mark *mark, struct buf *out)
 {
@@ -86,7 +98,7 @@ show_place(const struct mark *mark, struct buf *out)
 	struct excerpt x;
 
 	mask_line(masked, line.n);
-	if (mask_follows(tree_line(mark->tree, mark->line - 1)))
+	if (line_is_secret(mark))
 		memset(masked, '*', line.n);
 	x = excerpt_make((struct span){ masked, line.n }, mark->column);
 	buf_addf(out, "%5u | %s", mark->line, x.cut_left ? "..." : "");
