@@ -64,7 +64,11 @@ host_check(const struct connector *c, postern_instance *me)
 
 	if (port == NULL && is_host(c->host))
 		return 0;
-	if (port == NULL || strpbrk(c->host, " \t@/") != NULL)
+	if (strchr(c->host, '@') != NULL)	/* what is before it is not told */
+		postern_fail(me, "`host' must be a name or an address, without "
+			     "`@'\nwrite host: mail.example.org; `user' and "
+			     "`password' are keys of their own");
+	else if (port == NULL || strpbrk(c->host, " \t/") != NULL)
 		postern_fail(me, "`host' must be a name or an address, not "
 			     "`%s'\nwrite host: mail.example.org, or host: "
 			     "192.0.2.1", c->host);

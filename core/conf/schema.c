@@ -306,13 +306,26 @@ conceal_if_meant(const struct schema_key *keys, const struct node *n,
 			tree_conceal(n->mark.tree, n);
 }
 
+/* `auth: login' and `starttls: yes' are not the timeouts of that name. */
+static bool
+key_may_have(const struct schema_key *key, const struct node *n)
+{
+	int64_t ms;
+
+	return key->type != T_DURATION || parse_duration(n->scalar, &ms);
+}
+
 /* The block whose key it is, as `host' beside `connector:'; or NULL. */
 static const char *
-block_with(const struct schema_key *keys, struct span name)
+block_with(const struct schema_key *keys, const struct node *n)
 {
-	for (; keys->name != NULL; keys++)
-		if (keys->keys != NULL && keys_find(keys->keys, name) != NULL)
+	for (; keys->name != NULL; keys++) {
+		const struct schema_key *key = keys->keys != NULL
+			? keys_find(keys->keys, n->key) : NULL;
+
+		if (key != NULL && key_may_have(key, n))
 			return keys->name;
+	}
 	return NULL;
 }
 
@@ -333,7 +346,7 @@ key_unknown(struct binding *at, const struct schema_key *keys,
 	near = nearest_name(n->key, names, count);
 	diag_error(at->d, &n->key_mark, "unknown key `%.*s'%s",
 		   SPAN_ARG(span_sub(n->key, 0, 80)), binding_in(at));
-	block = block_with(keys, n->key);
+	block = block_with(keys, n);
 	if (block != NULL) {
 		diag_hint(at->d, "it belongs to the block `%s': write it "
 			  "there, indented", block);

@@ -305,6 +305,11 @@ says_what_is_wrong(void **state)
 		{ "connector", "{host: h, timeouts: {dot: 1}}\n", "a unit" },
 		{ "connector", "host: a@b\n", "`host' must be a name or an "
 		  "address" },
+		{ "connector", "host: 'u:hunter2@h'\n", "name or an address, "
+		  "without `@'" },
+		{ "connector", "{host: h, auth: login}\n", "hint: the keys here" },
+		{ "connector", "{host: h, auth: 5s}\n", "hint: it belongs to the "
+		  "block `timeouts'" },
 		{ "connector", "host: mail.example.org:25\n", "test.yaml:1:7: "
 		  "error: module `connector': `host' must be a name or an "
 		  "address alone, not `mail.example.org:25'" },
@@ -338,6 +343,7 @@ says_what_is_wrong(void **state)
 		CHECK_ROW(i, m != NULL);
 		CHECK_ROW(i, !module_check(m, y.root, "this block", NULL, NULL, y.d));
 		CHECK_HAS(yaml_said(&y), rows[i].said);
+		assert_null(strstr(yaml_said(&y), "hunter2"));
 		yaml_free(&y);
 	}
 }
