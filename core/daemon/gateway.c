@@ -240,9 +240,9 @@ module_told(struct load *l, const struct mark *mark, const struct error *err)
 {
 	diag_error(l->d, mark, "%s", err->text);
 	return diag_hint(l->d, "%s", err->hint[0] != '\0' ? err->hint
-			 : "is it a module of this Postern, and check the path "
-			   "a relative one begins at the folder of "
-			   "postern.yaml");
+			 : "check that the file is a module of this Postern, and "
+			   "check the path: a relative one begins at the folder "
+			   "of postern.yaml");
 }
 
 static bool

@@ -99,7 +99,7 @@ class Configuration(Case):
             ("listen", "listen:\n  - 0.0.0.0:2527\n", "hint: write `- address: 0.0.0.0:2527'"),
             ("route", "route: own\nbackend: smtp\n", "hint: did you mean `connector'?"),
             ("spool", "spool: /nowhere\n", "hint: write sqlite:/nowhere"),
-            ("listen", "modules: x.so\n", "a relative one begins at the folder of postern.yaml"),
+            ("listen", "modules: x.so\n", "check the path: a relative one begins at the folder of postern.yaml"),
             ("hostname", "a_b..c", "hint: write the name that others know this machine by"),
             ("route", "route: own\nbackend: zzzzzzzz\n", "hint: there are connector, direct, fault, "
              "maildir, null, oauth, tag;"),
