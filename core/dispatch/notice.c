@@ -49,6 +49,8 @@ on_due(struct timer *t)
 	struct notice *n = container_of(t, struct notice, timer);
 	struct outlet *o = container_of(n, struct outlet, notice);
 
+	if (n->asked)
+		return;			/* notice_recalled() goes on */
 	if (o->retired || !outlet_is_paused(o) ||
 	    o->dispatch->config->dsn_to == NULL) {
 		notice_set(o, NOTICE_QUIET);
@@ -110,11 +112,18 @@ notice_inherit(struct outlet *heir, struct outlet *old)
 }
 
 void
-notice_was_told(struct outlet *o, int64_t since_ms, int64_t told_ms)
+notice_recalled(struct outlet *o, int64_t since_ms, int64_t told_ms)
 {
-	notice_set(o, NOTICE_TOLD);
-	o->notice.since_ms = since_ms;
-	o->notice.told_ms = told_ms;
+	o->notice.asked = false;
+	if (o->notice.state == NOTICE_TOLD)
+		return;
+	if (told_ms != 0) {
+		notice_set(o, NOTICE_TOLD);
+		o->notice.since_ms = since_ms;
+		o->notice.told_ms = told_ms;
+	} else if (o->notice.state == NOTICE_DUE) {
+		notice_wait(o);
+	}
 }
 
 void

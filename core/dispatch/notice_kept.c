@@ -88,10 +88,10 @@ kept_done(struct task *t)
 	struct dispatch *d = k->dispatch;
 	struct outlet *o = outlet_find(d, k->route);
 	int64_t age_ms = clock_steady_ms() - k->told_ms;
+	bool recent = k->found && age_ms < (int64_t)OLD_DAYS * DAY_MS;
 
-	if (k->found && o != NULL && o->notice.state != NOTICE_TOLD &&
-	    age_ms < (int64_t)OLD_DAYS * DAY_MS)
-		notice_was_told(o, k->since_ms, k->told_ms);
+	if (k->verb == KEPT_READ && o != NULL)
+		notice_recalled(o, k->since_ms, recent ? k->told_ms : 0);
 	mem_free(k->route);
 	mem_free(k->root);
 	mem_free(k->routes);
@@ -102,14 +102,15 @@ kept_done(struct task *t)
 	dispatch_check_stopped(d);
 }
 
-static void
+/* False: there is no place for it. */
+static bool
 kept_submit(struct outlet *o, enum kept_verb verb)
 {
 	struct dispatch *d = o->dispatch;
 	struct kept *k;
 
 	if (d->host->files == NULL || d->host->state == NULL)
-		return;
+		return false;
 	k = NEW(struct kept);
 	k->dispatch = d;
 	k->verb = verb;
@@ -124,6 +125,7 @@ kept_submit(struct outlet *o, enum kept_verb verb)
 				 .home = loop_mailbox(d->loop) };
 	d->notices++;
 	workers_submit(d->host->files, &k->task);
+	return true;
 }
 
 void
@@ -141,5 +143,5 @@ notice_forget(struct outlet *o)
 void
 notice_recall(struct outlet *o)
 {
-	kept_submit(o, KEPT_READ);
+	o->notice.asked = kept_submit(o, KEPT_READ);
 }

@@ -297,11 +297,15 @@ outlets_resume(struct dispatch *d)
 	for (struct outlet *o = d->outlets; o != NULL; o = o->next) {
 		if (o->fresh && !o->heir)
 			notice_recall(o);
-		if (!o->fresh)
+		if (!o->fresh) {
 			outlet_try_again(o, "the configuration was read "
 					 "again");
-		else if (o->heir && !outlet_is_paused(o))
+			/* dsn.to may be new */
+			if (outlet_is_paused(o))
+				notice_route_pauses(o);
+		} else if (o->heir && !outlet_is_paused(o)) {
 			outlet_retry_all(o);
+		}
 		o->fresh = o->heir = false;
 	}
 }

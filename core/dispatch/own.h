@@ -60,6 +60,7 @@ struct notice {
 	int64_t since_ms;		/* steady: of the pause */
 	int64_t told_ms;		/* steady; 0: not yet */
 	char *by;			/* the route that has the mail, or NULL */
+	bool asked;			/* what was told before is being read */
 	struct timer timer;
 };
 
@@ -77,11 +78,12 @@ void notice_send(struct outlet *o, enum notice_kind kind);
 void notice_sent(struct outlet *o, const char *by);
 void notice_failed(struct outlet *o);
 
-/* The record for the next start is written, taken away, and asked for; in the
- * latter case notice_was_told() follows if there is one. */
+/* The record for the next start is written, taken away, and asked for.  In the
+ * latter case nothing is told before notice_recalled(). */
 void notice_keep(struct outlet *o);
 void notice_forget(struct outlet *o);
 void notice_recall(struct outlet *o);
-void notice_was_told(struct outlet *o, int64_t since_ms, int64_t told_ms);
+/* told_ms 0: there is none. */
+void notice_recalled(struct outlet *o, int64_t since_ms, int64_t told_ms);
 
 #endif

@@ -141,11 +141,13 @@ outlet_probe_begins(struct outlet *o)
 	return true;
 }
 
-/* A server that talks about the message, or takes it, has let us in. */
+/* A server that talks about the message, or takes it, has let us in.  What it
+ * says to the null sender may be what it says to everybody. */
 static bool
-let_us_in(const struct outcome *o)
+let_us_in(const struct outlet *o, const struct outcome *said)
 {
-	return o->kind == OUTCOME_REPLY && o->phase >= PHASE_MAIL;
+	return said->kind == OUTCOME_REPLY && said->phase >= PHASE_MAIL &&
+	       !verdict_refuses_us(said, o->manner);
 }
 
 void
@@ -156,7 +158,7 @@ outlet_probe_over(struct outlet *o, const struct job *job)
 	if (!outlet_is_paused(o) || !o->pause.probing || o->retired)
 		return;
 	for (size_t i = 0; i < job->rcpt_count; i++)
-		if (let_us_in(&job->outcomes[i])) {
+		if (let_us_in(o, &job->outcomes[i])) {
 			outlet_resume(o, "a message got through to the "
 				      "server");
 			notice_route_works(o);

@@ -208,16 +208,22 @@ verdict_of(const struct outcome *o, const struct verdict_facts *f)
 }
 
 bool
-verdict_blames_host(const struct outcome *o, enum backend_manner m)
+verdict_refuses_us(const struct outcome *o, enum backend_manner m)
 {
 	const struct verdict_facts f = { .manner = m };
 
+	return verdict_from_rules(o, &f) == VERDICT_PAUSE;
+}
+
+bool
+verdict_blames_host(const struct outcome *o, enum backend_manner m)
+{
 	/* our own trouble and the message's own needs say nothing of it */
 	if (o->kind == OUTCOME_LOCAL || o->kind == OUTCOME_UNSUPPORTED ||
 	    (o->kind == OUTCOME_SECURITY && o->host[0] == '\0'))
 		return false;
 	/* that pauses the route, and need not rest, too */
-	if (verdict_from_rules(o, &f) == VERDICT_PAUSE)
+	if (verdict_refuses_us(o, m))
 		return false;
 	/* RFC 5321 section 3.8: the service goes away, whatever was asked */
 	if (o->kind == OUTCOME_REPLY && o->code == 421)

@@ -48,6 +48,9 @@ enum verdict verdict_of(const struct outcome *o, const struct verdict_facts *f);
  * not be tried now. */
 bool verdict_blames_host(const struct outcome *o, enum backend_manner m);
 
+/* Its next hop refuses the gateway, whatever the message is. */
+bool verdict_refuses_us(const struct outcome *o, enum backend_manner m);
+
 /* A login is missing or was refused: that is no word about the sender. */
 bool verdict_wants_login(const struct outcome *o);
 

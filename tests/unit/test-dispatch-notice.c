@@ -154,6 +154,59 @@ nobody_to_tell(void **state)
 	assert_int_equal(w->notices, 0);
 }
 
+/* Of a pause that goes on, the backend says so, and no other begins. */
+static void
+somebody_to_tell_after_a_reload(void **state)
+{
+	struct world *w = world_new("out: {}\nother: {}\n");
+
+	(void)state;
+	log_configure(LOG_FORMAT_TEXT, (enum log_level)-1);
+	w->events = NULL;
+	w->looks_again = true;
+	outlet_pause(out(w), "nobody has signed in");
+	out(w)->pause.by_backend = true;
+	notice_time(w);
+	assert_int_equal(w->notices, 0);
+	assert_true(world_configure(w, TOLD "out: {}\nother: {}\n"));
+	assert_true(outlet_is_paused(out(w)));
+	notice_time(w);
+	assert_int_equal(w->notices, 1);
+}
+
+/* --- what the null sender hears --------------------------------------- */
+
+static void
+refuses_all_at_mail(struct world *w, const char *rcpt, struct outcome *o)
+{
+	(void)w, (void)rcpt;
+	say(o, PHASE_MAIL, 550, "5.7.1", "Client host rejected: Access denied");
+}
+
+/* A report is returned for it, as it may be its own matter; but nobody can
+ * tell, so the route does not work again by that. */
+static void
+a_refused_null_sender_proves_nothing(void **state)
+{
+	struct world *w = paused_world(TWO);
+	struct item *item;
+
+	(void)state;
+	notice_time(w);
+	w->answer = refuses_all_at_mail;
+	later(20 * MINUTE);
+	item = world_item(w, "out", "b@x.test");
+	item->env->sender = (struct address){ .text = SPAN_NONE };
+	world_commit(w, item);
+	settle_down(w);
+	assert_int_equal(w->job_count, 2);
+	assert_int_equal(world_last(w)->rcpts[0].state, RCPT_BOUNCED);
+	assert_true(outlet_is_paused(out(w)));
+	assert_int_equal(w->notices, 1);
+	gets_through(w);
+	assert_int_equal(w->notices, 2);
+}
+
 /* --- what proves nothing --------------------------------------------- */
 
 static void
@@ -355,6 +408,19 @@ a_restart_does_not_tell_it_again(void **state)
 	assert_false(timer_runs(&out(w)->notice.timer));
 	world_free(&world);
 
+	/* not even where the time has come before the record was read */
+	w = world_bare("out: {}\n");
+	w->host.files = w->workers;
+	w->host.state = folder;
+	assert_true(world_configure(w, "first: {domain: z}\n"));
+	assert_true(world_configure(w, TWO));
+	dispatch_set_spool(w->d, (struct spool *)w);
+	outlet_pause(out(w), "it still is");
+	notice_time(w);
+	assert_int_equal(out(w)->notice.state, NOTICE_TOLD);
+	assert_int_equal(w->notices, 0);
+	world_free(&world);
+
 	/* it works at once: that is told, and then there is nothing more */
 	w = kept_world(folder);
 	w->answer = NULL;
@@ -414,6 +480,8 @@ main(void)
 		PLAY(a_short_pause_tells_nobody),
 		PLAY(the_next_pause_is_told_again),
 		PLAY(nobody_to_tell),
+		PLAY(somebody_to_tell_after_a_reload),
+		PLAY(a_refused_null_sender_proves_nothing),
 		PLAY(the_same_trouble_is_told_once),
 		PLAY(a_reload_does_not_begin_anew),
 		PLAY(a_backend_that_is_ready_proves_it),
