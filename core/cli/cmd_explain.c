@@ -43,8 +43,7 @@ struct question {
 static int
 bad(const char *which, const char *what, const char *why)
 {
-	print_error("explain: %s `%s'%s%s", which, what, why ? ": " : "",
-		    why ? why : " is not valid");
+	print_error("explain: %s `%s': %s", which, what, why);
 	return 64;
 }
 
@@ -63,6 +62,26 @@ question_read_header(struct question *q)
 				   MIN(f.facts.length, LIMIT_HEADER));
 }
 
+/* A listener that is none would meet no rule, as if the rule were wrong. */
+static int
+question_listener(struct question *q, const struct smtpd_config *c)
+{
+	const struct listener_config *listen = c->listen.v;
+
+	if (opt_listener == NULL) {
+		q->facts.listener = span_of(c->listen.n ? listen[0].address
+							: "");
+		return 0;
+	}
+	for (size_t i = 0; i < c->listen.n; i++) {
+		q->facts.listener = span_of(listen[i].address);
+		if (span_eq(q->facts.listener, span_of(opt_listener)))
+			return 0;
+	}
+	return bad("--listener", opt_listener, "it is not one of the listeners;"
+		   " write it exactly as under `listen'");
+}
+
 static int
 question_fill(struct question *q)
 {
@@ -71,9 +90,9 @@ question_fill(struct question *q)
 
 	if (!ip_parse(span_of(opt_client ? opt_client : "127.0.0.1"),
 		      &q->facts.client))
-		return bad("the address --client", opt_client, NULL);
+		return bad("--client", opt_client, "it is not an IP address");
 	if (opt_size != NULL && !parse_size(span_of(opt_size), &size))
-		return bad("the size --size", opt_size, NULL);
+		return bad("--size", opt_size, "write a size such as 12M");
 	if (opt_message != NULL && !file_read(&q->message, opt_message, &err)) {
 		print_failure(&err);
 		return 66;
@@ -227,14 +246,13 @@ static int
 explain(const struct cli *cli, struct question *q, int argc, char **argv)
 {
 	const struct smtpd_config *c = snapshot_get(q->snap, SLOT_SMTPD);
-	const struct listener_config *listen = c->listen.v;
 	int rc = question_fill(q);
 
+	if (rc == 0)
+		rc = question_listener(q, c);
 	if (rc != 0)
 		return rc;
 	explain_deny(q, c);
-	q->facts.listener = span_of(opt_listener ? opt_listener
-		: c->listen.n ? listen[0].address : "");
 	q->json = cli->json ? json_array() : NULL;
 	rc = explain_all(q, argv[0], argv + 1, argc - 1);
 	if (q->json != NULL && (rc == 0 || rc == 65 || rc == 75))

@@ -184,6 +184,7 @@ class Configuration(Case):
         os.unlink(os.path.join(gw.folder, "conf.d", "50-capture.yaml"))
         said = self.check(gw, "cannot be read: No such file")
         self.assertEqual((said.count("error:"), said.count("warning:")), (1, 0), said)
+        self.assertIn("or name another one with -c; samples are in /", said)
 
     def test_not_yaml(self):
         gw = self.gateway(start=False)
@@ -323,6 +324,17 @@ class Explain(Case):
         self.assertFalse(rows[0]["accepted"])
         self.assertIsNone(rows[0]["route"])
         self.assertIn("may not relay", rows[0]["note"])
+
+    def test_an_option_that_names_nothing(self):
+        gw = self.gateway(start=False)
+        for option, value, words in (
+                ("--listener", "192.0.2.1:25", "not one of the listeners"),
+                ("--client", "300.1.1.1", "not an IP address"),
+                ("--size", "large", "such as 12M")):
+            r = gw.command("explain", option, value, "a@b.test", "c@own.test")
+            self.assertEqual((r.returncode, r.stdout), (64, ""), option)
+            self.assertIn(f"{option} `{value}': ", r.stderr)
+            self.assertIn(words, r.stderr)
 
     def answered(self, gw, size):
         """What the intake says to it, in the end."""
