@@ -22,7 +22,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX = 256 * 1024 * 1024 };
+enum {
+	MESSAGE_MAX = 256 * 1024 * 1024,
+	GREETING_MS = 30 * 1000,	/* a person waits for this one */
+};
 
 static const char *opt_server, *opt_from, *opt_to, *opt_subject;
 
@@ -45,7 +48,7 @@ struct sending {
 	uint16_t port;
 	char name[256];			/* ours */
 	size_t failed;
-	bool unreachable;
+	enum phase failed_at;		/* of the last that failed */
 };
 
 static int
@@ -209,10 +212,20 @@ on_settled(void *arg, size_t i, const struct outcome *o)
 		return;
 	}
 	s->failed++;
-	s->unreachable |= o->phase == PHASE_CONNECT;
+	s->failed_at = o->phase;
 	print_error("send: <%.*s> not accepted by %s port %u: %s",
 		    SPAN_ARG(to), s->host, s->port,
 		    outcome_text(o, words, sizeof(words)));
+}
+
+static void
+hint(enum phase at)
+{
+	if (at == PHASE_CONNECT)
+		print_hint("check that the gateway runs and listens there");
+	if (at == PHASE_GREETING)
+		print_hint("this command uses no TLS: name a listener without "
+			   "`tls: implicit' with --server HOST:PORT");
 }
 
 static void
@@ -231,7 +244,9 @@ send_now(struct sending *s)
 	struct workers *workers = workers_new("worker", 1);
 	const char *host = s->host;
 	struct smtpc_plan plan = { .hosts = &host, .host_count = 1,
-				   .port = s->port, .helo = s->name };
+				   .port = s->port, .helo = s->name,
+				   .timeouts_ms = {
+					[SMTPC_GREETING] = GREETING_MS } };
 	struct smtpc_message m = { .id = "send", .env = s->env, .rcpts = all,
 				   .rcpt_count = n };
 	struct dns *dns;
@@ -274,9 +289,8 @@ run(const struct cli *cli, int argc, char **argv)
 	if (rc == 0) {
 		send_now(&s);
 		rc = s.failed > 0 ? 75 : 0;
-		if (s.unreachable)
-			print_hint("check that the gateway runs and listens "
-				   "there");
+		if (s.failed > 0)
+			hint(s.failed_at);
 	}
 	envelope_free(&s.env);
 	buf_fini(&s.message);
@@ -298,7 +312,8 @@ const struct cli_command cmd_send = {
 		"\n"
 		"The message comes from FILE or from standard input.  The "
 		"command adds From, To\n"
-		"and Date when the message has none.\n"
+		"and Date when the message has none.  The command uses no "
+		"TLS.\n"
 		"\n"
 		"Exit status: 0 when all recipients were accepted, 75 when "
 		"one was not.\n",
