@@ -258,7 +258,8 @@ unreadable(const char *path, int error, struct diags *d)
 {
 	diag_file_error(d, path, "cannot be read: %s", strerror(error));
 	if (error == ENOENT)
-		return diag_hint(d, "check the path");
+		return diag_hint(d, "write this file, or name another one with "
+				 "-c; samples are in " POSTERN_DOC_DIR);
 	if (error == EACCES)
 		return diag_hint(d, "make it, and the folders above it, "
 				 "readable by the user that runs this");

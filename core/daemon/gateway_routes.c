@@ -152,7 +152,7 @@ load_routes(struct load *l)
 		diag_warning(l->d, NULL, "%s: there is no route, so no "
 			     "message will be accepted", folder);
 		diag_hint(l->d, "put a file such as 50-default.yaml there; "
-			  "see postern.yaml(5)");
+			  "samples are in " POSTERN_DOC_DIR "/conf.d");
 	}
 	return ok;
 }
