@@ -94,9 +94,10 @@ ends_strip(struct span *s)
 static bool
 quotes_told(struct builder *b, const char *what, const struct mark *mark)
 {
-	diag_error(b->d, mark, "curly quotes stand around this %s: to YAML "
-		   "they are letters of it", what);
-	return diag_hint(b->d, "type the quotes \" or ' of the keyboard");
+	diag_error(b->d, mark, "curly quotes stand around this %s: YAML takes "
+		   "them for letters", what);
+	return diag_hint(b->d, "use the straight quotes of the keyboard, \" "
+			 "or '");
 }
 
 static bool

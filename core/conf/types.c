@@ -55,8 +55,8 @@ variable_refuse(const struct binding *b, const struct node *n)
 	if (name.n == 0 || (b->key->flags & KEY_EXPANDED)
 	    || s.p[s.n - 1] == '/')
 		return true;
-	diag_error(b->d, &n->mark, "`%s' holds ${%.*s}, and a variable has a "
-		   "value in paths and secrets alone", b->key->name,
+	diag_error(b->d, &n->mark, "`%s' contains ${%.*s}, but only paths "
+		   "and secrets can use variables", b->key->name,
 		   SPAN_ARG(span_sub(name, 0, 80)));
 	return diag_hint(b->d, "write the value itself");
 }
@@ -118,6 +118,14 @@ unit_hint(const struct binding *b, struct span text,
 		letter++;
 	if (digits == 0 || letter == text.n)
 		return;
+	for (size_t i = letter; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			continue;
+		/* 1h30m is not 1h */
+		diag_hint(b->d, "write one number with one unit, such as 90m "
+			  "for 1h30m");
+		return;
+	}
 	meant = mem_printf("%.*s%c", (int)digits, text.p, text.p[letter]);
 	if (parse(span_of(meant), &value) && in_range(b->key, value))
 		diag_hint(b->d, "write %s%s", meant, more);
@@ -255,12 +263,12 @@ variable_missing(const struct binding *b, const struct node *n,
 		diag_error(b->d, mark, "`%s' holds a `${' without NAME}",
 			   b->key->name);
 		return diag_hint(b->d, "write ${NAME} for a variable, and $${ "
-				 "where the two signs ${ are meant");
+				 "for the two characters ${");
 	}
 	diag_error(b->d, mark, "the environment variable `%.*s' in `%s' is not "
 		   "set", SPAN_ARG(missing), b->key->name);
-	return diag_hint(b->d, "set it where the gateway is started; $${ "
-			 "stands for the two signs ${");
+	return diag_hint(b->d, "set it where the gateway is started; for the "
+			 "two characters ${ write $${");
 }
 
 bool

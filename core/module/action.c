@@ -77,7 +77,7 @@ action_refuse(struct error *err, const char *route, const char *backend,
 	else
 		error_set(err, ERROR_CONFIG, "there is no route `%.64s'", route);
 	if (n == 0)
-		return error_hint(err, "no route has a backend with it");
+		return error_hint(err, "no route has a backend with %.64s", action);
 	return error_hint(err, "%s: %s", n == 1 ? "only this route has it"
 			  : "only these routes have it", buf_str(&list));
 }

@@ -124,8 +124,8 @@ headers_bind(struct match *m, const struct node *map, struct arena *arena,
 	if (map == NULL)
 		return true;
 	if (map->kind != NODE_MAP) {
-		diag_error(d, &map->mark, "`header' is a map from header "
-			   "names to texts");
+		diag_error(d, &map->mark, "`header' must be a block of "
+			   "header fields, each with a text");
 		return diag_hint(d, "write header: {Subject: \"/^fax/\"}");
 	}
 	m->headers = arena_array(arena, map->count, sizeof(*m->headers));

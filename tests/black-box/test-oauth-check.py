@@ -60,7 +60,7 @@ TOGETHER = (
     ({"grant": "client_credentials", "clientsecret": "hunter2"}, "did you mean `client_secret'"),
     ({"grant": "refresh_token", "refresh_token": "hunter2", "refresh_token_file": "/nowhere"},
      "`refresh_token' and `refresh_token_file'"),
-    ({"host": "${SMTP_HOST}"}, "`host' holds ${SMTP_HOST}"),
+    ({"host": "${SMTP_HOST}"}, "`host' contains ${SMTP_HOST}"),
     ({"host": "smtp.test/x", "grant": "none"}, "a name or an address alone", "`grant' must be"),
 )
 

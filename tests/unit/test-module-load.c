@@ -378,7 +378,7 @@ a_check_says_all_of_it(void **state)
 		{ "connector", "{host: 'a b', user: u}", 2,
 		  { "1:8: error: module `connector': `host'", "`password' is missing" } },
 		{ "connector", "{host: '${X}', password: p}", 2,
-		  { "`host' holds ${X}", "`user' is missing" } },
+		  { "`host' contains ${X}", "`user' is missing" } },
 		{ "connector", "{hots: h, pasword: p, user: u}", 2,
 		  { "did you mean `host'", "did you mean `password'" } },
 		{ "connector", "{host: h, user: u, password: [p], port: 0}", 2,

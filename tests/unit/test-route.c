@@ -315,7 +315,7 @@ mistakes_are_pointed_at(void **state)
 		{ "route: a\nbackend: null\nmatch: {recipient: [all]}\n", "hint: leave `recipient' out" },
 		{ "route: a\nbackend: null\nmatch: {client: any}\n", "hint: leave `client' out" },
 		{ "route: a\nbackend: null\nmatch: {listener: all}\n", "hint: leave `listener' out" },
-		{ "route: a\nbackend: null\nmatch: {sender: \"${NO_SUCH}\"}\n", "holds ${NO_SUCH}, and a variable" },
+		{ "route: a\nbackend: null\nmatch: {sender: \"${NO_SUCH}\"}\n", "contains ${NO_SUCH}, but only paths" },
 		{ "route: a\nbackend: null\ndkim: [{domain: a.b, selector: p2026._domainkey, key: k}]\n",
 		  "hint: write the part before `._domainkey' in the name of the "
 		  "record: p2026\n" },
@@ -328,7 +328,7 @@ mistakes_are_pointed_at(void **state)
 		{ "route: a\nbackend: null\nmatch: {sender: 'a@x.org, b@x.org'}\n",
 		  "hint: write several as a list: sender: [" },
 		{ "route: a\nbackend: null\nmatch: {size: 10M}\n", "not a rule for a size" },
-		{ "route: a\nbackend: null\nmatch: {header: [x]}\n", "map from header" },
+		{ "route: a\nbackend: null\nmatch: {header: [x]}\n", "block of header fields" },
 		{ "route: a\nbackend: null\nconnector: {host: h}\n", "unknown key `connector'" },
 		{ "route: a\nbackend: null\nlimits: {connections: 0}\n", "connections" },
 		{ "route: a\nbackend: null\ndkim: {domain: a.b, selector: s}\n", "`key' is missing" },
