@@ -107,7 +107,7 @@ static const char *const certificate_remedies[] = {
 	  "reload is needed.",
 };
 
-/* A server that shuts the door on us alone. */
+/* A server that refuses the gateway, whoever sends. */
 static const char admit[] =
 	"Ask the server's administrator to admit this host's address; then "
 	"retry the route (postern queue retry --route ROUTE).";
@@ -170,11 +170,18 @@ login_remedy(const struct outcome *o)
 		? remedies[o->login] : NULL;
 }
 
+/* After the greeting only a policy says this; with a login it may be about the
+ * user, and at MAIL about the sender. */
 static const char *
-greeting_remedy(const struct outcome *o, enum backend_manner m)
+admit_remedy(const struct outcome *o, enum backend_manner m)
 {
-	return m == BACKEND_RELAY && o->phase == PHASE_GREETING &&
-	       o->code >= 500 ? admit : NULL;
+	bool policy = o->enhanced.class == 5 && o->enhanced.subject == 7 &&
+		      o->enhanced.detail == 1 && o->login == LOGIN_NONE &&
+		      (o->phase == PHASE_EHLO ||
+		       (o->phase == PHASE_MAIL && !has(o->text, "sender")));
+
+	return m == BACKEND_RELAY && o->code >= 500 &&
+	       (policy || o->phase == PHASE_GREETING) ? admit : NULL;
 }
 
 const char *
@@ -192,7 +199,7 @@ remedy_of(const struct outcome *o, enum backend_manner m)
 	remedy = login_remedy(o);
 	if (remedy == NULL)
 		remedy = certificate_remedy(o, m);
-	return remedy != NULL ? remedy : greeting_remedy(o, m);
+	return remedy != NULL ? remedy : admit_remedy(o, m);
 }
 
 /* --- mail with the null sender --------------------------------------- */
@@ -212,7 +219,8 @@ remedy_of_own(const struct outcome *o, enum backend_manner m)
 			 !verdict_wants_login(o);
 
 	/* nobody can be granted Send As for an empty address */
-	if (remedy == send_as || (remedy == NULL && of_sender))
+	if (remedy == send_as || (of_sender && (remedy == NULL ||
+						remedy == admit)))
 		return no_null_sender;
 	return remedy;
 }

@@ -174,6 +174,7 @@ refusals_of_the_null_sender(void **state)
 		{ PHASE_MAIL, 554, "5.7.1", "<>: Sender address rejected", P, B, B, true },
 		{ PHASE_DOT, 554, NULL, "Email address is not verified: "
 		  "MAILER-DAEMON@gw.test", R, R, B, true },
+		{ PHASE_MAIL, 554, "5.7.1", "Access denied", P, B, B, true },
 		/* these are about us */
 		{ PHASE_MAIL, 530, "5.7.0", "Authentication required", P, P, P, false },
 		{ PHASE_MAIL, 530, NULL, "Must login", P, P, P, false },

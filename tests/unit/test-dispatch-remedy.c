@@ -111,6 +111,10 @@ refusals_of_a_certificate(void **state)
 		{ { PHASE_GREETING, 554, "5.7.1", "no" }, SHOWN_NOTHING, "admit this host" },
 		{ { PHASE_GREETING, 554, NULL, "no" }, SHOWN_NOTHING, "admit this host" },
 		{ { PHASE_GREETING, 421, NULL, "later" }, SHOWN_NOTHING, NULL },
+		{ { PHASE_EHLO, 550, "5.7.1", "no" }, SHOWN_NOTHING, "admit this host" },
+		{ { PHASE_MAIL, 554, "5.7.1", "no" }, SHOWN_NOTHING, "admit this host" },
+		{ { PHASE_MAIL, 554, "5.7.1", "Sender rejected" }, SHOWN_NOTHING, NULL },
+		{ { PHASE_MAIL, 550, "5.1.8", "no" }, SHOWN_NOTHING, NULL },
 		/* of anything else */
 		{ { PHASE_MAIL, 550, NULL, "no" }, SHOWN_EXPIRED, NULL },
 		{ { PHASE_RCPT, 550, "5.1.1", "no" }, SHOWN_MISSING, NULL },
