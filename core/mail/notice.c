@@ -103,10 +103,9 @@ static bool
 add_paused(struct buf *out, const struct notice_facts *f)
 {
 	return buf_addf(out, "The route `%.*s' of this mail gateway is paused: "
-			"the gateway can deliver no\r\nmail by it now.  The "
-			"mail of the route waits in the queue; no message is"
-			"\r\nreturned because of the pause before the time "
-			"below.\r\n\r\n",
+			"the gateway cannot deliver\r\nthe route's mail now.  "
+			"The mail waits in the queue, and is kept for the time"
+			"\r\nbelow.\r\n\r\n",
 			SPAN_ARG(f->route)) &&
 	       add_fact(out, "Gateway:", f->hostname) &&
 	       add_fact(out, "Route:", f->route) &&
@@ -122,7 +121,8 @@ add_paused(struct buf *out, const struct notice_facts *f)
 			"command makes it try at once:\r\n\r\n  postern queue "
 			"retry --route %.*s\r\n\r\n`postern status' shows the "
 			"present state.  You get one more mail when\r\nthe "
-			"route works again, and none for single messages.\r\n",
+			"route works again, and until then no other mail about "
+			"this pause.\r\n",
 			SPAN_ARG(f->route));
 }
 
