@@ -121,8 +121,7 @@ on_ended(void *arg, enum action_end how, const char *line)
 {
 	static const char *const words[] = {
 		[ACTION_FAILED] = "failed", [ACTION_DONE] = "succeeded",
-		[ACTION_UNPROVED] = "was done, but its result could not be "
-				    "tested",
+		[ACTION_UNPROVED] = "was done, but could not be tested",
 	};
 	struct run *run = arg;
 

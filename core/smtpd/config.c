@@ -203,6 +203,8 @@ listen_add_ipv4(struct smtpd_config *c, struct arena *arena)
 	struct listener_config *all;
 	size_t n = c->listen.n;
 
+	if (n == 0)
+		return;			/* none of them could be read */
 	all = arena_array(arena, 2 * n, sizeof(*all));
 	memcpy(all, listed, n * sizeof(*all));
 	for (size_t i = 0; i < c->listen.n; i++) {
