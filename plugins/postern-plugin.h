@@ -318,7 +318,8 @@ uint64_t postern_smtp_probe(postern_instance *me,
 struct postern_backend {
 	/* Names the recipient's destination.  Pure: the answer depends on self
 	 * and the address alone, and comes at once.  Runs on the delivery
-	 * loop, also for a blocking backend. */
+	 * loop, also for a blocking backend; at a check, on any thread, with
+	 * the options alone. */
 	void (*describe)(const void *self, const char *recipient,
 			 struct postern_destination *ret);
 	/* Begins a delivery.  A blocking backend must settle all recipients

@@ -28,16 +28,17 @@ is_plain(const char *s)
 	return s[0] != '\0' && s[strspn(s, PLAIN)] == '\0';
 }
 
-/* Or an IPv6 address, or a name in other letters than ASCII's. */
+/* Or an address, perhaps in brackets, or a name in other letters than
+ * ASCII's. */
 static int
 is_host(const char *s)
 {
-	size_t n = 0;
+	size_t first = s[0] == '[', n = first;
 
 	while (s[n] != '\0' && ((unsigned char)s[n] >= 0x80
 				|| strchr(PLAIN ":", s[n]) != NULL))
 		n++;
-	return n > 0 && s[n] == '\0';
+	return n > first && strcmp(s + n, first ? "]" : "") == 0;
 }
 
 static void
