@@ -1,7 +1,9 @@
 /* notice.c - when the operator gets a mail about a route that is paused
  *
  * The address in dsn.to is told once for each trouble, and once when it is
- * over.  A pause that ends within dsn.pause_after tells nobody.
+ * over.  A pause that ends within dsn.pause_after tells nobody.  Of a route that
+ * pauses again and again, as for a quota that is free again for a moment, IN_HOUR
+ * pauses are told in an hour; one that lasts is told when the hour is over.
  *
  *   QUIET  nothing is to be told.
  *   DUE    the route was paused; the timer runs until that is told.
@@ -17,7 +19,11 @@
 
 #include "base/clock.h"
 
-enum { AGAIN_MS = 60 * 1000 };		/* after one that could not be made */
+enum {
+	AGAIN_MS = 60 * 1000,		/* after one that could not be made */
+	HOUR_MS = 60 * 60 * 1000,
+	IN_HOUR = 3,
+};
 
 static void
 notice_set(struct outlet *o, enum notice_state state)
@@ -43,17 +49,39 @@ notice_wait(struct outlet *o)
 	timer_start(&n->timer, MAX(due_ms - clock_steady_ms(), 0));
 }
 
+/* Until the next one may be told; 0: now, and it is counted. */
+static int64_t
+notice_too_often(struct notice *n)
+{
+	int64_t now_ms = clock_steady_ms();
+
+	if (n->in_hour == 0 || now_ms - n->hour_ms >= HOUR_MS) {
+		n->hour_ms = now_ms;
+		n->in_hour = 0;
+	}
+	if (n->in_hour == IN_HOUR)
+		return n->hour_ms + HOUR_MS - now_ms;
+	n->in_hour++;
+	return 0;
+}
+
 static void
 on_due(struct timer *t)
 {
 	struct notice *n = container_of(t, struct notice, timer);
 	struct outlet *o = container_of(n, struct outlet, notice);
+	int64_t wait_ms;
 
 	if (n->asked)
 		return;			/* notice_recalled() goes on */
 	if (o->retired || !outlet_is_paused(o) ||
 	    o->dispatch->config->dsn_to == NULL) {
 		notice_set(o, NOTICE_QUIET);
+		return;
+	}
+	wait_ms = notice_too_often(n);
+	if (wait_ms > 0) {
+		timer_start(&n->timer, wait_ms);
 		return;
 	}
 	notice_set(o, NOTICE_TOLD);
@@ -97,6 +125,8 @@ notice_inherit(struct outlet *heir, struct outlet *old)
 {
 	struct notice *to = &heir->notice, *from = &old->notice;
 
+	to->hour_ms = from->hour_ms;
+	to->in_hour = from->in_hour;
 	if (from->state == NOTICE_QUIET)
 		return;
 	to->since_ms = from->since_ms;

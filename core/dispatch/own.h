@@ -61,6 +61,8 @@ struct notice {
 	int64_t told_ms;		/* steady; 0: not yet */
 	char *by;			/* the route that has the mail, or NULL */
 	bool asked;			/* what was told before is being read */
+	int64_t hour_ms;		/* steady: when an hour began, in which */
+	unsigned in_hour;		/* so many pauses were told */
 	struct timer timer;
 };
 

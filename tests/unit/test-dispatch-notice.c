@@ -144,6 +144,36 @@ the_next_pause_is_told_again(void **state)
 	assert_non_null(strstr(w->notice[2].text, "is paused"));
 }
 
+/* A quota of so many in a day lets one through now and then. */
+static void
+a_route_that_flaps_is_told_three_times_an_hour(void **state)
+{
+	struct world *w = paused_world(TWO);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		notice_time(w);
+		w->answer = NULL;
+		later(3 * MINUTE);
+		world_commit(w, world_again(w, "out", "b@x.test"));
+		settle_down(w);
+		/* a reload begins no other hour */
+		assert_true(world_configure(w, i % 2 ? TWO : TOLD "out: {domain: "
+				"x.test, block: {a: b}}\nother: {}\n"));
+		out(w)->manner = BACKEND_RELAY;
+		w->answer = refuses_us;
+		world_commit(w, world_item(w, "out", "b@x.test"));
+	}
+	assert_int_equal(w->notices, 6);
+	notice_time(w);
+	assert_int_equal(w->notices, 6);
+	/* it still lasts when the hour is over */
+	later(HOUR);
+	notice_time(w);
+	assert_int_equal(w->notices, 7);
+	assert_non_null(strstr(w->notice[6].text, "is paused"));
+}
+
 static void
 nobody_to_tell(void **state)
 {
@@ -479,6 +509,7 @@ main(void)
 		PLAY(a_pause_is_told_after_a_while_and_once),
 		PLAY(a_short_pause_tells_nobody),
 		PLAY(the_next_pause_is_told_again),
+		PLAY(a_route_that_flaps_is_told_three_times_an_hour),
 		PLAY(nobody_to_tell),
 		PLAY(somebody_to_tell_after_a_reload),
 		PLAY(a_refused_null_sender_proves_nothing),
