@@ -465,6 +465,14 @@ a_restart_does_not_tell_it_again(void **state)
 	world_commit(w, world_item(w, "out", "b@x.test"));
 	assert_true(timer_runs(&out(w)->notice.timer));
 	world_free(&world);
+
+	/* what was told long ago was another trouble */
+	snprintf(command, sizeof(command), "echo 1 1 > %s/routes/out/.paused",
+		 folder);
+	assert_int_equal(system(command), 0);
+	w = kept_world(folder);
+	assert_int_equal(out(w)->notice.state, NOTICE_QUIET);
+	world_free(&world);
 	snprintf(command, sizeof(command), "rm -r %s", folder);
 	assert_int_equal(system(command), 0);
 }
@@ -477,6 +485,7 @@ a_delay_is_told_while_the_route_is_paused(void **state)
 	struct world *w = paused_world(TWO);
 	const struct seen_settle *s = world_last(w);
 	struct item *item;
+	char until[100], date[64];
 
 	(void)state;
 	for (int i = 0; i < 20 && world_last(w)->reports == 0; i++) {
@@ -496,6 +505,11 @@ a_delay_is_told_while_the_route_is_paused(void **state)
 	assert_string_equal(s->report[0].route, "other");
 	assert_string_equal(s->report[0].to, "a@here.test");
 	assert_non_null(strstr(s->report[0].text, "the route is paused: 535"));
+	/* as long as it may wait for the route, and then be tried */
+	snprintf(until, sizeof(until), "Will-Retry-Until: %s\r\n",
+		 clock_rfc5322(INT64_C(1700000000000) + (5 + 2) * (int64_t)HOUR,
+			       date, sizeof(date)));
+	assert_non_null(strstr(s->report[0].text, until));
 	item = world_again(w, "out", "b@x.test");
 	item->created_ms -= HOUR;
 	world_commit(w, item);
