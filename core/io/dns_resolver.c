@@ -182,10 +182,9 @@ on_probe(struct dns_asking *q, int err, const struct ub_result *res)
 		probe_came(r);
 		return;
 	}
-	buf_addf(&why, "the key of %s, which validates answers, %s",
-		 zone_words(r->candidate), !stripped ? "does not come"
-		 : "arrived without valid signatures; the resolver may remove "
-		   "them");
+	buf_addf(&why, stripped ? "the resolver gives the key of %s without "
+		 "valid signatures" : "no resolver gives the key of %s, which "
+		 "validation needs", zone_words(r->candidate));
 	if (err == 0 && res->why_bogus != NULL) {
 		buf_add_str(&why, ": ");
 		encode_printable(&why, span_of(res->why_bogus), 200);
@@ -199,7 +198,7 @@ on_hurry(struct timer *t)
 	struct dns_resolver *r = container_of(t, struct dns_resolver, hurry);
 	char why[200];
 
-	snprintf(why, sizeof(why), "the key of %s, which validates answers, has "
+	snprintf(why, sizeof(why), "the key of %s, which validation needs, has "
 		 "not arrived yet", zone_words(r->candidate));
 	validating_set(r, false, why);
 	fallback_make(r);
