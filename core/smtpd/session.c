@@ -57,7 +57,7 @@ static void
 tls_too_early(struct session *s, size_t bytes)
 {
 	static const struct command_row row = { "(TLS)", .hook = -1 };
-	struct reply r = reply(421, "4.7.0", "begin TLS with STARTTLS here");
+	struct reply r = reply(421, "4.7.0", "connections begin without TLS here");
 
 	s->command = &row;
 	s->line = bytes;
