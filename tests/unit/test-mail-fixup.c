@@ -26,6 +26,7 @@ static const struct {
 	{ "folded", SPAN("Subject: a\r\n b\r\n\tc\r\nDate:\r\n x\r\nMessage-ID: \r\n \r\n <a@b>\r\n\r\nx\r\n"),
 	  "Subject: a\r\n b\r\n\tc\r\nDate:\r\n x\r\nMessage-ID: \r\n <a@b>\r\n\r\nx\r\n" },
 	{ "obsolete", SPAN("Subject : a\r\nX:\r\n\r\nFrom y\r\n" BOM "z\r\n"), NULL },
+	{ "Received counts", SPAN("Received: x\r\nreceived:\r\n y\r\nX-Received: z\r\n\r\nReceived: w\r\n"), NULL },
 	{ "only an empty line", SPAN("\r\nA: b\r\n"), NULL },
 	{ "header only", SPAN(AB "\r\n"), NULL },
 	/* mailbox lines */

@@ -109,6 +109,7 @@ acts_on_many_go_in_steps(void **state)
 	enum { MANY = 70 };	/* messages of 64 items: more than two steps */
 	struct world *w = *state;
 	struct spool_counts counts;
+	size_t told = 0;
 
 	for (unsigned i = 0; i < MANY; i++) {
 		enum spool_status status;
@@ -126,7 +127,12 @@ acts_on_many_go_in_steps(void **state)
 	}
 	world_count(w, clock_steady_ms(), &counts);
 	assert_int_equal(counts.items, MANY * ITEM_ORDINALS);
+	w->tell = 5;			/* of all steps together */
 	assert_int_equal(world_act(w, SPOOL_HOLD, 0), MANY * ITEM_ORDINALS);
+	for (const char *p = w->met; (p = strchr(p, '\n')) != NULL; p++)
+		told++;
+	assert_int_equal(told, 5);
+	w->tell = 0;
 	world_count(w, clock_steady_ms(), &counts);
 	assert_int_equal(counts.held, MANY * ITEM_ORDINALS);
 	assert_int_equal(counts.due, 0);
