@@ -47,6 +47,7 @@ struct sqlite {
 	int64_t wal_limit;		/* what the log keeps; -1: not set yet */
 	int64_t pages;			/* that the file has room for */
 	bool clock_runs;		/* it went on from what was kept */
+	bool ahead;			/* items may be newer than it */
 	struct clock_mark mark;		/* the last that was kept */
 	bool mark_failed;		/* and it was told */
 };

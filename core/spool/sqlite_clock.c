@@ -27,7 +27,8 @@ static const char make_sql[] =
 	"CREATE TABLE IF NOT EXISTS clock ("
 	" id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL,"
 	" now INTEGER NOT NULL, wall INTEGER NOT NULL,"
-	" steady INTEGER NOT NULL)";
+	" steady INTEGER NOT NULL,"
+	" start INTEGER NOT NULL)";	/* whose: as in state.boot */
 
 /* --- reading --------------------------------------------------------- */
 
@@ -58,17 +59,20 @@ mark_take(sqlite3_stmt *row, struct clock_mark *ret)
 	return ret->steady_ms > 0;
 }
 
-/* False: there is none, or none that can be true. */
+/* False: there is none, or none that can be true.  *latest: and no version
+ * that keeps none has written since. */
 static bool
-mark_read(struct sqlite *q, struct clock_mark *ret)
+mark_read(struct sqlite *q, struct clock_mark *ret, bool *latest)
 {
 	sqlite3_stmt *stmt = NULL;
 	bool ok;
 
-	sqlite3_prepare_v2(q->c.db, "SELECT boot, now, wall, steady FROM clock",
-			   -1, &stmt, NULL);
+	sqlite3_prepare_v2(q->c.db, "SELECT boot, now, wall, steady, start ="
+			   " (SELECT boot FROM state) FROM clock", -1, &stmt,
+			   NULL);
 	ok = stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW &&
 	     mark_take(stmt, ret);
+	*latest = ok && sqlite3_column_int(stmt, 4) == 1;
 	sqlite3_finalize(stmt);
 	return ok;
 }
@@ -97,25 +101,30 @@ resume_empty(const struct clock_mark *mark)
 		clock_resume(NULL);
 }
 
+/* As long as the clock was kept times rise with the ids, but for a message that
+ * took its time to come; only where it was not, a start reads all items. */
 bool
 sqlite_clock_resume(struct sqlite *q, struct error *err)
 {
 	struct clock_mark mark;
 	int64_t newest_ms;
-	bool kept;
+	bool kept, latest;
 
 	if (q->clock_runs)
 		return true;
-	if (!connection_number(&q->c, "SELECT max(created) FROM item",
-			       &newest_ms, err))
+	kept = mark_read(q, &mark, &latest);
+	if (!connection_number(&q->c, latest ? "SELECT created FROM item"
+			       " ORDER BY id DESC LIMIT 1"
+			       : "SELECT max(created) FROM item", &newest_ms,
+			       err))
 		return false;
-	kept = mark_read(q, &mark);
 	if (newest_ms == 0)
 		resume_empty(kept ? &mark : NULL);
 	else if (kept)
 		clock_resume(&mark);
 	else
 		resume_from_items(newest_ms);
+	q->ahead = newest_ms > clock_steady_ms();
 	q->clock_runs = true;
 	return true;
 }
@@ -125,9 +134,12 @@ bool
 sqlite_clock_begin(struct sqlite *q, struct error *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(q->c.db, "UPDATE item SET created = ?1"
-				    " WHERE created > ?1", -1, &stmt, NULL);
+	int rc;
 
+	if (!q->ahead)
+		return true;
+	rc = sqlite3_prepare_v2(q->c.db, "UPDATE item SET created = ?1"
+				" WHERE created > ?1", -1, &stmt, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_int64(stmt, 1, clock_steady_ms());
 		rc = statement_run(stmt);
@@ -146,13 +158,14 @@ mark_write(struct sqlite *q, const struct clock_mark *mark)
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(q->c.db, "INSERT OR REPLACE INTO clock"
-					" VALUES (1, ?1, ?2, ?3, ?4)", -1,
-					&stmt, NULL);
+					" VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+					-1, &stmt, NULL);
 	if (rc == SQLITE_OK) {
 		bind_str(stmt, 1, mark->boot);
 		sqlite3_bind_int64(stmt, 2, mark->now_ms);
 		sqlite3_bind_int64(stmt, 3, mark->wall_ms);
 		sqlite3_bind_int64(stmt, 4, mark->steady_ms);
+		bind_id(stmt, 5, q->store.owner);
 		rc = statement_run(stmt);
 	}
 	sqlite3_finalize(stmt);
@@ -172,13 +185,14 @@ mark_keep(struct sqlite *q, const struct clock_mark *mark)
 	return rc == SQLITE_DONE;
 }
 
+/* Asked after each batch, so that clocks alone are read. */
 static bool
-mark_is_old(const struct clock_mark *was, const struct clock_mark *is)
+mark_is_old(const struct clock_mark *was)
 {
-	int64_t jumped = (is->wall_ms - is->steady_ms) -
+	int64_t jumped = (clock_wall_ms() - clock_steady_ms()) -
 			 (was->wall_ms - was->steady_ms);
 
-	return is->now_ms - was->now_ms >= KEEP_EVERY_MS ||
+	return clock_now_ms() - was->now_ms >= KEEP_EVERY_MS ||
 	       jumped > KEEP_JUMP_MS || jumped < -KEEP_JUMP_MS;
 }
 
@@ -189,9 +203,9 @@ sqlite_clock_keep(struct sqlite *q, bool in_any_case)
 
 	if (q->c.db == NULL || !q->clock_runs)
 		return;
-	clock_mark(&mark);
-	if (!in_any_case && !mark_is_old(&q->mark, &mark))
+	if (!in_any_case && !mark_is_old(&q->mark))
 		return;
+	clock_mark(&mark);
 	if (!mark_keep(q, &mark) && !q->mark_failed) {
 		q->mark_failed = true;
 		log_warning(&spool_log, "the queue cannot keep the time: %s; "

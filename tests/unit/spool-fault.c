@@ -16,6 +16,7 @@ static _Atomic unsigned left;
 static _Atomic bool fired;
 static _Atomic long long log_room;
 static _Atomic unsigned db_syncs, file_syncs, folder_syncs;
+static _Atomic unsigned long long db_read;
 
 void
 fault_arm(enum fault_mode mode, unsigned nth)
@@ -41,6 +42,12 @@ void
 fault_log_room(long long bytes)
 {
 	log_room = bytes;
+}
+
+unsigned long long
+fault_db_read(void)
+{
+	return db_read;
 }
 
 unsigned
@@ -116,6 +123,7 @@ fault_close(sqlite3_file *f)
 static int
 fault_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
 {
+	db_read += (unsigned)n;
 	return REAL(f, xRead, to, n, at);
 }
 

@@ -24,6 +24,8 @@ void fault_disarm(void);
 bool fault_fired(void);
 /* A write-ahead log finds no space beyond so many bytes; 0: it does. */
 void fault_log_room(long long bytes);
+/* Bytes that SQLite has read, so far. */
+unsigned long long fault_db_read(void);
 /* Syncs of the database, of bodies' files, and of folders, so far. */
 unsigned fault_db_syncs(void);
 unsigned fault_file_syncs(void);

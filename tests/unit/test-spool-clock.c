@@ -107,6 +107,21 @@ ages_outlive_a_restart(void **state)
 	}
 }
 
+/* One that keeps no mark, by a clock that was wrong for a while. */
+static void
+an_older_version_may_have_written(void **state)
+{
+	struct world *w = *state;
+	uint64_t a = world_put(w, 10, false, clock_steady_ms());
+	uint64_t b = world_put(w, 10, false, clock_steady_ms());
+
+	meanwhile(w, "UPDATE state SET boot = boot + 1; UPDATE item SET created"
+		  " = created + 31536000000 WHERE id ="
+		  " (SELECT min(id) FROM item)", MINUTE, MINUTE);
+	assert_int_equal(age_of(w, a), 0);
+	assert_int_equal(age_of(w, b), MINUTE);
+}
+
 /* What nobody waits in may begin anew: a large error does not stay for ever. */
 static void
 an_empty_spool_begins_at_the_wall_clock(void **state)
@@ -292,6 +307,7 @@ main(void)
 {
 	static const struct CMUnitTest durable[] = {
 		PLAY(ages_outlive_a_restart),
+		PLAY(an_older_version_may_have_written),
 		PLAY(an_empty_spool_begins_at_the_wall_clock),
 		PLAY(the_mark_is_kept_while_it_runs),
 		PLAY(ids_rise_whatever_the_clock_says),
