@@ -154,7 +154,7 @@ values_are_filled_in(void **state)
 {
 	AUTO(bound_free) struct bound *b = bind_named("dir/a.yaml",
 		"name: 007\npath: sub/${POSTERN_TEST}$$$${x}\nfast: Off\nport: 587\n"
-		"size: 1g\ntls: required\nnets: [a, '!b', \"\"]\n"
+		"size: 1g\ntls: required\nnets: ['/a${b}/', '!b', \"\"]\n"
 		"match: {x: 1}\nretry: {first: 500ms, factor: 3}\n"
 		"one: {address: here, tls: none}\n"
 		"listen:\n  - address: x:25\n  - {address: y, tls: required}\n");
@@ -170,7 +170,8 @@ values_are_filled_in(void **state)
 	assert_int_equal(b->v.tls, 2);
 	assert_int_equal(b->v.nets.n, 3);
 	assert_string_equal(b->v.nets.v[1], "!b");
-	assert_int_equal(b->v.nets.nodes[1]->mark.column, 11);
+	assert_string_equal(b->v.nets.v[0], "/a${b}/");	/* a regular expression */
+	assert_int_equal(b->v.nets.nodes[1]->mark.column, 19);
 	assert_int_equal(b->v.match->count, 1);
 	assert_int_equal(b->v.first, 500);
 	assert_string_equal(b->v.one.address, "here");
