@@ -191,6 +191,16 @@ class AtCheck(Case):
         self.assertEqual(self.said(mine, listen="0.0.0.0")[0], 78)
         self.assertEqual(self.said(mine)[0], 0)     # we listen on 127.0.0.1
 
+    def test_a_name_that_hosts_has(self):
+        with contextlib.suppress(OSError), open("/etc/hosts") as f:
+            for line in f:
+                ip, *names = line.partition("#")[0].split() or [""]
+                for name in names:
+                    if ip == "127.0.0.1" and name != "localhost":
+                        self.assertEqual(self.said(f"'{name}'")[0], 78, name)
+                        return
+        self.skipTest("/etc/hosts has no other name of 127.0.0.1")
+
     def test_what_is_another(self):
         for host, port, listen in (("127.0.0.1", 9, None),
                                    ("127.0.0.2", None, None),
