@@ -16,6 +16,7 @@
 #include "mail/signer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -80,15 +81,25 @@ owner_find(const struct identity *id, struct owner *ret)
 	return id->change || g != NULL;
 }
 
+/* What we have made, and nothing that its new owner may have put in its place:
+ * the folder may be his already. */
 static void
 hand_over(const char *path, const struct owner *o, unsigned mode)
 {
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct error err;
+	struct stat st;
+	bool ok = fd >= 0 && fstat(fd, &st) == 0 &&
+		  (S_ISDIR(st.st_mode) || st.st_nlink == 1) &&
+		  fchown(fd, o->uid, o->gid) == 0 && fchmod(fd, mode) == 0;
 
-	if (chown(path, o->uid, o->gid) == 0 && chmod(path, mode) == 0)
-		return;
-	error_errno(&err, "%s cannot be given to the gateway's user", path);
-	dkim_file_warn(&err);
+	if (!ok)
+		error_errno(&err, "%s cannot be given to the gateway's user",
+			    path);
+	if (fd >= 0)
+		close(fd);
+	if (!ok)
+		dkim_file_warn(&err);
 }
 
 /* --- making it ------------------------------------------------------- */
