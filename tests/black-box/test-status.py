@@ -1,6 +1,6 @@
 """test-status.py - what a gateway says of itself when mail does not get out"""
 import email
-import os
+import json
 import os
 import re
 import textwrap
@@ -422,6 +422,13 @@ class Documented(Case):
                                 gw.json("queue", "hold", "--all"))
         self.assertEqual(set(self.rows["postern queue --json"]), found)
         self.documented("reload", gw.json("reload"))
+        self.documented("explain", gw.json("explain", "a@src.test", "b@dst.test"))
+        key = ("--domain", "src.test", "--selector", "one", "--key",
+               os.path.join(gw.folder, "one.pem"))
+        self.documented("dkim", gw.json("dkim", "new", "src.test", "one", "--out", key[-1]),
+                        gw.json("dkim", "record", *key))
+        gw.route("10-out", "route: out\n")
+        self.documented("check", json.loads(gw.command("check", "--json").stdout))
 
     def test_what_the_source_can_emit(self):
         """Also what an answer has only in times of trouble."""
