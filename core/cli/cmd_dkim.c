@@ -184,7 +184,9 @@ const struct cli_command cmd_dkim = {
 		"existing file is never\n"
 		"overwritten.\n"
 		"\n"
-		"Exit status of check: 0 when all keys are published and "
-		"right, 75 when the DNS\n"
-		"gave no answer, 65 otherwise.\n",
+		"Exit status of check: 0 when all records are right, 75 "
+		"when some lookups had no\n"
+		"answer and all other records are right, 65 when a record "
+		"is missing or\n"
+		"different.\n",
 };

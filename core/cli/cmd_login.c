@@ -178,8 +178,9 @@ const struct cli_command cmd_login = {
 		"\n"
 		"Exit status: 0 when the server accepted the sign-in, 1 "
 		"when there is no sign-in\n"
-		"or the server refused it, 75 when the server could not be "
-		"asked, 65 when there\n"
-		"is no such route with a sign-in, 130 when you cancelled "
-		"the command.\n",
+		"or the server refused it, 65 when there is no such route "
+		"with a sign-in, 75\n"
+		"when the server could not be asked or gave no clear "
+		"answer, 130 when you\n"
+		"cancelled the command.\n",
 };

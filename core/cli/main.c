@@ -28,7 +28,7 @@ print_help(FILE *to)
 			commands[i]->summary);
 	fprintf(to, "\n  -c FILE   the configuration (default: "
 		"%s/postern.yaml);\n            the routes are in conf.d beside "
-		"it\n  --json    print JSON, where a command prints anything\n"
+		"it\n  --json    print JSON; run and send ignore this option\n"
 		"  --help    show how a command is used\n\n`postern COMMAND "
 		"--help' explains a command; see also postern(8) and\n"
 		"postern.yaml(5).\n", POSTERN_SYSCONF_DIR);

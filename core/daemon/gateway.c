@@ -45,9 +45,9 @@ const struct schema_key gateway_keys[] = {
 	KEY(gateway_config, hostname, T_STRING, NULL,
 	    "The gateway's own name in the greeting, in EHLO and in Received: "
 	    "letters, digits, hyphens and dots. Many servers refuse a name "
-	    "without a dot; for such a name postern check warns, EHLO has the "
-	    "address that connects, as in [192.0.2.1], and a Message-ID ends "
-	    "in .localdomain. Default: the full name of this host."),
+	    "without a dot. With such a name EHLO has the gateway's address "
+	    "instead, such as [192.0.2.1], a Message-ID ends in .localdomain, "
+	    "and postern check warns. Default: the full name of this host."),
 	KEY(gateway_config, user, T_STRING, NULL,
 	    "The user that the gateway runs as. When root starts the gateway, "
 	    "it changes to this user after it has bound its ports. Default: "
@@ -66,8 +66,8 @@ const struct schema_key gateway_keys[] = {
 	  .help = "Defaults for connections to other servers." },
 	{ .name = "stop_patience", .type = T_DURATION, .fallback = "25s",
 	  .offset = offsetof(struct gateway_config, stop_patience),
-	  .help = "The stop timeout: how long running deliveries may still "
-		  "take when the gateway stops." },
+	  .help = "When the gateway stops, running deliveries may still take "
+		  "this long." },
 	{ .name = "intake_threads", .type = T_INT, .fallback = "0",
 	  .offset = offsetof(struct gateway_config, intake_threads),
 	  .min = 0, .max = 64,

@@ -29,8 +29,8 @@ const struct schema_key retry_keys[] = {
 		 "The age of a waiting message at which the sender gets one report "
 		 "of the delay. 0: never."),
 	DURATION(paused_longest, "14d", 0, 365 * DAY,
-		 "The longest time that a message may wait for a paused route "
-		 "without ageing."),
+		 "While its route is paused, a message does not age, for at most "
+		 "this time. After that it ages again, until `give_up'."),
 	{ 0 },
 };
 
