@@ -113,7 +113,7 @@ tls_fail(struct tls_layer *t, int code, struct error *err)
 {
 	if (t->side->failed != NULL)
 		t->side->failed(t);
-	tls_words(t, code, err);
+	t->fault = tls_words(t, code, err);
 	return LAYER_FAILED;
 }
 
@@ -288,6 +288,14 @@ stream_tls(const struct stream *s)
 	const struct tls_layer *t = stream_tls_layer(s);
 
 	return t != NULL && t->shaken ? &t->facts : NULL;
+}
+
+enum tls_fault
+stream_tls_fault(const struct stream *s)
+{
+	const struct tls_layer *t = stream_tls_layer(s);
+
+	return t != NULL ? t->fault : TLS_FAULT_OTHER;
 }
 
 bool

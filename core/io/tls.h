@@ -112,6 +112,16 @@ struct tls_facts {
 /* NULL while there is no TLS, or its handshake is not done.  Borrowed until
  * the stream closes. */
 const struct tls_facts *stream_tls(const struct stream *s);
+/* What kind of thing ended the session, for those who act on it; words for an
+ * administrator are in the error that came with it. */
+enum tls_fault {
+	TLS_FAULT_OTHER,	/* or none */
+	TLS_FAULT_CLEAR,	/* the peer does not speak TLS */
+	TLS_FAULT_NO_COMMON,	/* no version, cipher or key exchange */
+	TLS_FAULT_REFUSED,	/* the peer refused our certificate */
+	TLS_FAULT_LEFT,		/* the connection ended, without a reason */
+};
+enum tls_fault stream_tls_fault(const struct stream *s);
 /* Whether the peer has sent anything for the TLS layer; false without one. */
 bool stream_heard(const struct stream *s);
 

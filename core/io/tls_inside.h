@@ -77,6 +77,7 @@ struct tls_layer {
 	bool sending;			/* a record is on its way out */
 	unsigned char warnings;		/* that were passed over */
 	bool heard;			/* the peer has sent a byte */
+	enum tls_fault fault;
 	char first;			/* byte that the peer sent; 0: none */
 };
 
@@ -97,7 +98,8 @@ gnutls_certificate_credentials_t tls_credentials_new(void);
 /* --- tls_words.c ----------------------------------------------------- */
 
 /* Why the session failed with this code of GnuTLS's. */
-void tls_words(const struct tls_layer *t, int code, struct error *err);
+enum tls_fault tls_words(const struct tls_layer *t, int code,
+			 struct error *err);
 
 /* --- tls_session.c --------------------------------------------------- */
 

@@ -75,7 +75,7 @@ words_refused(const struct tls_layer *t, struct error *err)
 		   "reload is needed");
 }
 
-static void
+static enum tls_fault
 words_alert(const struct tls_layer *t, struct error *err)
 {
 	gnutls_alert_description_t alert = gnutls_alert_get(t->session);
@@ -102,10 +102,13 @@ words_alert(const struct tls_layer *t, struct error *err)
 		words = "refused the TLS handshake";
 	error_set(err, ERROR_PROTOCOL, "%s %s (alert: %s)", t->side->peer,
 		  words, name ? name : "unknown");
-	if (about == ABOUT_CERTIFICATE && t->showed)
+	if (about == ABOUT_CERTIFICATE && t->showed) {
 		words_refused(t, err);
-	else if (missing)
+		return TLS_FAULT_REFUSED;
+	}
+	if (missing)
 		error_hint(err, "name one with `certificate' and `key'");
+	return about == ABOUT_VERSION ? TLS_FAULT_NO_COMMON : TLS_FAULT_OTHER;
 }
 
 /* --- what GnuTLS found ----------------------------------------------- */
@@ -113,21 +116,27 @@ words_alert(const struct tls_layer *t, struct error *err)
 static const struct {
 	int code;
 	const char *words;		/* behind "the server" */
+	enum tls_fault fault;
 } failures[] = {
 	{ GNUTLS_E_UNSUPPORTED_VERSION_PACKET,
-	  "speaks neither TLS 1.2 nor TLS 1.3" },
-	{ GNUTLS_E_NO_CIPHER_SUITES, "has no cipher in common with the gateway" },
-	{ GNUTLS_E_UNKNOWN_CIPHER_SUITE, "has no cipher in common with the gateway" },
-	{ GNUTLS_E_NO_COMMON_KEY_SHARE, "has no key exchange in common with the "
-	  "gateway" },
+	  "speaks neither TLS 1.2 nor TLS 1.3", TLS_FAULT_NO_COMMON },
+	{ GNUTLS_E_NO_CIPHER_SUITES,
+	  "has no cipher in common with the gateway", TLS_FAULT_NO_COMMON },
+	{ GNUTLS_E_UNKNOWN_CIPHER_SUITE,
+	  "has no cipher in common with the gateway", TLS_FAULT_NO_COMMON },
+	{ GNUTLS_E_NO_COMMON_KEY_SHARE,
+	  "has no key exchange in common with the gateway",
+	  TLS_FAULT_NO_COMMON },
 	{ GNUTLS_E_INSUFFICIENT_CREDENTIALS, "cannot use the key type of the "
-	  "gateway's certificate" },
+	  "gateway's certificate", TLS_FAULT_OTHER },
 	{ GNUTLS_E_DH_PRIME_UNACCEPTABLE, "offers a key exchange that is too "
-	  "weak" },
+	  "weak", TLS_FAULT_OTHER },
 	{ GNUTLS_E_REHANDSHAKE, "wants to renegotiate TLS, which the gateway "
-	  "does not support" },
-	{ GNUTLS_E_NO_CERTIFICATE_FOUND, "has no certificate" },
-	{ GNUTLS_E_DECRYPTION_FAILED, "sent data that was changed on its way" },
+	  "does not support", TLS_FAULT_OTHER },
+	{ GNUTLS_E_NO_CERTIFICATE_FOUND, "has no certificate",
+	  TLS_FAULT_OTHER },
+	{ GNUTLS_E_DECRYPTION_FAILED, "sent data that was changed on its way",
+	  TLS_FAULT_OTHER },
 };
 
 /* A record's first byte: a handshake or an alert. */
@@ -137,29 +146,28 @@ is_no_tls(const struct tls_layer *t)
 	return t->first != 0 && t->first != 0x15 && t->first != 0x16;
 }
 
-void
+enum tls_fault
 tls_words(const struct tls_layer *t, int code, struct error *err)
 {
-	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-		words_alert(t, err);
-		return;
-	}
+	if (code == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		return words_alert(t, err);
 	if (t->why != NULL) {
 		*err = *t->why;
 		if (!t->shaken && err->kind == ERROR_SYSTEM)
 			error_prefix(err, "TLS handshake");
-		return;
+		return err->kind == ERROR_SYSTEM ? TLS_FAULT_LEFT
+						 : TLS_FAULT_OTHER;
 	}
 	if (!t->shaken && is_no_tls(t)) {
 		error_set(err, ERROR_PROTOCOL, "%s does not speak TLS here",
 			  t->side->peer);
-		return;
+		return TLS_FAULT_CLEAR;
 	}
 	/* who just hangs up breaks no rule, and may do better next time */
 	if (code == GNUTLS_E_PREMATURE_TERMINATION) {
 		error_set(err, ERROR_SYSTEM, "%s closed the connection during "
 			  "the TLS handshake", t->side->peer);
-		return;
+		return TLS_FAULT_LEFT;
 	}
 	/* in TLS 1.3 OpenSSL sends the alert in the clear that should be
 	 * encrypted already, as soon as it has seen our certificate */
@@ -168,14 +176,15 @@ tls_words(const struct tls_layer *t, int code, struct error *err)
 			  "probably it refused the gateway's certificate",
 			  t->side->peer);
 		words_refused(t, err);
-		return;
+		return TLS_FAULT_REFUSED;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
 		if (failures[i].code == code) {
 			error_set(err, ERROR_PROTOCOL, "%s %s", t->side->peer,
 				  failures[i].words);
-			return;
+			return failures[i].fault;
 		}
 	error_set(err, ERROR_PROTOCOL, "TLS with %s failed: %s",
 		  t->side->peer, gnutls_strerror(code));
+	return TLS_FAULT_OTHER;
 }

@@ -158,23 +158,16 @@ failure_sign(const char *verb, int code)
 }
 
 unsigned
-failure_tls_sign(const struct error *err)
+failure_tls_sign(enum tls_fault fault)
 {
-	static const struct {
-		const char *words;
-		unsigned seen;
-	} of[] = {
-		{ "does not speak TLS", SEEN_CLEAR },
-		{ "speaks neither TLS 1.2", SEEN_OLD_TLS },
-		{ "has no cipher in common", SEEN_OLD_TLS },
-		{ "has no key exchange in common", SEEN_OLD_TLS },
-		{ "refused the gateway's certificate", SEEN_DISTRUST },
+	static const unsigned of[] = {
+		[TLS_FAULT_CLEAR] = SEEN_CLEAR,
+		[TLS_FAULT_NO_COMMON] = SEEN_OLD_TLS,
+		[TLS_FAULT_REFUSED] = SEEN_DISTRUST,
+		[TLS_FAULT_LEFT] = SEEN_BROKEN_OFF,
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(of); i++)
-		if (strstr(err->text, of[i].words) != NULL)
-			return of[i].seen;
-	return err->kind == ERROR_SYSTEM ? SEEN_BROKEN_OFF : 0;
+	return of[fault];
 }
 
 /* A record of TLS or SSL 3 that carries a handshake (RFC 8446 section 5.1), or

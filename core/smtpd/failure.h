@@ -7,7 +7,7 @@
 #ifndef SMTPD_FAILURE_H
 #define SMTPD_FAILURE_H
 
-#include "base/error.h"
+#include "io/tls.h"
 #include "smtpd/config.h"
 
 enum seen {
@@ -72,8 +72,8 @@ const struct failure_row *failure_find(unsigned seen, int listener_tls,
 /* What the refusal of a command says of the client; 0: nothing in particular.
  * verb is that of the table of commands. */
 unsigned failure_sign(const char *verb, int code);
-/* The same for a handshake, by its error (io/tls_words.c). */
-unsigned failure_tls_sign(const struct error *err);
+/* The same for a handshake that failed. */
+unsigned failure_tls_sign(enum tls_fault fault);
 
 /* Whether these bytes, where a command is due, begin a TLS handshake. */
 bool failure_is_tls(struct span in);

@@ -109,7 +109,7 @@ trace_look(struct session *s, enum ending how, const struct error *why)
 	if (s->shaking)
 		t->seen |= SEEN_SHAKING | (silent ? SEEN_SILENT : 0);
 	if (s->shaking && why != NULL)
-		t->seen |= failure_tls_sign(why);
+		t->seen |= failure_tls_sign(stream_tls_fault(s->stream));
 	if (s->shaking && (!silent || (s->tls == LISTENER_IMPLICIT &&
 	    clock_now_ms() - t->began_ms >= WAITED_MS)))
 		t->tried = true;

@@ -106,6 +106,8 @@ who_is_believed(void **state)
 				 p.b.error);
 		f = stream_tls(p.a.stream);
 		CHECK_ROW(i, (f != NULL) == (rows[i].client == NULL));
+		CHECK_ROW(i, rows[i].client == NULL ||
+			     stream_tls_fault(p.b.stream) == TLS_FAULT_REFUSED);
 		if (f != NULL) {
 			CHECK_ROW(i, f->verified == (c.policy == TLS_VERIFY));
 			CHECK_ROW(i, !f->resumed && f->asked == TLS_NOT_ASKED);
@@ -279,25 +281,29 @@ a_peer_that_closes_or_speaks_no_tls(void **state)
 		bool server;		/* we are */
 		const char *says;
 		const char *words;
+		enum tls_fault fault;
 	} plain[] = {
 		{ false, "", "the server closed the connection during the TLS "
-		  "handshake" },
+		  "handshake", TLS_FAULT_LEFT },
 		{ true, "", "the client closed the connection during the TLS "
-		  "handshake" },
+		  "handshake", TLS_FAULT_LEFT },
 		{ false, "220 mx.example.org ESMTP, at your service\r\n",
-		  "the server does not speak TLS here" },
-		{ false, "554 no\r\n", "the server does not speak TLS here" },
+		  "the server does not speak TLS here", TLS_FAULT_CLEAR },
+		{ false, "554 no\r\n", "the server does not speak TLS here",
+		  TLS_FAULT_CLEAR },
 		{ true, "EHLO printer\r\n", "the client does not speak TLS "
-		  "here" },
+		  "here", TLS_FAULT_CLEAR },
 		{ true, "\x16\x03\x01", "the client closed the connection "
-		  "during the TLS handshake" },
+		  "during the TLS handshake", TLS_FAULT_LEFT },
 		{ false, "\x16\x03\x03\x00\x08\x02\x00\x00\x04xxxx",
-		  "TLS with the server failed: " },
+		  "TLS with the server failed: ", TLS_FAULT_OTHER },
 		/* an alert: handshake failure */
 		{ false, "\x15\x03\x01\x00\x02\x02\x28", "the server refused "
-		  "the TLS handshake (alert: handshake failure)" },
+		  "the TLS handshake (alert: handshake failure)",
+		  TLS_FAULT_OTHER },
 		{ false, "\x15\x03\x01\x00\x02\x02\x46", "the server speaks "
-		  "neither TLS 1.2 nor TLS 1.3 (alert: protocol version)" },
+		  "neither TLS 1.2 nor TLS 1.3 (alert: protocol version)",
+		  TLS_FAULT_NO_COMMON },
 	};
 	struct tls_client c = { .policy = TLS_REQUIRED };
 	static const size_t lengths[] = { [6] = 13, [7] = 7, [8] = 7 };
@@ -318,6 +324,7 @@ a_peer_that_closes_or_speaks_no_tls(void **state)
 		pair_run(&p, a_over);
 		if (strstr(p.a.error, plain[i].words) == NULL)
 			fail_msg("row %zu: `%s'", i, p.a.error);
+		CHECK_ROW(i, stream_tls_fault(p.a.stream) == plain[i].fault);
 		pair_close(&p);
 	}
 }
@@ -419,6 +426,8 @@ nothing_below_tls_1_2(void **state)
 		    strstr(p.a.error, "speaks neither TLS 1.2 nor TLS 1.3") ==
 		    NULL)
 			fail_msg("row %zu: `%s'", i, p.a.error);
+		CHECK_ROW(i, versions[v].good || stream_tls_fault(p.a.stream) ==
+			     TLS_FAULT_NO_COMMON);
 		pair_close(&p);
 	}
 }
