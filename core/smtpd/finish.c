@@ -174,7 +174,8 @@ item_make(struct session *s, size_t at, struct span message_id)
 	item->origin.client = mem_strdup(s->client_text);
 	item->origin.helo = mem_strdup(s->helo);
 	item->origin.listener = mem_strdup(s->listener);
-	item->origin.message_id = span_dup(message_id);
+	item->origin.message_id = message_id.n > 0 ? span_dup(message_id)
+						   : NULL;
 	item->created_ms = item->due_ms = clock_steady_ms();
 	return item;
 }
