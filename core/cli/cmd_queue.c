@@ -236,10 +236,10 @@ act_on_nothing(struct control *c, const char *verb, json_t *answer, int ids)
 	if (ids == 0)
 		return 0;
 	print_error("no message with %s is in the queue%s",
-		    ids == 1 ? "this id" : "these ids",
-		    retry ? " and not held" : "");
-	print_hint("`postern queue' lists what is there%s", retry
-		   ? "; `postern queue release' frees what is held" : "");
+		    ids == 1 ? "this id" : "these ids", !retry ? ""
+		    : ids == 1 ? ", or it is held" : ", or all are held");
+	print_hint("`postern queue' lists the messages%s", retry
+		   ? "; `postern queue release ID...' releases held ones" : "");
 	return 65;
 }
 

@@ -237,8 +237,8 @@ print_pause(const struct deliveries *d, json_t *row, json_t *b)
 			d->now, text));
 	putchar('\n');
 	print_told(d, row);
-	printf("      hint: `postern queue retry --route %s' tries at once\n",
-	       route);
+	printf("      hint: when the cause is removed, `postern queue retry "
+	       "--route %s' tries at once\n", route);
 }
 
 static json_int_t

@@ -146,7 +146,7 @@ class Trouble(Case):
         held, = gw.queue()
         retry = gw.command("queue", "retry", held["id"])
         self.assertEqual(retry.returncode, 65)
-        self.assertIn("in the queue and not held", retry.stderr)
+        self.assertIn("in the queue, or it is held", retry.stderr)
         self.assertIn("queue release", retry.stderr)
         gw.command("queue", "release", "--all", check=True)
         gw.command("queue", "retry", held["id"], check=True)

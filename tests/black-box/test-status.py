@@ -323,8 +323,8 @@ class Backlog(Case):
         text = self.status(gw)
         self.assertRegex(text, r"(?m)^      paused since (\d+ \w+ )?\d\d:\d\d; mail is "
                                r"kept until \d+ \w{3} \d\d:\d\d$")
-        self.assertIn("      hint: `postern queue retry --route out' tries at once\n",
-                      text)
+        self.assertIn("      hint: when the cause is removed, `postern queue retry --route "
+                      "out' tries at once\n", text)
         self.assertNotIn("in backoff", text)
         host = "127.0.0.1[127.0.0.1]:"
         self.assertRegex(text, re.escape(f": {host}") + r"\d+: 554 5\.7\.1 go "
@@ -418,6 +418,7 @@ class Documented(Case):
         self.assertEqual(set(self.rows["postern status --json"]) - found,
                          {"queue.error"})
         items = gw.queue()
+        self.assertIsNone(items[0]["message_id"])       # it had none
         found = self.documented("queue", items, gw.json("queue", "show", items[0]["id"]),
                                 gw.json("queue", "hold", "--all"))
         self.assertEqual(set(self.rows["postern queue --json"]), found)
