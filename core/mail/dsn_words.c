@@ -334,7 +334,7 @@ add_action(struct buf *out, const struct groups *g, enum dsn_action action)
 	    !buf_addf(out, "%s\r\n", actions[action].next[f->reader]))
 		return false;
 	if (action == DSN_DELAYED && f->until_ms > 0 &&
-	    !buf_addf(out, "It is given up after %s.\r\n",
+	    !buf_addf(out, "The gateway stops trying after %s.\r\n",
 		      clock_rfc5322(f->until_ms, date, sizeof(date))))
 		return false;
 	return buf_add(out, SPAN("\r\n"));

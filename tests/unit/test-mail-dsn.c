@@ -18,7 +18,7 @@ test_failed(void **state)
 		"This is final",
 		"  <carol@example.net>\r\n"
 		"    connection refused (while connecting)\r\n",
-		"It is given up after Wed, 25 Nov 2026 20:53:07 +0000.\r\n",
+		"The gateway stops trying after Wed, 25 Nov 2026 20:53:07 +0000.\r\n",
 		"1M5Z8K3QXA", "tried 3 times",
 		"Content-Type: message/delivery-status\r\n",
 		"\r\nOriginal-Envelope-Id: QQ+1\r\n"
