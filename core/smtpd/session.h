@@ -157,6 +157,13 @@ void session_step(struct session *s);
 
 const struct smtpd_config *session_config(const struct session *s);
 
+/* --- refusal.c ------------------------------------------------------- */
+
+/* Where the end of the session will say more (sign, of enum seen), its line is
+ * enough. */
+void session_log_refusal(struct session *s, const struct reply *r,
+			 unsigned sign);
+
 /* --- trace.c --------------------------------------------------------- */
 
 void trace_begin(struct session *s);
