@@ -9,7 +9,7 @@ bool
 mask_wants(struct span key)
 {
 	static const char *const parts[] = {
-		"secret", "pass", "pasw", "pwd", "proxy",
+		"secr", "pass", "pasw", "pwd", "proxy",
 	};
 	static const char *const harmless[] = { "_file", "_credential" };
 

@@ -63,6 +63,8 @@ lines_with_secrets_are_masked(void **state)
 		{ "{password: a, \"b\": 1}", "{password: *, \"b\": 1}" },
 		{ "{password: hun,ter2", "{password: ********" },
 		{ "pw: hunter2", "pw: *******" },
+		{ "client_secre?: hunter2", "client_secre**********" },
+		{ "client_secr{et: hunter2", "client_secr************" },
 		{ "? password", "? password" },
 		{ "? password hunter2", "? password *******" },
 		{ "x: \"https://u:p@w@h/\" # y", "x: \"https://*****@h/\" # y" },
