@@ -312,6 +312,18 @@ class Backlog(Case):
         self.assertRegex(self.status(gw),
                          r"  out \(the route no longer exists\): 2 in the queue, 2 held")
 
+    def test_what_waits_is_the_only_destinations(self):
+        """The queue counts by routes: of several, none has all of it."""
+        gw = self.gateway({"10-out": "route: out\n" + FAULT % self.SAID},
+                          extra=LATER)
+        gw.send(to=["b@one.test"]), gw.send(to=["b@two.test"])
+        wait_until(lambda: [q["attempts"] for q in gw.queue()] == [1, 1],
+                   what="the first attempts")
+        self.assertRegex(self.status(gw), r"(?m)^  out: 2 in the queue, .*2 deferred")
+        for name in ("one", "two"):
+            self.assertRegex(self.status(gw), rf"(?m)^  out to {name}.test: 0 in line, "
+                             "0 active, 0 delivered, 1 deferred")
+
     def test_a_route_that_is_paused_says_until_when(self):
         def answer(verb, line):
             return "554 5.7.1 go away" if verb == "" else None
