@@ -37,8 +37,8 @@ const struct schema_key retry_keys[] = {
 const struct schema_key dsn_keys[] = {
 	{ .name = "to", .type = T_STRING,
 	  .offset = offsetof(struct dispatch_config, dsn_to),
-	  .help = "The address that gets a report of each failure, with a text "
-		  "of its own." },
+	  .help = "The administrator's address: it gets a report of each "
+		  "failure, and a mail about each paused route." },
 	{ .name = "pause_after", .type = T_DURATION, .fallback = "2m",
 	  .offset = offsetof(struct dispatch_config, dsn_pause_after),
 	  .min = 0, .max = 7 * DAY,

@@ -106,8 +106,9 @@ listen_open(struct endpoint *at, bool first, struct error *err)
 	number = errno;
 	error_errno(err, "cannot listen on %s", endpoint_text(*at, text));
 	if (number == EADDRINUSE)
-		error_hint(err, "another program uses this port: stop that "
-			   "program, or choose another port under `listen:'");
+		error_hint(err, "another program uses this port, or this gateway "
+			   "runs already: stop the program, or choose another "
+			   "port under `listen:'");
 	else if (number == EACCES)
 		error_hint(err, "ports below 1024 need root or "
 			   "CAP_NET_BIND_SERVICE");
