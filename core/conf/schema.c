@@ -65,7 +65,8 @@ binding_missing(const struct binding *b)
 		diag_hint(b->d, "set it, or `%s_file', or `%s_credential'",
 			  b->key->name, b->key->name);
 	else if (b->key->help != NULL)
-		diag_hint(b->d, "`%s': %s", b->key->name, b->key->help);
+		diag_hint(b->d, "add `%s: VALUE'. %s", b->key->name,
+			  b->key->help);
 	return false;
 }
 

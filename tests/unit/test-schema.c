@@ -263,6 +263,7 @@ wrong_values_are_refused(void **state)
 		{ "one: x", "1:6: error: `one' of route `x' must be a block of keys, not one value" },
 		{ "one: {tls: none}", "1:1: error: `address' is missing in `one' of route `x'" },
 		{ "listen: [{tls: none}]", "1:10: error: `address' is missing in `listen' of route `x'" },
+		{ "listen: [{tls: none}]", "hint: add `address: VALUE'. " },
 		{ "listen: [x]", "`listen' of route `x' must be a block of keys" },
 		{ "listen: x", "`listen' must be a list of blocks, not `x'" },
 		{ "listen: [x:25]", "hint: write `- address: x:25'" },
