@@ -186,7 +186,8 @@ spool_up(struct app *app, struct error *err)
 static void
 spool_down(struct app *app)
 {
-	workers_drain(app->workers);	/* a reload looks into the spool */
+	workers_drain(app->workers);	/* a reload looks into the spool, */
+	workers_drain(app->signers);	/* and so does a notice of a pause */
 	drain(app);
 	spool_close(&app->spool);
 	lock_drop(&app->state_lock);
