@@ -407,6 +407,7 @@ a_report_tells_what_it_was_about(void **state)
 {
 	AUTO(buf_fini) struct buf out = BUF_MAX(100000);
 	struct dsn_facts f = facts();
+	struct dsn_rcpt two[2];
 	struct dsn_story story;
 
 	(void)state;
@@ -422,6 +423,17 @@ a_report_tells_what_it_was_about(void **state)
 	/* cut anywhere it does no harm */
 	for (size_t n = 0; n < out.len; n++)
 		dsn_read(span_sub(buf_span(&out), 0, n), &story);
+	/* of the first one nothing was said: what was said of another is not
+	 * taken for it */
+	two[0] = f.rcpts[0];
+	two[0].outcome = NULL;
+	two[1] = f.rcpts[0];
+	f.rcpts = two;
+	buf_clear(&out);
+	written(&out, &f);
+	assert_true(dsn_read(buf_span(&out), &story));
+	assert_string_equal(story.rcpt, "bob@example.org");
+	assert_string_equal(story.why, "");
 	assert_false(dsn_read(SPAN("Subject: x\r\n\r\ny\r\n"), &story));
 	assert_false(dsn_read(SPAN_NONE, &story));
 }
