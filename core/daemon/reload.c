@@ -8,6 +8,7 @@
 #include "daemon/dns_config.h"
 #include "daemon/gateway.h"
 #include "daemon/notify.h"
+#include "daemon/ports.h"
 #include "dispatch/dispatch.h"
 #include "io/tls_store.h"
 #include "route/route.h"
@@ -240,6 +241,21 @@ settings_apply(struct app *app)
 	services_configure(&app->services, app->snap);
 }
 
+/* Says words of each listener of these that those do not have. */
+static void
+listeners_tell(const struct snapshot *these, const struct snapshot *those,
+	       const char *words)
+{
+	const struct smtpd_config *c = snapshot_get(these, SLOT_SMTPD);
+	const struct listener_config *listen = c->listen.v;
+	char text[ENDPOINT_TEXT];
+
+	for (size_t i = 0; i < c->listen.n; i++)
+		if (ports_config(those, listen[i].at) == NULL)
+			log_info(&reload_log, "%s %s", words,
+				 endpoint_text(listen[i].at, text));
+}
+
 static void
 intake_taken(void *arg, const struct error *err)
 {
@@ -261,6 +277,8 @@ intake_taken(void *arg, const struct error *err)
 				 intake_undone, r);
 		return;
 	}
+	listeners_tell(r->snap, app->snap, "listening on");
+	listeners_tell(app->snap, r->snap, "no longer listening on");
 	snapshot_unref(&app->snap);
 	app->snap = snapshot_ref(r->snap);
 	certificate_use(app, snapshot_get(app->snap, SLOT_SMTPD),

@@ -619,6 +619,9 @@ class Reload(Case):
         gw.wait_captured(1)
         with self.assertRaises(OSError):
             socket.create_connection(("127.0.0.1", old), 5)
+        self.assertIn(f" reload: listening on 127.0.0.1:{gw.port}\n", gw.log())
+        self.assertIn(f" reload: no longer listening on 127.0.0.1:{old}\n", gw.log())
+        self.assertEqual(gw.log().count("listening on"), 3)
 
     def test_all_of_ipv6_is_ipv4_too(self):
         if not harness.has_ipv6():
