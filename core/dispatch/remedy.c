@@ -109,7 +109,7 @@ static const char *const certificate_remedies[] = {
 
 /* A server that refuses the gateway, whoever sends. */
 static const char admit[] =
-	"Ask the server's administrator to admit this host's address; then "
+	"Ask the server's administrator to admit the gateway's address; then "
 	"retry the route (postern queue retry --route ROUTE).";
 
 static bool

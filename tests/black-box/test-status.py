@@ -341,7 +341,7 @@ class Backlog(Case):
         host = "127.0.0.1[127.0.0.1]:"
         self.assertRegex(text, re.escape(f": {host}") + r"\d+: 554 5\.7\.1 go "
                                r"away \(.*; remedy: Ask the server's "
-                               r"administrator to admit this")
+                               r"administrator to admit the")
 
     def health(self, gw):
         """The exit status, which is the same with --json."""

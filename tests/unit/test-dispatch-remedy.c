@@ -108,11 +108,11 @@ refusals_of_a_certificate(void **state)
 		{ { PHASE_RCPT, 550, "5.7.1", "no" }, SHOWN_NOT_ASKED, "did not ask" },
 		{ { PHASE_MAIL, 550, NULL, "no Certificate" }, SHOWN_EXPIRED, "expired" },
 		/* before it could be shown anything */
-		{ { PHASE_GREETING, 554, "5.7.1", "no" }, SHOWN_NOTHING, "admit this host" },
-		{ { PHASE_GREETING, 554, NULL, "no" }, SHOWN_NOTHING, "admit this host" },
+		{ { PHASE_GREETING, 554, "5.7.1", "no" }, SHOWN_NOTHING, "admit the gateway" },
+		{ { PHASE_GREETING, 554, NULL, "no" }, SHOWN_NOTHING, "admit the gateway" },
 		{ { PHASE_GREETING, 421, NULL, "later" }, SHOWN_NOTHING, NULL },
-		{ { PHASE_EHLO, 550, "5.7.1", "no" }, SHOWN_NOTHING, "admit this host" },
-		{ { PHASE_MAIL, 554, "5.7.1", "no" }, SHOWN_NOTHING, "admit this host" },
+		{ { PHASE_EHLO, 550, "5.7.1", "no" }, SHOWN_NOTHING, "admit the gateway" },
+		{ { PHASE_MAIL, 554, "5.7.1", "no" }, SHOWN_NOTHING, "admit the gateway" },
 		{ { PHASE_MAIL, 554, "5.7.1", "Sender rejected" }, SHOWN_NOTHING, NULL },
 		{ { PHASE_MAIL, 550, "5.1.8", "no" }, SHOWN_NOTHING, NULL },
 		/* of anything else */
