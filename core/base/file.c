@@ -27,13 +27,10 @@ string_free(char **s)
 	mem_free(*s);
 }
 
-bool
-file_read(struct buf *b, const char *path, struct error *err)
+/* From fd, which is the open file of that path. */
+static bool
+file_read_fd(int fd, struct buf *b, const char *path, struct error *err)
 {
-	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return error_errno(err, "%s", path);
 	for (;;) {
 		size_t want = MIN((size_t)4096, b->max - b->len);
 		char spare, *to = want ? buf_room(b, want) : &spare;
@@ -50,6 +47,31 @@ file_read(struct buf *b, const char *path, struct error *err)
 					 "%zu bytes", path, b->max);
 		buf_added(b, (size_t)n);
 	}
+}
+
+bool
+file_read(struct buf *b, const char *path, struct error *err)
+{
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_errno(err, "%s", path);
+	return file_read_fd(fd, b, path, err);
+}
+
+bool
+file_read_regular(struct buf *b, const char *path, struct error *err)
+{
+	/* opening a pipe would wait for a writer */
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, "%s", path);
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return error_set(err, ERROR_CONFIG, "%s: not a regular file",
+				 path);
+	return file_read_fd(fd, b, path, err);
 }
 
 static bool

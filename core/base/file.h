@@ -7,6 +7,9 @@
 
 /* Appends the file's bytes to b; fails when it is larger than b's maximum. */
 bool file_read(struct buf *b, const char *path, struct error *err);
+/* The same for a file that the configuration names: what is no regular file
+ * is refused (ERROR_CONFIG), for a pipe could be waited for without end. */
+bool file_read_regular(struct buf *b, const char *path, struct error *err);
 
 /* Writes a new file beside path, syncs it, renames it over path and syncs the
  * folder: path holds either the old bytes or the new ones, whatever happens. */

@@ -279,8 +279,10 @@ text_read(struct tree *t, const char *path, struct diags *d)
 		return diag_hint(d, "name the YAML file in it");
 	}
 	errno = 0;
-	if (file_read(&t->text, path, &err))
+	if (file_read_regular(&t->text, path, &err))
 		return true;
+	if (err.kind == ERROR_CONFIG)
+		return diag_file_error(d, path, "this is not a regular file");
 	if (err.kind == ERROR_LIMIT)
 		return too_large(path, d);
 	return unreadable(path, errno, d);

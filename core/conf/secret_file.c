@@ -60,9 +60,11 @@ read_file(const struct binding *b, const struct node *n, const char *path)
 
 	buf_room(&value, LIMIT_CONF_VALUE);
 	errno = 0;
-	if (!file_read(&value, path, &err)) {
+	if (!file_read_regular(&value, path, &err)) {
 		int error = errno;
 
+		if (err.kind == ERROR_CONFIG)
+			return file_wrong(b, n, path, "is not a regular file");
 		if (err.kind == ERROR_LIMIT)
 			return file_wrong(b, n, path,
 					  "is too large for a secret");

@@ -86,7 +86,7 @@ key_read(const struct signers_load *l, const struct dkim_entry *e,
 
 	errno = 0;
 	/* as whom it will be read at a reload */
-	if (!file_read(&pem, e->key, &err) ||
+	if (!file_read_regular(&pem, e->key, &err) ||
 	    !identity_can_read(&l->user, e->key, &err)) {
 		file_failed(l, e, mark, &err);
 		return NULL;

@@ -70,7 +70,7 @@ dns_anchor_read(const char *path, struct buf *owner, struct error *err)
 	AUTO(buf_fini) struct buf text = BUF_MAX(ANCHOR_FILE_MAX);
 	struct span rest, line, name;
 
-	if (!file_read(&text, path, err))
+	if (!file_read_regular(&text, path, err))
 		return false;
 	rest = buf_span(&text);
 	while (span_split(&rest, '\n', &line)) {

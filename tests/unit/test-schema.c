@@ -327,6 +327,22 @@ secret_files_are_looked_at(const char *file)
 	mem_free(text);
 }
 
+/* Nobody would write into it: neither check nor a reload may wait for that. */
+static void
+a_pipe_is_no_secret_file(const char *folder)
+{
+	char *pipe = mem_printf("%s/pipe", folder);
+	char *text = mem_printf("password_file: %s", pipe);
+	AUTO(bound_free) struct bound *b = NULL;
+
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	b = bind(text);
+	assert_non_null(strstr(buf_str(&b->out), "pipe is not a regular file"));
+	unlink(pipe);
+	mem_free(text);
+	mem_free(pipe);
+}
+
 static void
 secrets_come_from_three_places(void **state)
 {
@@ -369,6 +385,7 @@ secrets_come_from_three_places(void **state)
 	}
 	unsetenv("CREDENTIALS_DIRECTORY");
 	secret_files_are_looked_at(file);
+	a_pipe_is_no_secret_file(folder);
 	assert_true(file_replace(file, SPAN("\n"), 0600, &err));
 	{
 		char *text = mem_printf("password_file: %s", file);
