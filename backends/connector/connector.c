@@ -86,9 +86,9 @@ static int
 login_check(const struct connector *c, postern_instance *me)
 {
 	if (c->user != NULL && c->password == NULL)
-		postern_fail(me, "`password' is missing: it goes with `user'");
+		postern_fail(me, "`password' is missing, because `user' is set");
 	else if (c->user == NULL && c->password != NULL)
-		postern_fail(me, "`user' is missing: it goes with `password'");
+		postern_fail(me, "`user' is missing, because `password' is set");
 	else if (c->user != NULL && c->smtp.tls < POSTERN_TLS_REQUIRED)
 		postern_fail(me, "`tls': a password is sent only over TLS\n"
 			     "set `tls' to verify, implicit or required");

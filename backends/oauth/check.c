@@ -95,7 +95,8 @@ grant_check(struct checking *c)
 		check_fault(c, "`refresh_token' (or refresh_token_file) is missing");
 	if (o->grant >= 0 && o->grant != GRANT_REFRESH_TOKEN &&
 	    o->refresh_token != NULL)
-		check_fault(c, "`refresh_token' belongs to `grant: refresh_token'");
+		check_fault(c, "`refresh_token' can only be used with `grant: "
+			    "refresh_token'");
 }
 
 static void

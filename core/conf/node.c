@@ -205,7 +205,7 @@ text_check(const struct tree *t, struct diags *d)
 			diag_error(d, &mark, "there is an invisible byte-order "
 				   "mark here");
 			return diag_hint(d, "delete the line, and type it "
-					 "anew");
+					 "again");
 		}
 		diag_error(d, &mark, "a control character, U+%04X",
 			   (unsigned)c);

@@ -276,7 +276,7 @@ report_has_no_route(struct report *r, const char *id)
 	const struct item *item = r->attempt->item;
 
 	r->dispatch->reports.no_route++;
-	log_error(&dispatch_log, "%s: no report tells %.*s what happened to the "
+	log_error(&dispatch_log, "%s: %.*s gets no report about the "
 		  "message from <%.*s> to <%.*s>: no route takes the report; "
 		  "set dsn.route, or add \"<>\" to a route's match.sender", id,
 		  SPAN_ARG(report_to(r)), SPAN_ARG(item->env->sender.text),

@@ -142,7 +142,7 @@ static void
 notice_has_no_route(struct notice_mail *n)
 {
 	n->dispatch->reports.no_route++;
-	log_error(&dispatch_log, "no mail tells %.*s that route `%s' %s: no "
+	log_error(&dispatch_log, "%.*s gets no mail that route `%s' %s: no "
 		  "route takes the mail; set dsn.route, or add \"<>\" to a "
 		  "route's match.sender", SPAN_ARG(n->facts.to), n->route,
 		  n->facts.kind == NOTICE_PAUSED ? "is paused"

@@ -380,7 +380,7 @@ clock_look(struct dns_resolver *r)
 	r->ahead_ms = ahead_ms;
 	if (r->current == NULL && r->making == NULL && r->candidate == NULL)
 		return;
-	log_info(&resolver_log, "the clock was set: names are looked up anew");
+	log_info(&resolver_log, "the clock was set: names are looked up again");
 	resolver_reset(r);
 }
 

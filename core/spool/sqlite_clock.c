@@ -209,7 +209,7 @@ sqlite_clock_keep(struct sqlite *q, bool in_any_case)
 	if (!mark_keep(q, &mark) && !q->mark_failed) {
 		q->mark_failed = true;
 		log_warning(&spool_log, "the queue cannot keep the time: %s; "
-			    "ages may begin anew at the next start",
+			    "ages may begin again at the next start",
 			    sqlite3_errmsg(q->c.db));
 	}
 	q->mark = mark;			/* in any case not again at once */

@@ -24,7 +24,7 @@ ROWS = (
     ({"grant": "refresh_token"}, "(or refresh_token_file) is missing"),
     ({"grant": "client_credentials"}, "(or client_secret_file) is missing"),
     ({"grant": "client_credentials", "client_secret": "s"}, None),
-    ({"refresh_token": "r"}, "belongs to `grant: refresh_token'"),
+    ({"refresh_token": "r"}, "only be used with `grant: refresh_token'"),
     ({"tls": "opportunistic"}, "whose certificate is valid"),
     ({"token_endpoint": "http://id.test/t"}, "without encryption"),
     ({"token_endpoint": "https://"}, "malformed"),

@@ -181,7 +181,7 @@ bad_yaml_is_explained(void **state)
 		{ "a: «x»", "a.yaml:1:4: error: curly quotes stand around this value", "keyboard" },
 		{ "a: x”", "a.yaml:1:4: error: curly quotes stand around this value", "keyboard" },
 		{ "“a”: x", "a.yaml:1:1: error: curly quotes stand around this key", "keyboard" },
-		{ "a: 1\n\ufeffb: 2", "a.yaml:2:1: error: there is an invisible byte-order mark", "anew" },
+		{ "a: 1\n\ufeffb: 2", "a.yaml:2:1: error: there is an invisible byte-order mark", "type it again" },
 		{ "a: *.x", "a.yaml:1:4: error: a value that begins with `*'", "alias" },
 		{ "a: ![x", "a.yaml:1:4: error: a value that begins with `!'", "tag" },
 		{ "a: [!@x.com]", "a.yaml:1:5: error: a value that begins with `!'", "tag" },
