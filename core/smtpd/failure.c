@@ -22,7 +22,7 @@ enum {
 /* In order: what explains most comes first. */
 static const struct failure_row rows[] = {
 	{ 0, 0, BY_STOP, FAILURE_INTERRUPTED,
-	  "the gateway stopped before the message had come" },
+	  "the gateway stopped before the message had arrived" },
 
 	{ SEEN_TLS_BYTES, ON_PLAIN, 0, FAILURE_TLS,
 	  "the device began TLS at once, and this listener has `tls: none': "
@@ -45,8 +45,8 @@ static const struct failure_row rows[] = {
 	  "the device" },
 	{ SEEN_SHAKING | SEEN_DISTRUST, 0, 0, FAILURE_TLS,
 	  "the device does not trust the certificate of this gateway: let the "
-	  "device trust its issuer and use the name that it is for, or switch "
-	  "the check of certificates off in the device" },
+	  "device trust the certificate's issuer and use a name that is in the "
+	  "certificate, or switch the check of certificates off in the device" },
 	{ SEEN_SHAKING, 0, BY_TIMEOUT, FAILURE_TLS,
 	  "the device did not finish the TLS handshake: look for an error in "
 	  "the device's own log" },
@@ -61,11 +61,12 @@ static const struct failure_row rows[] = {
 	  "the message was larger than `limits.message_size', and the device "
 	  "left before it was told so: raise that limit, or send less" },
 	{ SEEN_DATA, 0, BY_TIMEOUT, FAILURE_TIMEOUT,
-	  "the device stopped sending within the message: look at the network "
-	  "between, and for an error in the device's own log" },
+	  "the device stopped sending within the message: check the network "
+	  "between the device and the gateway, and the device's own log" },
 	{ SEEN_DATA, 0, 0, FAILURE_INTERRUPTED,
 	  "the connection ended within the message: look for an error or a "
-	  "timeout in the device, and for a firewall between" },
+	  "timeout in the device, and for a firewall between the device and "
+	  "the gateway" },
 
 	{ SEEN_STARTTLS, ON_PLAIN, 0, FAILURE_TLS,
 	  "the device wants STARTTLS, and this listener has `tls: none': "
@@ -88,15 +89,15 @@ static const struct failure_row rows[] = {
 	  "switch authentication off in the device; its address may send "
 	  "without it" },
 	{ SEEN_BAD_NAME, 0, 0, FAILURE_REFUSED,
-	  "the name that the device gives in EHLO or HELO is too long, or holds "
+	  "the name that the device gives in EHLO or HELO is too long, or contains "
 	  "control characters: give the device another name" },
 
 	{ SEEN_ERRORS, 0, 0, FAILURE_NO_SMTP,
 	  "the client sent too many commands that make no sense: it may not "
 	  "be a mail client" },
 	{ SEEN_NONSENSE, 0, 0, FAILURE_NO_SMTP,
-	  "the client sent what is no command of this server: it may not be a "
-	  "mail client, or its settings are for another server" },
+	  "the client sent a command that this server does not know: it may not "
+	  "be a mail client, or its settings are for another server" },
 	{ SEEN_REFUSED, 0, 0, FAILURE_REFUSED,
 	  "a command was refused: the answer says why" },
 
@@ -105,10 +106,10 @@ static const struct failure_row rows[] = {
 	  "device's own log" },
 	{ 0, 0, BY_CLIENT, FAILURE_LEFT,
 	  "the client left before it sent a message: it only made a test, or "
-	  "an answer did not suit it" },
+	  "it did not accept an answer" },
 	{ 0, 0, 0, FAILURE_INTERRUPTED,
 	  "the connection ended before the message: look for an error in the "
-	  "device, and for a firewall between" },
+	  "device, and for a firewall between the device and the gateway" },
 };
 
 const struct failure_row *

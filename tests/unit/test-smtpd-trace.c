@@ -97,7 +97,7 @@ static const struct session_row {
 	{ .title = "HTTP", .script = GREETED ">GET / HTTP/1.1\n<421 *\nX\n",
 	  .told = "the client speaks HTTP", .kind = FAILURE_NO_SMTP },
 	{ .title = "nonsense", .script = GREETED ">XYZZY\n<500 *\n" QUIT,
-	  .told = "no command of this server", .also = "after=(unknown)",
+	  .told = "command that this server does not know", .also = "after=(unknown)",
 	  .never = "XYZZY", .kind = FAILURE_NO_SMTP },
 	{ .title = "a name that is none",
 	  .script = GREETED ">EHLO prin\x01ter\n<501 *\n" QUIT,
