@@ -49,7 +49,7 @@ put_write(int fd, struct span *s, int64_t wait_ms)
 			return PUT_LATE;
 		n = put_some(fd, *s);
 		if (n > 0)
-			*s = span_from(*s, (size_t)n);
+			*s = (struct span){ s->p + n, s->n - (size_t)n };
 		else if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			poll(NULL, 0, FULL_MS);
 		else

@@ -1,6 +1,8 @@
 /* test-conf.c - YAML trees, what is said of bad ones, names, snapshots */
 #include "unit.h"
 
+#include "conf-refusal.h"
+
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -15,22 +17,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { SHOWN_MAX = 1024 * 1024 };
-
-/* What is shown of a text that has a mistake. */
-static const char *
-refusal(struct span text, struct buf *out)
-{
-	AUTO(diags_free) struct diags *d = diags_new();
-	AUTO(tree_free) struct tree *t = tree_parse("a.yaml", text, d);
-
-	buf_clear(out);
-	if (diags_errors(d) == 0)
-		return "(accepted)";
-	diags_show(d, out);
-	return buf_str(out);
-}
 
 static struct tree *
 parsed(const char *text)

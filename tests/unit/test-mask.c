@@ -1,6 +1,8 @@
 /* test-mask.c - secrets are in no excerpt, however wrong the YAML is */
 #include "unit.h"
 
+#include "conf-refusal.h"
+
 #include "base/buf.h"
 #include "base/macros.h"
 #include "base/mem.h"
@@ -8,22 +10,6 @@
 #include "conf/mask.h"
 
 #include <stdio.h>
-
-enum { SHOWN_MAX = 1024 * 1024 };
-
-/* What is shown of a text that has a mistake. */
-static const char *
-refusal(struct span text, struct buf *out)
-{
-	AUTO(diags_free) struct diags *d = diags_new();
-	AUTO(tree_free) struct tree *t = tree_parse("a.yaml", text, d);
-
-	buf_clear(out);
-	if (diags_errors(d) == 0)
-		return "(accepted)";
-	diags_show(d, out);
-	return buf_str(out);
-}
 
 static void
 lines_with_secrets_are_masked(void **state)
@@ -74,7 +60,6 @@ lines_with_secrets_are_masked(void **state)
 		{ "x: 2001:db8::1@5353", "x: 2001:db8::1@5353" },
 		{ "x: 127.0.0.1@5353", "x: 127.0.0.1@5353" },
 	};
-	AUTO(buf_fini) struct buf out = BUF_MAX(SHOWN_MAX);
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
