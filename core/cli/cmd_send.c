@@ -219,7 +219,7 @@ on_settled(void *arg, size_t i, const struct outcome *o)
 }
 
 static void
-hint(enum phase at)
+send_hint(enum phase at)
 {
 	if (at == PHASE_CONNECT)
 		print_hint("check that the gateway runs and listens there");
@@ -290,7 +290,7 @@ run(const struct cli *cli, int argc, char **argv)
 		send_now(&s);
 		rc = s.failed > 0 ? 75 : 0;
 		if (s.failed > 0)
-			hint(s.failed_at);
+			send_hint(s.failed_at);
 	}
 	envelope_free(&s.env);
 	buf_fini(&s.message);

@@ -89,7 +89,7 @@ making_begin(struct dns_resolver *r, enum purpose purpose)
 }
 
 static void
-make(struct dns_resolver *r, enum purpose purpose)
+resolver_make(struct dns_resolver *r, enum purpose purpose)
 {
 	r->making = making_begin(r, purpose);
 }
@@ -226,7 +226,7 @@ static void
 fallback_make(struct dns_resolver *r)
 {
 	if (r->making == NULL)
-		make(r, FALLBACK);
+		resolver_make(r, FALLBACK);
 }
 
 /* --- what was made --------------------------------------------------- */
@@ -396,11 +396,11 @@ dns_resolver_now(struct dns_resolver *r)
 	if (r->making != NULL || r->candidate != NULL)
 		return r->current;
 	if (r->current == NULL)
-		make(r, FIRST);
+		resolver_make(r, FIRST);
 	else if (now >= r->look_at_ms)
-		make(r, ANEW);
+		resolver_make(r, ANEW);
 	else if (r->plan->s.dnssec == DNSSEC_AUTO && now >= r->probe_at_ms)
-		make(r, CANDIDATE);
+		resolver_make(r, CANDIDATE);
 	return r->current;
 }
 
